@@ -1,0 +1,9 @@
+//! Step 3: checked input into code. Nothing here can fail.
+
+pub(crate) mod aggregate;
+pub(crate) mod document;
+pub(crate) mod event;
+pub(crate) mod handlers;
+pub(crate) mod projection;
+pub(crate) mod query;
+pub(crate) mod value;

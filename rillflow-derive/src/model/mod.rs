@@ -1,0 +1,1 @@
+//! Step 2: checked input. Every refusal lives here.

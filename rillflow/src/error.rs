@@ -1,0 +1,193 @@
+//! The one error type: variants are named by what the caller can do about them.
+
+use crate::model::{Expected, StreamId};
+
+/// What a rillflow operation returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error from the application's own code, carried without knowing its type.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Everything that can go wrong, as variants to match on.
+///
+/// ```
+/// # fn handle(error: rillflow::Error) {
+/// match error {
+///     rillflow::Error::VersionConflict { stream_id, actual, .. } => println!("{stream_id} moved on to {actual}: load it again"),
+///     other if other.is_retryable() => println!("try again: {other}"),
+///     other => println!("give up: {other}"),
+/// }
+/// # }
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Somebody else appended first; nothing of this append was written. Load again and decide again.
+    #[error("stream {stream_id} is at version {actual}, but {expected} was expected")]
+    VersionConflict {
+        /// The stream that moved on.
+        stream_id: StreamId,
+        /// What the caller believed.
+        expected: Expected,
+        /// The version found, 0 when there is no such stream.
+        actual: i64,
+    },
+
+    /// The stored document is at another version; nothing was written. Load again and change again.
+    #[error("{collection} {id} is at version {actual}, but {expected} was expected")]
+    DocVersionConflict {
+        /// The collection's name.
+        collection: &'static str,
+        /// The document's id.
+        id: String,
+        /// What the caller believed.
+        expected: i64,
+        /// The version found, 0 when there is no such document.
+        actual: i64,
+    },
+
+    /// No document has this id.
+    #[error("{collection} {id} does not exist")]
+    DocNotFound {
+        /// The collection's name.
+        collection: &'static str,
+        /// The document's id.
+        id: String,
+    },
+
+    /// A document with this id is there already.
+    #[error("{collection} {id} exists already")]
+    AlreadyExists {
+        /// The collection's name.
+        collection: &'static str,
+        /// The document's id.
+        id: String,
+    },
+
+    /// Another document holds the same value of a unique index.
+    #[error("{collection} already holds another document with this value of the unique index {index}")]
+    UniqueViolation {
+        /// The collection's name.
+        collection: &'static str,
+        /// The index, as in the schema.
+        index: String,
+    },
+
+    /// A query for one row found more.
+    #[error("query {query} found more than one row: ask for a `Vec`, or filter by a unique field")]
+    NotUnique {
+        /// The query's name.
+        query: &'static str,
+    },
+
+    /// A stored event that this program has no variant for.
+    #[error(
+        "stream {stream_id} holds event `{name}` version {version}, which this program cannot read: add the variant or its upcaster"
+    )]
+    UnknownEvent {
+        /// The stream, nil when the event was decoded outside of one.
+        stream_id: StreamId,
+        /// The stored name.
+        name: String,
+        /// The stored version.
+        version: i32,
+    },
+
+    /// Stored JSON does not fit the Rust type.
+    #[error("cannot read {what}: {source}")]
+    Decode {
+        /// What was being read, such as an event's name.
+        what: String,
+        /// serde's own words, with line and column.
+        source: serde_json::Error,
+    },
+
+    /// A value cannot be written as JSON that PostgreSQL stores.
+    #[error("cannot write {what}: {reason}")]
+    Encode {
+        /// What was being written.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
+
+    /// The store has no projection of this name.
+    #[error("no projection `{name}` is known here: register it with `Store::builder(..).projection(..)`")]
+    UnknownProjection {
+        /// The name asked for.
+        name: String,
+    },
+
+    /// A read model did not reach the position in time. It may still do so.
+    #[error("projection `{name}` is at {reached} and did not reach {position} within {waited:?}")]
+    WaitTimeout {
+        /// The projection.
+        name: String,
+        /// The position asked for.
+        position: i64,
+        /// How far it came.
+        reached: i64,
+        /// How long the caller waited.
+        waited: std::time::Duration,
+    },
+
+    /// The event a checkpoint points to is no longer there: the history was restored or replaced.
+    #[error(
+        "projection `{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild the projection"
+    )]
+    HistoryDiverged {
+        /// The projection.
+        name: String,
+        /// Its checkpoint.
+        position: i64,
+    },
+
+    /// A projection's own handler failed.
+    #[error("projection `{name}` failed at position {position}: {source}")]
+    Projection {
+        /// The projection.
+        name: String,
+        /// The event it could not handle.
+        position: i64,
+        /// The handler's error, or its panic as text.
+        source: BoxError,
+    },
+
+    /// The tables are not there, or not as this version needs them.
+    #[error("{problem}: {help}")]
+    Schema {
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        help: String,
+    },
+
+    /// No development PostgreSQL could be started.
+    #[error("{0}")]
+    Development(String),
+
+    /// No connection became free in time.
+    #[error(
+        "no connection to PostgreSQL became free in time: raise `max_connections`, or look for connections held across long work"
+    )]
+    PoolTimeout,
+
+    /// PostgreSQL, or the way to it, failed.
+    #[error(transparent)]
+    Database(sqlx::Error),
+}
+
+impl Error {
+    /// True when the same call may succeed when it is simply made again with fresh state.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::VersionConflict { .. } | Self::DocVersionConflict { .. } | Self::PoolTimeout => true,
+            // serialization_failure, deadlock_detected, lock_not_available
+            Self::Database(sqlx::Error::Database(e)) => {
+                matches!(e.code().as_deref(), Some("40001" | "40P01" | "55P03"))
+            }
+            _ => false,
+        }
+    }
+}

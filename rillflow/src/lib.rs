@@ -1,0 +1,28 @@
+//! A typed document and event store on PostgreSQL.
+
+// The derives write `::rillflow::..`; this lets them work in our own tests and docs too.
+#[allow(unused_extern_crates, reason = "only the output of the derives names it")]
+extern crate self as rillflow;
+
+mod error;
+pub mod model;
+
+pub use error::{BoxError, Error, Result};
+pub use model::query::{Find, Query};
+pub use model::{
+    Aggregate, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload, EventSet, EventType,
+    Expected, Lifecycle, RawJson, StreamId, StreamKey,
+};
+#[cfg(feature = "derive")]
+pub use rillflow_derive::{
+    Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
+};
+
+/// What the derives write code against; nothing here is for people.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::model::query::*;
+    pub use crate::model::*;
+    pub use crate::{BoxError, Error, Result};
+    pub use serde_json;
+}

@@ -1,0 +1,135 @@
+//! Documents: typed JSON by id, one table per collection.
+
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use super::query::{Find, PathSet};
+use super::{Newtype, SqlType, SqlValue};
+
+/// A type kept as a document. Derive it.
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a document", label = "add `#[derive(Document)]` to `{Self}`")]
+pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The type of the field marked `#[document(id)]`.
+    type Id: DocumentId;
+    /// The paths of its fields, as closures in queries see them.
+    type Paths: PathSet;
+    /// Its table and indexes.
+    const COLLECTION: &'static Collection;
+    /// The one value of [`Paths`](Self::Paths).
+    const PATHS: Self::Paths = <Self::Paths as PathSet>::NEW;
+
+    /// The document's id.
+    fn id(&self) -> &Self::Id;
+
+    /// Gives the document its id: how a projection makes a new one.
+    fn set_id(&mut self, id: Self::Id);
+
+    /// Begins a query over the collection.
+    fn query() -> Find<Self>
+    where
+        Self: Sized,
+    {
+        Find::new()
+    }
+}
+
+/// One collection: what the schema needs to know of a document type.
+#[derive(Debug)]
+pub struct Collection {
+    /// The Rust type's name, for messages.
+    pub type_name: &'static str,
+    /// The collection's name, such as `customers`.
+    pub name: &'static str,
+    /// Its table in the default schema, such as `public.docs_customers`.
+    pub table: &'static str,
+    /// The type of the id column.
+    pub id_type: SqlType,
+    /// Creates the table when it is not there.
+    pub create_table: &'static str,
+    /// Its declared indexes.
+    pub indexes: &'static [Index],
+}
+
+/// One declared index, rendered.
+#[derive(Debug)]
+pub struct Index {
+    /// Its name, such as `docs_customers_email_idx`.
+    pub name: &'static str,
+    /// `CREATE [UNIQUE] INDEX <name> ON <table> ...`, for the default schema.
+    pub create: &'static str,
+    /// True when two documents cannot share a value.
+    pub unique: bool,
+}
+
+/// An id in the form the database keeps it: comparable and hashable whatever the Rust type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each variant is the type of its name")]
+pub enum IdValue {
+    Uuid(Uuid),
+    Int(i64),
+    Text(String),
+}
+
+impl std::fmt::Display for IdValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Uuid(id) => id.fmt(f),
+            Self::Int(id) => id.fmt(f),
+            Self::Text(id) => id.fmt(f),
+        }
+    }
+}
+
+impl From<IdValue> for SqlValue {
+    fn from(id: IdValue) -> Self {
+        match id {
+            IdValue::Uuid(id) => Self::Uuid(id),
+            IdValue::Int(id) => Self::Int(id),
+            IdValue::Text(id) => Self::Text(id),
+        }
+    }
+}
+
+/// A type that can be a document's id: `Uuid`, `i64`, `String`, or a newtype that derives `DocumentValue`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a document's id",
+    label = "expected a `Uuid`, `i64`, `String`, or a newtype of one",
+    note = "derive `DocumentValue` on the newtype: `struct CustomerId(Uuid);`"
+)]
+pub trait DocumentId: Clone + Send + Sync + 'static {
+    /// The type of the id column.
+    const SQL_TYPE: SqlType;
+    /// The id as the database keeps it.
+    fn id_value(&self) -> IdValue;
+}
+
+impl DocumentId for Uuid {
+    const SQL_TYPE: SqlType = SqlType::Uuid;
+    fn id_value(&self) -> IdValue {
+        IdValue::Uuid(*self)
+    }
+}
+
+impl DocumentId for i64 {
+    const SQL_TYPE: SqlType = SqlType::Int;
+    fn id_value(&self) -> IdValue {
+        IdValue::Int(*self)
+    }
+}
+
+impl DocumentId for String {
+    const SQL_TYPE: SqlType = SqlType::Text;
+    fn id_value(&self) -> IdValue {
+        IdValue::Text(self.clone())
+    }
+}
+
+impl<T: Newtype + Clone + Send + Sync + 'static> DocumentId for T
+where
+    T::Inner: DocumentId,
+{
+    const SQL_TYPE: SqlType = <T::Inner as DocumentId>::SQL_TYPE;
+    fn id_value(&self) -> IdValue {
+        self.inner().id_value()
+    }
+}

@@ -1,0 +1,158 @@
+//! Events: a closed set of payloads with stored names and versions, or an open one by name.
+
+use std::borrow::Cow;
+
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use super::RawJson;
+use crate::{Error, Result};
+
+/// The stored name and version of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventType {
+    /// The stored name, such as `order-placed`.
+    pub name: &'static str,
+    /// The version of its payload, from 1.
+    pub version: i32,
+}
+
+/// One payload struct. `#[derive(Event)]` on the enum that lists it implements this.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "no event enum lists `{Self}`",
+    note = "add a variant `{Self}({Self})` to an enum that derives `Event`"
+)]
+pub trait EventPayload: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Its stored name and current version.
+    const TYPE: EventType;
+
+    /// Reads a stored payload of any known version, straight from its bytes, through the upcasters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] when the bytes do not fit, [`Error::UnknownEvent`] for a version without an upcaster.
+    fn decode(version: i32, json: &[u8]) -> Result<Self>;
+}
+
+/// A closed set of events: an enum that derives `Event`, one payload struct per variant.
+pub trait EventSet: Sized + Send + Sync + 'static {
+    /// Every event of the set.
+    const TYPES: &'static [EventType];
+
+    /// Which of them this is.
+    fn event_type(&self) -> EventType;
+
+    /// The payload as JSON text.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the payload's own `Serialize` reports.
+    fn encode(&self) -> Result<String, serde_json::Error>;
+
+    /// Reads a stored event; `Ok(None)` when the set has no event of this name.
+    ///
+    /// # Errors
+    ///
+    /// As [`EventPayload::decode`].
+    fn decode(name: &str, version: i32, json: &[u8]) -> Result<Option<Self>>;
+}
+
+/// Says that `E` is the payload of one of the set's variants.
+#[diagnostic::on_unimplemented(
+    message = "`{E}` is not an event of `{Self}`",
+    label = "this handler can never run",
+    note = "add the variant `{E}({E})` to `{Self}`, or remove the handler"
+)]
+pub trait HasEvent<E>: EventSet {}
+
+/// An event to append.
+///
+/// Typed events convert into it; [`Event::new`] makes one by name.
+///
+/// ```
+/// let event = rillflow::Event::new("Inc", &serde_json::json!({ "by": 2 })).with_id(uuid::Uuid::now_v7());
+/// ```
+#[derive(Debug)]
+pub struct Event {
+    pub(crate) id: Uuid,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) version: i32,
+    /// An unserialisable payload is reported by the append, where there is somebody to tell.
+    pub(crate) body: Result<RawJson>,
+    pub(crate) headers: Option<Result<RawJson>>,
+    pub(crate) causation_id: Option<Uuid>,
+    pub(crate) correlation_id: Option<Uuid>,
+}
+
+impl Event {
+    /// An event of version 1 by name. A payload that does not serialise is reported by the append.
+    pub fn new(name: impl Into<Cow<'static, str>>, body: &(impl Serialize + ?Sized)) -> Self {
+        let name = name.into();
+        let body = RawJson::encode(&name, body);
+        Self { id: Uuid::now_v7(), name, version: 1, body, headers: None, causation_id: None, correlation_id: None }
+    }
+
+    /// Sets the id by which a retry recognises this event. By default it is a fresh one.
+    #[must_use]
+    pub fn with_id(mut self, id: Uuid) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// Sets headers: any JSON object the application wants beside the payload.
+    #[must_use]
+    pub fn with_headers(mut self, headers: &(impl Serialize + ?Sized)) -> Self {
+        self.headers = Some(RawJson::encode("headers", headers));
+        self
+    }
+
+    /// Sets the id of what caused this event.
+    #[must_use]
+    pub fn with_causation_id(mut self, id: Uuid) -> Self {
+        self.causation_id = Some(id);
+        self
+    }
+
+    /// Sets the id shared by everything that belongs to one request or process.
+    #[must_use]
+    pub fn with_correlation_id(mut self, id: Uuid) -> Self {
+        self.correlation_id = Some(id);
+        self
+    }
+}
+
+impl<E: EventSet> From<E> for Event {
+    fn from(event: E) -> Self {
+        let EventType { name, version } = event.event_type();
+        let body = event
+            .encode()
+            .map(RawJson::from_text)
+            .map_err(|e| Error::Encode { what: name.to_owned(), reason: e.to_string() });
+        Self {
+            id: Uuid::now_v7(),
+            name: name.into(),
+            version,
+            body,
+            headers: None,
+            causation_id: None,
+            correlation_id: None,
+        }
+    }
+}
+
+/// Refuses, at compile time, a set with two events of one stored name.
+#[doc(hidden)]
+pub const fn no_duplicate_names(types: &[EventType]) {
+    let mut i = 0;
+    while i < types.len() {
+        let mut j = i + 1;
+        while j < types.len() {
+            if super::query::text::str_eq(types[i].name, types[j].name) {
+                panic!("two events have the same stored name: give each its own `#[event(name = \"..\")]`");
+            }
+            j += 1;
+        }
+        i += 1;
+    }
+}

@@ -1,0 +1,107 @@
+//! Streams: what identifies one, and what a writer believes about it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Identifies one ordered list of events.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StreamId(pub Uuid);
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<Uuid> for StreamId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+/// A newtype, as `#[derive(DocumentValue)]` sees it: what it wraps.
+#[doc(hidden)]
+pub trait Newtype {
+    /// The wrapped type.
+    type Inner;
+    /// The wrapped value.
+    fn inner(&self) -> &Self::Inner;
+}
+
+/// Whatever names a stream: a [`StreamId`], a [`Uuid`], or a newtype of one that derives `DocumentValue`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not identify a stream",
+    label = "expected a `Uuid`, a `StreamId`, or a newtype of one",
+    note = "derive `DocumentValue` on the newtype: `struct OrderId(Uuid);`"
+)]
+pub trait StreamKey {
+    /// The stream's id.
+    fn stream_id(&self) -> StreamId;
+}
+
+impl StreamKey for StreamId {
+    fn stream_id(&self) -> StreamId {
+        *self
+    }
+}
+
+impl StreamKey for Uuid {
+    fn stream_id(&self) -> StreamId {
+        StreamId(*self)
+    }
+}
+
+impl<T: Newtype> StreamKey for T
+where
+    T::Inner: StreamKey,
+{
+    fn stream_id(&self) -> StreamId {
+        self.inner().stream_id()
+    }
+}
+
+/// What a writer believes about the stream it appends to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Expected {
+    /// Nothing: append wherever the stream is. Never fails under concurrency.
+    #[default]
+    Any,
+    /// The stream does not exist yet.
+    NoStream,
+    /// The stream exists, at whatever version.
+    StreamExists,
+    /// The stream is at exactly this version: the number of its events.
+    Exact(i64),
+}
+
+impl Expected {
+    /// As the append statement takes it: a version, or a negative code.
+    pub(crate) const fn code(self) -> i64 {
+        match self {
+            Self::Any => -1,
+            Self::StreamExists => -2,
+            Self::NoStream => 0,
+            Self::Exact(version) => version,
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any version"),
+            Self::NoStream => f.write_str("no stream"),
+            Self::StreamExists => f.write_str("an existing stream"),
+            Self::Exact(version) => write!(f, "version {version}"),
+        }
+    }
+}

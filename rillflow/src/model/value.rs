@@ -1,0 +1,62 @@
+//! Values on their way to a statement's parameters.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// The PostgreSQL types that typed queries know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SqlType {
+    /// `text`
+    Text,
+    /// `bigint`
+    Int,
+    /// `float8`
+    Float,
+    /// `boolean`
+    Bool,
+    /// `uuid`
+    Uuid,
+    /// `timestamptz`
+    Time,
+    /// `jsonb`
+    Json,
+}
+
+impl SqlType {
+    /// The type's name in SQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Int => "bigint",
+            Self::Float => "float8",
+            Self::Bool => "boolean",
+            Self::Uuid => "uuid",
+            Self::Time => "timestamptz",
+            Self::Json => "jsonb",
+        }
+    }
+}
+
+/// One parameter, in the type its `$n` is cast to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "each variant is the type of its name")]
+pub enum SqlValue {
+    Null(SqlType),
+    Text(String),
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Uuid(Uuid),
+    Time(DateTime<Utc>),
+    /// JSON text.
+    Json(String),
+    Texts(Vec<String>),
+    Ints(Vec<i64>),
+    Floats(Vec<f64>),
+    Bools(Vec<bool>),
+    Uuids(Vec<Uuid>),
+    Times(Vec<DateTime<Utc>>),
+}

@@ -1,0 +1,1 @@
+//! The integration tests of rillflow: `cargo test --test integration_postgres`.

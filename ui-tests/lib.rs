@@ -1,0 +1,1 @@
+//! The domain that the compile-fail cases share.
