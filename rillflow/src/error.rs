@@ -172,6 +172,10 @@ pub enum Error {
     )]
     PoolTimeout,
 
+    /// PostgreSQL gave up one of several transactions that stood in each other's way. Nothing was written: try again.
+    #[error("PostgreSQL gave up this transaction in favour of another: {0}")]
+    Contention(sqlx::Error),
+
     /// PostgreSQL, or the way to it, failed.
     #[error(transparent)]
     Database(sqlx::Error),
@@ -181,13 +185,9 @@ impl Error {
     /// True when the same call may succeed when it is simply made again with fresh state.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::VersionConflict { .. } | Self::DocVersionConflict { .. } | Self::PoolTimeout => true,
-            // serialization_failure, deadlock_detected, lock_not_available
-            Self::Database(sqlx::Error::Database(e)) => {
-                matches!(e.code().as_deref(), Some("40001" | "40P01" | "55P03"))
-            }
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::VersionConflict { .. } | Self::DocVersionConflict { .. } | Self::PoolTimeout | Self::Contention(_)
+        )
     }
 }

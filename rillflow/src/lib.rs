@@ -6,17 +6,27 @@ extern crate self as rillflow;
 
 mod error;
 pub mod model;
+mod sql;
+mod storage;
+
+mod runtime;
+mod store;
 
 pub use error::{BoxError, Error, Result};
 pub use model::query::{Find, Query};
 pub use model::{
-    Aggregate, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload, EventSet, EventType,
-    Expected, Lifecycle, RawJson, StreamId, StreamKey,
+    Aggregate, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload, EventSet,
+    EventType, Expected, Lifecycle, RawJson, StreamId, StreamKey,
 };
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
 };
+pub use runtime::daemon::{Daemon, DaemonConfig};
+pub use runtime::decide::{DecideError, Decided, Loaded};
+pub use runtime::sync::SchemaChanges;
+pub use storage::projections::ProjectionStatus;
+pub use store::{Aggregates, Docs, Events, Schema, Source, Store, StoreBuilder};
 
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]

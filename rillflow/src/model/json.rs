@@ -23,6 +23,11 @@ impl RawJson {
             .map_err(|e| Error::Encode { what: what.to_owned(), reason: e.to_string() })
     }
 
+    /// Gives up the text.
+    pub(crate) fn into_text(self) -> String {
+        self.0.into()
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

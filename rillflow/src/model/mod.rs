@@ -15,7 +15,7 @@ mod value;
 pub use aggregate::{Aggregate, Apply, Dispatch};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use envelope::EventEnvelope;
-pub use event::{Event, EventPayload, EventSet, EventType, HasEvent, no_duplicate_names};
+pub use event::{Appended, Event, EventPayload, EventSet, EventType, HasEvent, no_duplicate_names};
 pub use json::RawJson;
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,

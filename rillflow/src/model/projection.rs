@@ -141,9 +141,11 @@ pub trait ProjectionBatch: Send {
     /// Hands over a stored document.
     #[allow(clippy::missing_errors_doc, reason = "hidden")]
     fn load(&mut self, id: &IdValue, version: i64, json: &[u8]) -> Result<()>;
-    /// Applies every event to its documents, in order.
+    /// The position of the event to fold next; `None` when all are folded.
+    fn next(&self) -> Option<i64>;
+    /// Applies the next event to one of its documents.
     #[allow(clippy::missing_errors_doc, reason = "hidden")]
-    fn fold(&mut self) -> Result<()>;
+    fn fold_next(&mut self) -> Result<()>;
     /// The documents after the fold.
     #[allow(clippy::missing_errors_doc, reason = "hidden")]
     fn changes(&self) -> Result<Changes>;
@@ -178,7 +180,13 @@ impl<P: DocumentProjection> AnyProjection for Erased<P> {
         P::Document::COLLECTION
     }
     fn batch(&self) -> Box<dyn ProjectionBatch> {
-        Box::new(Batch::<P> { events: Vec::new(), slots: Vec::new(), index: HashMap::new(), touches: Vec::new() })
+        Box::new(Batch::<P> {
+            events: Vec::new(),
+            slots: Vec::new(),
+            index: HashMap::new(),
+            touches: Vec::new(),
+            folded: 0,
+        })
     }
 }
 
@@ -219,6 +227,8 @@ struct Batch<P: DocumentProjection> {
     index: HashMap<IdValue, usize>,
     /// Which event changes which slot, in the order of the events.
     touches: Vec<(usize, usize)>,
+    /// How many of them are done.
+    folded: usize,
 }
 
 impl<P: DocumentProjection> Batch<P> {
@@ -263,16 +273,19 @@ impl<P: DocumentProjection> ProjectionBatch for Batch<P> {
         Ok(())
     }
 
-    fn fold(&mut self) -> Result<()> {
-        for &(number, slot) in &self.touches {
-            let (event, at) = &self.events[number];
-            event.apply(&mut self.slots[slot].doc, at).map_err(|source| Error::Projection {
-                name: P::NAME.to_owned(),
-                position: at.global_seq,
-                source,
-            })?;
-        }
-        Ok(())
+    fn next(&self) -> Option<i64> {
+        self.touches.get(self.folded).map(|&(event, _)| self.events[event].1.global_seq)
+    }
+
+    fn fold_next(&mut self) -> Result<()> {
+        let Some(&(event, slot)) = self.touches.get(self.folded) else { return Ok(()) };
+        self.folded += 1;
+        let (event, at) = &self.events[event];
+        event.apply(&mut self.slots[slot].doc, at).map_err(|source| Error::Projection {
+            name: P::NAME.to_owned(),
+            position: at.global_seq,
+            source,
+        })
     }
 
     fn changes(&self) -> Result<Changes> {

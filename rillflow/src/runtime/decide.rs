@@ -1,0 +1,95 @@
+//! The decide loop: load, decide, append, and again when somebody else was first.
+
+use std::time::Duration;
+
+use super::SharedCore;
+use super::append::append;
+use super::backoff::Backoff;
+use crate::model::{Aggregate, Appended, EventSet, Expected, StreamId};
+use crate::storage::events;
+use crate::{Error, Result};
+
+/// How often a decision is made anew when others append first.
+const TRIES: u32 = 20;
+
+/// An aggregate as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded<A> {
+    /// Its state.
+    pub state: A,
+    /// The version of its stream: the number of events folded, 0 when there is no stream.
+    pub version: i64,
+}
+
+/// What a decision came to.
+#[derive(Clone, Debug)]
+pub struct Decided<A> {
+    /// The state after the decision.
+    pub state: A,
+    /// The version of the stream after it.
+    pub version: i64,
+    /// What was appended; `None` when the decision was to do nothing.
+    pub appended: Option<Appended>,
+}
+
+impl<A> Decided<A> {
+    /// The position of the last event appended, 0 when there was none: what a reader waits for.
+    #[must_use]
+    pub fn position(&self) -> i64 {
+        self.appended.as_ref().map_or(0, Appended::position)
+    }
+}
+
+/// Why a decision was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError<E> {
+    /// The application said no: its own error, as it is.
+    #[error(transparent)]
+    Rejected(E),
+    /// The store could not load or append.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+/// Reads an aggregate, straight from the bytes of its events.
+pub(crate) async fn load<A: Aggregate>(core: &SharedCore, stream_id: StreamId) -> Result<Loaded<A>> {
+    let mut state = A::default();
+    let mut conn = core.pool.acquire().await?;
+    let version = events::fold_stream(&mut conn, &core.texts, stream_id, |name, version, json| {
+        let unknown = || Error::UnknownEvent { stream_id, name: name.to_owned(), version };
+        let event = match A::Event::decode(name, version, json) {
+            // state built on a part of the history would be wrong, so an unknown event is an error
+            Ok(event) => event.ok_or_else(unknown)?,
+            Err(Error::UnknownEvent { .. }) => return Err(unknown()),
+            Err(other) => return Err(other),
+        };
+        state.apply(&event);
+        Ok(())
+    })
+    .await?;
+    Ok(Loaded { state, version })
+}
+
+/// Loads, decides and appends, again and again while others append first.
+pub(crate) async fn decide<A: Aggregate, E>(
+    core: &SharedCore,
+    stream_id: StreamId,
+    mut decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
+) -> Result<Decided<A>, DecideError<E>> {
+    let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(100));
+    loop {
+        let Loaded { mut state, version } = load::<A>(core, stream_id).await?;
+        let decided = decision(&state).map_err(DecideError::Rejected)?;
+        if decided.is_empty() {
+            return Ok(Decided { state, version, appended: None });
+        }
+        decided.iter().for_each(|event| state.apply(event));
+        let events = decided.into_iter().map(Into::into);
+        let request = events::Append::new(stream_id, A::STREAM, Expected::Exact(version), events)?;
+        match append(core, &request).await {
+            Ok(appended) => return Ok(Decided { state, version: appended.version, appended: Some(appended) }),
+            Err(Error::VersionConflict { .. }) if backoff.tries() < TRIES => tokio::time::sleep(backoff.next()).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

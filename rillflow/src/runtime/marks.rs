@@ -1,0 +1,115 @@
+//! The marker: publishes how far the global order is settled, so that writers need not.
+//!
+//! Every process that appends runs one; it sleeps until somebody appends here, or until its poll when somebody here
+//! waits for events. Any of them may publish, as the mark only grows.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::sync::{Notify, watch};
+
+use super::{Core, SharedCore, Task};
+use crate::sql::Texts;
+use crate::storage::marks;
+
+/// How often the head is looked at while somebody waits for events and nothing is known to be open.
+const POLL: Duration = Duration::from_secs(1);
+/// How soon after an append that the mark has not reached it is looked at again, and the longest such pause.
+const SOON: Duration = Duration::from_millis(2);
+const LATE: Duration = Duration::from_millis(50);
+
+/// The mark as this process knows it.
+#[derive(Debug)]
+pub(crate) struct Marks {
+    known: watch::Sender<i64>,
+    /// The highest position appended here: until the mark reaches it, the marker looks often.
+    appended: AtomicI64,
+    wake: Arc<Notify>,
+    task: OnceLock<Task>,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self { known: watch::Sender::new(0), appended: AtomicI64::new(0), wake: Arc::default(), task: OnceLock::new() }
+    }
+}
+
+impl Marks {
+    /// Notes an append of this process.
+    pub(crate) fn appended(core: &SharedCore, position: i64) {
+        core.marks.appended.fetch_max(position, Ordering::Relaxed);
+        Self::start(core);
+        core.marks.wake.notify_one();
+    }
+
+    /// Notes what another process published.
+    pub(crate) fn heard(&self, mark: i64) {
+        self.known.send_if_modified(|known| {
+            let moved = *known < mark;
+            *known = (*known).max(mark);
+            moved
+        });
+    }
+
+    /// Follows the mark. While anybody does, the marker polls.
+    pub(crate) fn follow(core: &SharedCore) -> watch::Receiver<i64> {
+        let following = core.marks.known.subscribe();
+        Self::start(core);
+        core.marks.wake.notify_one();
+        following
+    }
+
+    fn start(core: &SharedCore) {
+        core.marks.task.get_or_init(|| {
+            // weak, so that the last store to be dropped takes the marker with it
+            let weak = Arc::downgrade(core);
+            let wake = Arc::clone(&core.marks.wake);
+            Task::spawn(async move {
+                let mut published = 0;
+                let mut pause = SOON;
+                while let Some(core) = weak.upgrade() {
+                    let idle = core.marks.known.receiver_count() == 0;
+                    let open = match look(&core.pool, &core.texts, &mut published).await {
+                        Ok(head) => {
+                            core.marks.heard(head.mark);
+                            head.mark < head.drawn.max(core.marks.appended.load(Ordering::Relaxed))
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "could not look at the head of the event log; trying again");
+                            true
+                        }
+                    };
+                    drop(core);
+                    pause = if open { (pause * 2).min(LATE) } else { SOON };
+                    let timeout = if open { pause } else { POLL };
+                    if idle && !open {
+                        wake.notified().await;
+                    } else {
+                        // an elapsed poll is as good a reason to look as a wake-up
+                        let _elapsed = tokio::time::timeout(timeout, wake.notified()).await;
+                    }
+                }
+            })
+        });
+    }
+}
+
+/// Computes the mark and publishes it when it moved past what this process published.
+async fn look(pool: &PgPool, texts: &Texts, published: &mut i64) -> crate::Result<marks::Head> {
+    let mut conn = pool.acquire().await?;
+    let head = marks::safe_mark(&mut conn, texts).await?;
+    if head.mark > *published {
+        marks::publish(&mut conn, texts, head.mark).await?;
+        *published = head.mark;
+    }
+    Ok(head)
+}
+
+impl Core {
+    /// The mark as this process knows it.
+    pub(crate) fn known_mark(&self) -> i64 {
+        *self.marks.known.borrow()
+    }
+}

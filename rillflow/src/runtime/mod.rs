@@ -1,0 +1,59 @@
+//! Layer 4, the runtime: tasks, time and cancellation. No SQL text.
+
+pub(crate) mod append;
+mod backoff;
+pub(crate) mod daemon;
+pub(crate) mod decide;
+mod listener;
+pub(crate) mod marks;
+mod projector;
+pub(crate) mod sync;
+pub(crate) mod wait;
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+
+use crate::model::Registered;
+use crate::sql::Texts;
+
+/// What every part of a store shares.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) pool: PgPool,
+    pub(crate) texts: Texts,
+    pub(crate) projections: Vec<Registered>,
+    pub(crate) marks: marks::Marks,
+    pub(crate) progress: wait::Progress,
+}
+
+impl Core {
+    /// The projections that run in the transaction of an append, in the order they were registered.
+    pub(crate) fn inline(&self) -> impl Iterator<Item = &Registered> {
+        self.projections.iter().filter(|it| it.lifecycle == crate::model::Lifecycle::Inline)
+    }
+}
+
+/// A task that ends with its handle.
+#[derive(Debug)]
+pub(crate) struct Task(tokio::task::JoinHandle<()>);
+
+impl Task {
+    pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(future))
+    }
+
+    /// Waits for the task to end by itself.
+    pub(crate) async fn join(mut self) -> Result<(), tokio::task::JoinError> {
+        (&mut self.0).await
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Shared by the tasks of a store. They hold this, not the store, so that dropping the store ends them.
+pub(crate) type SharedCore = Arc<Core>;

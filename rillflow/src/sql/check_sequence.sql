@@ -1,0 +1,11 @@
+-- What the global order rests on: one position at a time, never one twice, and the trigger that announces for others.
+SELECT
+    sequence.seqcache = 1 AND sequence.seqincrement = 1 AND NOT sequence.seqcycle,
+    coalesce(pg_sequence_last_value('public.events_global_seq'), 0)
+        >= coalesce((SELECT max(global_seq) FROM public.events), 0),
+    EXISTS (
+        SELECT FROM pg_catalog.pg_trigger
+        WHERE tgrelid = 'public.events'::regclass AND tgname = 'events_announce' AND tgenabled IN ('O', 'A')
+    )
+FROM pg_catalog.pg_sequence sequence
+WHERE sequence.seqrelid = 'public.events_global_seq'::regclass

@@ -1,0 +1,60 @@
+//! Layer 2, statement text: one file per statement, named here; no I/O.
+//!
+//! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
+
+pub(crate) mod render;
+mod texts;
+
+pub(crate) use texts::{SchemaName, Texts};
+
+/// Names one file per statement.
+macro_rules! statements {
+    ($($name:ident = $file:literal;)*) => { $(pub(crate) const $name: &str = include_str!($file);)* };
+}
+
+statements! {
+    LOCK_SCHEMA = "lock_schema.sql";
+    SCHEMA_RELATIONS = "schema_relations.sql";
+    APPLIED_MIGRATIONS = "applied_migrations.sql";
+    CHECK_SEQUENCE = "check_sequence.sql";
+
+    APPEND = "append.sql";
+    STREAM_VERSION = "stream_version.sql";
+    READ_STREAM = "read_stream.sql";
+    FOLD_STREAM = "fold_stream.sql";
+    READ_ALL = "read_all.sql";
+    READ_ALL_TYPES = "read_all_types.sql";
+    EVENT_AT = "event_at.sql";
+
+    SAFE_MARK = "safe_mark.sql";
+    PUBLISH_MARK = "publish_mark.sql";
+
+    REGISTER_PROJECTION = "register_projection.sql";
+    PROJECTION_STATUS = "projection_status.sql";
+    TAKE_LEASE = "take_lease.sql";
+    KEEP_LEASE = "keep_lease.sql";
+    RELEASE_LEASE = "release_lease.sql";
+    SAVE_CHECKPOINT = "save_checkpoint.sql";
+    WRITE_BATCH = "write_batch.sql";
+    RESTART_PROJECTION = "restart_projection.sql";
+    NOTE_FAILURE = "note_failure.sql";
+
+    PUT_DOCUMENT = "put_document.sql";
+    INSERT_DOCUMENT = "insert_document.sql";
+    GET_DOCUMENT = "get_document.sql";
+    UPDATE_DOCUMENT = "update_document.sql";
+    LOAD_DOCUMENTS = "load_documents.sql";
+    LOCK_DOCUMENTS = "lock_documents.sql";
+    WRITE_DOCUMENTS = "write_documents.sql";
+    EMPTY_COLLECTION = "empty_collection.sql";
+}
+
+/// The migrations in order: version, name, text.
+pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "streams_and_events", include_str!("../../migrations/0001_streams_and_events.sql")),
+    (2, "projections", include_str!("../../migrations/0002_projections.sql")),
+    (3, "documents", include_str!("../../migrations/0003_documents.sql")),
+];
+
+/// The tables that the migrations make, to tell ours from somebody else's of the same name.
+pub(crate) const TABLES: &[&str] = &["streams", "events", "event_marks", "projections"];

@@ -1,0 +1,146 @@
+//! A store's own copy of each text: the schema's name put in, once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use crate::model::Collection;
+use crate::{Error, Result};
+
+/// The schema that texts are written for.
+const WRITTEN_FOR: &str = "public";
+
+/// The collection that document statements are written for, and the type of its ids there.
+const WRITTEN_COLLECTION: &str = "public.docs_collection";
+const WRITTEN_ID: &str = "::uuid";
+
+/// The name of the schema that a store lives in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SchemaName(Arc<str>);
+
+impl SchemaName {
+    /// Takes a name of 1 to 63 letters, digits and underscores that does not begin with a digit or `pg_`.
+    ///
+    /// Names are kept as they are: `App` and `app` are two schemas.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`] for any other name.
+    pub(crate) fn new(name: &str) -> Result<Self> {
+        let mut bytes = name.bytes();
+        let first_ok = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        let rest_ok = bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if first_ok && rest_ok && name.len() <= 63 && !name.starts_with("pg_") {
+            return Ok(Self(name.into()));
+        }
+        Err(Error::Schema {
+            problem: format!("`{}` cannot be the name of a schema", name.escape_debug()),
+            help: "use 1 to 63 letters, digits and underscores, not beginning with a digit or `pg_`".to_owned(),
+        })
+    }
+
+    /// The name as it is.
+    #[must_use]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as an identifier in SQL.
+    pub(crate) fn quoted(&self) -> String {
+        format!("\"{}\"", self.0)
+    }
+}
+
+impl Default for SchemaName {
+    fn default() -> Self {
+        Self(WRITTEN_FOR.into())
+    }
+}
+
+impl fmt::Display for SchemaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a composed text is found by: the addresses of the written text and of the collection it is for.
+type Key = (usize, usize);
+
+/// The texts of one store.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    schema: SchemaName,
+    composed: RwLock<HashMap<Key, SqlStr>>,
+}
+
+impl Texts {
+    /// The texts for `schema`.
+    #[must_use]
+    pub(crate) fn new(schema: SchemaName) -> Self {
+        Self { schema, composed: RwLock::default() }
+    }
+
+    /// The schema they are for.
+    #[must_use]
+    pub(crate) fn schema(&self) -> &SchemaName {
+        &self.schema
+    }
+
+    fn is_default(&self) -> bool {
+        self.schema.as_str() == WRITTEN_FOR
+    }
+
+    /// One of our own statements.
+    pub(crate) fn statement(&self, text: &'static str) -> SqlStr {
+        if self.is_default() {
+            return SqlStr::from_static(text);
+        }
+        self.composed((text.as_ptr() as usize, 0), || self.qualify(text))
+    }
+
+    /// A document statement, for one collection.
+    pub(crate) fn of(&self, text: &'static str, collection: &'static Collection) -> SqlStr {
+        self.composed((text.as_ptr() as usize, std::ptr::from_ref(collection) as usize), || {
+            let id_type = format!("::{}", collection.id_type.name());
+            self.qualify(&text.replace(WRITTEN_COLLECTION, collection.table).replace(WRITTEN_ID, &id_type))
+        })
+    }
+
+    /// A typed query. Its text holds the application's own literals, which stay as they are.
+    pub(crate) fn query(&self, text: &'static str) -> SqlStr {
+        if self.is_default() {
+            return SqlStr::from_static(text);
+        }
+        self.composed((text.as_ptr() as usize, 1), || self.qualify_outside_literals(text))
+    }
+
+    /// A whole migration, or another text that runs once.
+    pub(crate) fn once(&self, text: &str) -> SqlStr {
+        AssertSqlSafe(self.qualify(text)).into_sql_str()
+    }
+
+    /// Our own text, which may name the schema inside literals too (`'public.events'::regclass`).
+    pub(crate) fn qualify(&self, text: &str) -> String {
+        text.replace("public.", &format!("{}.", self.schema.quoted()))
+    }
+
+    fn qualify_outside_literals(&self, text: &str) -> String {
+        // a doubled quote inside a literal ends it and begins another: the count stays right
+        let parts = text.split('\'').enumerate();
+        let parts: Vec<_> =
+            parts.map(|(i, part)| if i % 2 == 0 { self.qualify(part) } else { part.to_owned() }).collect();
+        parts.join("'")
+    }
+
+    fn composed(&self, key: Key, compose: impl FnOnce() -> String) -> SqlStr {
+        if let Some(text) = self.composed.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return text.clone();
+        }
+        // audited: schema names are letters, digits and underscores, the rest is text of this program
+        let text = AssertSqlSafe(Arc::<str>::from(compose())).into_sql_str();
+        self.composed.write().unwrap_or_else(PoisonError::into_inner).insert(key, text.clone());
+        text
+    }
+}

@@ -1,0 +1,53 @@
+//! Values as sqlx's arguments.
+
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments, Postgres};
+
+use crate::model::{SqlType, SqlValue};
+use crate::{Error, Result};
+
+/// The parameters of a statement, in order.
+pub(crate) fn arguments(values: Vec<SqlValue>) -> Result<PgArguments> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        add(&mut arguments, value)?;
+    }
+    Ok(arguments)
+}
+
+fn add(arguments: &mut PgArguments, value: SqlValue) -> Result<()> {
+    match value {
+        SqlValue::Null(sql_type) => add_null(arguments, sql_type),
+        // JSON travels as text: its `$n` is cast, and the server parses it once either way
+        SqlValue::Text(v) | SqlValue::Json(v) => push(arguments, v),
+        SqlValue::Int(v) => push(arguments, v),
+        SqlValue::Float(v) => push(arguments, v),
+        SqlValue::Bool(v) => push(arguments, v),
+        SqlValue::Uuid(v) => push(arguments, v),
+        SqlValue::Time(v) => push(arguments, v),
+        SqlValue::Texts(v) => push(arguments, v),
+        SqlValue::Ints(v) => push(arguments, v),
+        SqlValue::Floats(v) => push(arguments, v),
+        SqlValue::Bools(v) => push(arguments, v),
+        SqlValue::Uuids(v) => push(arguments, v),
+        SqlValue::Times(v) => push(arguments, v),
+    }
+}
+
+fn add_null(arguments: &mut PgArguments, sql_type: SqlType) -> Result<()> {
+    match sql_type {
+        SqlType::Text | SqlType::Json => push(arguments, None::<String>),
+        SqlType::Int => push(arguments, None::<i64>),
+        SqlType::Float => push(arguments, None::<f64>),
+        SqlType::Bool => push(arguments, None::<bool>),
+        SqlType::Uuid => push(arguments, None::<uuid::Uuid>),
+        SqlType::Time => push(arguments, None::<chrono::DateTime<chrono::Utc>>),
+    }
+}
+
+fn push<'q, T>(arguments: &mut PgArguments, value: T) -> Result<()>
+where
+    T: sqlx::Encode<'q, Postgres> + sqlx::Type<Postgres>,
+{
+    arguments.add(value).map_err(|e| Error::Encode { what: "a parameter".to_owned(), reason: e.to_string() })
+}

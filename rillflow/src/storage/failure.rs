@@ -1,0 +1,55 @@
+//! What PostgreSQL's errors mean: the only reader of SQLSTATEs and constraint names.
+
+use sqlx::error::DatabaseError;
+
+use crate::model::Collection;
+use crate::{Error, Result};
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::PoolTimedOut => Self::PoolTimeout,
+            sqlx::Error::Database(e) => match e.code().as_deref() {
+                // undefined_table, undefined_function, undefined_column, invalid_schema_name
+                Some("42P01" | "42883" | "42703" | "3F000") => Self::Schema {
+                    problem: e.message().to_owned(),
+                    help:
+                        "the schema is not as this program needs it: call `store.schema().sync().await`, and register \
+                           each document with `Store::builder(..).document::<T>()`"
+                            .to_owned(),
+                },
+                // serialization_failure, deadlock_detected, lock_not_available
+                Some("40001" | "40P01" | "55P03") => Self::Contention(error),
+                _ => Self::Database(error),
+            },
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// What an error of a document statement means for its collection.
+pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection) -> Error {
+    match unique_index(&error) {
+        Some(index) => Error::UniqueViolation { collection: collection.name, index },
+        None => error.into(),
+    }
+}
+
+fn unique_index(error: &sqlx::Error) -> Option<String> {
+    let violated: &dyn DatabaseError = error.as_database_error().filter(|e| e.is_unique_violation())?;
+    violated.constraint().map(str::to_owned)
+}
+
+/// A stored value that is not of the type its column has in our schema.
+pub(super) fn not_ours(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::Schema {
+        problem: format!("cannot read {what}: {error}"),
+        help: "the table is not as rillflow makes it: compare it with `store.schema().sync()`".to_owned(),
+    }
+}
+
+/// Reads a column of text, `json` or `jsonb::text` without copying it.
+pub(super) fn text<'r>(row: &'r sqlx::postgres::PgRow, column: usize) -> Result<&'r str> {
+    let value = sqlx::Row::try_get_raw(row, column)?;
+    value.as_str().map_err(|e| not_ours("a column of text", e))
+}

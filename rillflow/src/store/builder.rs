@@ -1,0 +1,162 @@
+//! Making a store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+use super::Store;
+use crate::model::{Collection, Document, DocumentProjection, Lifecycle, Registered};
+use crate::runtime::Core;
+use crate::sql::{SchemaName, Texts};
+use crate::{Error, Result};
+
+/// Where a store gets its connections from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Source {
+    /// A PostgreSQL URL: the store opens a pool of its own.
+    Url(String),
+    /// The application's own pool, with the application's own settings.
+    Pool(PgPool),
+}
+
+impl From<&str> for Source {
+    fn from(url: &str) -> Self {
+        Self::Url(url.to_owned())
+    }
+}
+
+impl From<&String> for Source {
+    fn from(url: &String) -> Self {
+        Self::Url(url.clone())
+    }
+}
+
+impl From<String> for Source {
+    fn from(url: String) -> Self {
+        Self::Url(url)
+    }
+}
+
+impl From<PgPool> for Source {
+    fn from(pool: PgPool) -> Self {
+        Self::Pool(pool)
+    }
+}
+
+impl From<&PgPool> for Source {
+    fn from(pool: &PgPool) -> Self {
+        Self::Pool(pool.clone())
+    }
+}
+
+/// The settings of a store to be.
+#[derive(Clone, Debug)]
+#[must_use = "nothing happens before `build().await`"]
+pub struct StoreBuilder {
+    source: Source,
+    max_connections: u32,
+    connect_timeout: Duration,
+    schema: Result<SchemaName, String>,
+    collections: Vec<&'static Collection>,
+    projections: Vec<Registered>,
+}
+
+impl StoreBuilder {
+    pub(super) fn new(source: Source) -> Self {
+        Self {
+            source,
+            max_connections: 10,
+            connect_timeout: Duration::from_secs(30),
+            schema: Ok(SchemaName::default()),
+            collections: Vec::new(),
+            projections: Vec::new(),
+        }
+    }
+
+    /// How many connections the store opens at most; 10 by default. A pool of the application's own keeps its setting.
+    pub fn max_connections(mut self, max: u32) -> Self {
+        self.max_connections = max;
+        self
+    }
+
+    /// How long a call waits for a connection, free or new; 30 seconds by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The schema that holds everything; `public` by default. Names are kept as they are written.
+    pub fn schema(mut self, name: &str) -> Self {
+        self.schema = SchemaName::new(name).map_err(|_| name.to_owned());
+        self
+    }
+
+    /// Makes a document's collection known to [`Schema::sync`](super::Schema::sync).
+    pub fn document<D: Document>(mut self) -> Self {
+        self.add_collection(D::COLLECTION);
+        self
+    }
+
+    /// Makes a projection, and the collection that it keeps, known to the store.
+    pub fn projection<P: DocumentProjection>(mut self, lifecycle: Lifecycle) -> Self {
+        self.add_collection(P::Document::COLLECTION);
+        self.projections.push(Registered::new::<P>(lifecycle));
+        self
+    }
+
+    fn add_collection(&mut self, collection: &'static Collection) {
+        if !self.collections.iter().any(|it| std::ptr::eq(*it, collection)) {
+            self.collections.push(collection);
+        }
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] when the URL is wrong or nobody answers there, [`Error::PoolTimeout`] when nobody answers in
+    /// time, [`Error::Schema`] for a schema name that cannot be, or for two projections or collections of one name.
+    pub async fn build(self) -> Result<Store> {
+        let schema = match self.schema {
+            Ok(schema) => schema,
+            Err(name) => SchemaName::new(&name)?,
+        };
+        refuse_twins("projection", self.projections.iter().map(|it| it.projection.name()))?;
+        refuse_twins("collection", self.collections.iter().map(|it| it.name))?;
+        let pool = match self.source {
+            Source::Pool(pool) => pool,
+            Source::Url(url) => {
+                let options = PgPoolOptions::new()
+                    .max_connections(self.max_connections)
+                    .acquire_timeout(self.connect_timeout)
+                    // a connection is checked when it comes back; one that fails meanwhile is replaced by the next call
+                    .test_before_acquire(false);
+                options.connect(&url).await?
+            }
+        };
+        let core = Core {
+            pool,
+            texts: Texts::new(schema),
+            projections: self.projections,
+            marks: Default::default(),
+            progress: Default::default(),
+        };
+        Ok(Store { core: Arc::new(core), collections: self.collections.into() })
+    }
+}
+
+fn refuse_twins<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {
+    let mut seen = std::collections::HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(Error::Schema {
+                problem: format!("two {what}s are called `{name}`"),
+                help: "give each a name of its own, and register it once".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}

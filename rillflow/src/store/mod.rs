@@ -1,0 +1,157 @@
+//! Layer 5, the store: what an application holds.
+
+mod aggregates;
+mod builder;
+mod docs;
+mod events;
+mod schema;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+
+pub use aggregates::Aggregates;
+pub use builder::{Source, StoreBuilder};
+pub use docs::Docs;
+pub use events::Events;
+pub use schema::Schema;
+
+use crate::Result;
+use crate::model::query::Query;
+use crate::model::{Aggregate, Collection, Lifecycle, StreamId, StreamKey};
+use crate::runtime::daemon::{Daemon, DaemonConfig};
+use crate::runtime::{SharedCore, wait};
+use crate::storage::projections::{self, ProjectionStatus};
+use crate::storage::queries;
+
+/// Documents and events in one PostgreSQL.
+///
+/// A clone is cheap and shares everything. Every future is cancel safe: what was not committed is not there.
+///
+/// ```no_run
+/// # async fn example() -> rillflow::Result<()> {
+/// let store = rillflow::Store::connect("postgres://localhost/app").await?;
+/// store.schema().sync().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Store {
+    core: SharedCore,
+    collections: Arc<[&'static Collection]>,
+}
+
+impl Store {
+    /// Connects with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`](crate::Error::Database) when the URL is wrong or nobody answers there.
+    pub async fn connect(url: &str) -> Result<Self> {
+        Self::builder(url).build().await
+    }
+
+    /// Begins a store from a URL, or from the application's own [`PgPool`].
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # async fn example(pool: sqlx::PgPool) -> rillflow::Result<()> {
+    /// let store = rillflow::Store::builder("postgres://localhost/app")
+    ///     .max_connections(20)
+    ///     .connect_timeout(Duration::from_secs(5))
+    ///     .build()
+    ///     .await?;
+    /// let on_your_own_pool = rillflow::Store::builder(pool).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(source: impl Into<Source>) -> StoreBuilder {
+        StoreBuilder::new(source.into())
+    }
+
+    /// The connections, for the application's own SQL.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.core.pool
+    }
+
+    /// Documents: put, get, update, query.
+    #[must_use]
+    pub fn docs(&self) -> Docs<'_> {
+        Docs::new(&self.core)
+    }
+
+    /// Events by stream, typed or not.
+    #[must_use]
+    pub fn events(&self) -> Events<'_> {
+        Events::new(&self.core)
+    }
+
+    /// One aggregate: load it, decide on it.
+    pub fn aggregate<A: Aggregate>(&self, id: impl StreamKey) -> Aggregates<'_, A> {
+        let stream_id: StreamId = id.stream_id();
+        Aggregates::new(&self.core, stream_id)
+    }
+
+    /// The tables, functions and indexes that the store needs.
+    #[must_use]
+    pub fn schema(&self) -> Schema<'_> {
+        Schema::new(self)
+    }
+
+    /// Runs a typed query: one statement, whose text was made by rustc.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`](crate::Error::Decode) when a document does not fit its type,
+    /// [`Error::NotUnique`](crate::Error::NotUnique) when a query for one row found more.
+    pub async fn query<Out>(&self, query: impl Query<Out>) -> Result<Out> {
+        let mut conn = self.core.pool.acquire().await?;
+        queries::run(&mut conn, &self.core.texts, &query).await
+    }
+
+    /// Runs the async projections of this store until the [`Daemon`] is dropped or shut down.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
+    pub async fn start_daemon(&self) -> Result<Daemon> {
+        self.start_daemon_with(DaemonConfig::default()).await
+    }
+
+    /// As [`start_daemon`](Self::start_daemon), with other settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_daemon`](Self::start_daemon).
+    pub async fn start_daemon_with(&self, config: DaemonConfig) -> Result<Daemon> {
+        Daemon::start(&self.core, config).await
+    }
+
+    /// Waits until a projection has done every event up to `position`, so that a reader sees its own writes.
+    ///
+    /// The position comes from [`Appended::position`](crate::Appended::position). Holds no connection while it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WaitTimeout`](crate::Error::WaitTimeout) when it did not get there in time,
+    /// [`Error::UnknownProjection`](crate::Error::UnknownProjection) when nobody ever registered it.
+    pub async fn wait_for(&self, projection: &str, position: i64, timeout: Duration) -> Result<()> {
+        let inline = |it: &&crate::model::Registered| it.lifecycle == Lifecycle::Inline;
+        if self.core.projections.iter().filter(inline).any(|it| it.projection.name() == projection) {
+            return Ok(()); // committed with the append itself
+        }
+        wait::wait_for(&self.core, projection, position, timeout).await
+    }
+
+    /// How far a projection is and who runs it; `None` when nobody ever ran it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
+    pub async fn projection_status(&self, projection: &str) -> Result<Option<ProjectionStatus>> {
+        let mut conn = self.core.pool.acquire().await?;
+        projections::status(&mut conn, &self.core.texts, projection).await
+    }
+}
