@@ -1,1 +1,19 @@
-//! One binary against a real PostgreSQL.
+//! One binary against a real PostgreSQL, through the public API: `cargo test --test integration_postgres`.
+
+mod orders;
+mod support;
+
+/// Aggregates: load, decide, upcast.
+mod aggregates;
+/// Expected versions, conflicts, several writers of one stream.
+mod append;
+/// Documents by id and version.
+mod documents;
+/// The global order: what readers see while appends are open.
+mod order;
+/// Projections: inline, async, leases, failures.
+mod projections;
+/// Typed queries against real documents.
+mod queries;
+/// Making the schema, twice, at once, elsewhere.
+mod schema;

@@ -85,7 +85,7 @@ pub enum Expected {
 
 impl Expected {
     /// As the append statement takes it: a version, or a negative code.
-    pub(crate) const fn code(self) -> i64 {
+    pub(crate) const fn as_parameter(self) -> i64 {
         match self {
             Self::Any => -1,
             Self::StreamExists => -2,

@@ -30,12 +30,18 @@ pub(crate) async fn wait_for(core: &SharedCore, name: &str, position: i64, timeo
         let mut conn = core.pool.acquire().await?;
         let found = status(&mut conn, &core.texts, name).await?;
         drop(conn);
-        let Some(found) = found else { return Err(Error::UnknownProjection { name: name.to_owned() }) };
-        if found.position >= position {
+        // one that is registered here may not have begun anywhere yet
+        let known_here = core.projections.iter().any(|it| it.projection.name() == name);
+        let reached = match found {
+            Some(found) => found.position,
+            None if known_here => 0,
+            None => return Err(Error::UnknownProjection { name: name.to_owned() }),
+        };
+        if reached >= position {
             return Ok(());
         }
         let Some(left) = timeout.checked_sub(begun.elapsed()) else {
-            return Err(Error::WaitTimeout { name: found.name, position, reached: found.position, waited: timeout });
+            return Err(Error::WaitTimeout { name: name.to_owned(), position, reached, waited: timeout });
         };
         // whether it moved or the poll elapsed, the row says how far it is
         let _elapsed = tokio::time::timeout(left.min(POLL), moved).await;

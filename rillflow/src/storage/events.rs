@@ -93,7 +93,7 @@ pub(crate) async fn append(conn: &mut PgConnection, texts: &Texts, append: &Appe
     let row = sqlx::query(texts.statement(sql::APPEND))
         .bind(append.stream_id.0)
         .bind(&append.category)
-        .bind(append.expected.code())
+        .bind(append.expected.as_parameter())
         .bind(&append.ids)
         .bind(&append.types)
         .bind(&append.type_versions)

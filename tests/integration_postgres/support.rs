@@ -1,0 +1,50 @@
+//! What every test shares: a database of its own, and stores on it.
+
+use rillflow::{Event, Store, StoreBuilder};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+/// What a test returns: any error ends it.
+pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+pub(crate) struct Db {
+    url: String,
+}
+
+impl Db {
+    pub(crate) async fn new() -> Result<Self, Box<dyn std::error::Error>> {
+        let mut c = PgConnection::connect("postgres://postgres@%2Ftmp%2Fpgt/postgres").await?;
+        let name = format!("t{}", uuid::Uuid::now_v7().simple());
+        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut c).await?;
+        Ok(Self { url: format!("postgres://postgres@%2Ftmp%2Fpgt/{name}") })
+    }
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// A database, and a store on it whose schema is synced.
+pub(crate) async fn store() -> Result<(Db, Store), Box<dyn std::error::Error>> {
+    store_with(|builder| builder).await
+}
+
+/// As [`store`], with documents, projections, settings.
+pub(crate) async fn store_with(
+    configure: impl FnOnce(StoreBuilder) -> StoreBuilder,
+) -> Result<(Db, Store), Box<dyn std::error::Error>> {
+    let db = Db::new().await?;
+    let store = configure(Store::builder(db.url())).build().await?;
+    store.schema().sync().await?;
+    Ok((db, store))
+}
+
+/// An event inserted as other software would, on a stream of its own; returns its position.
+pub(crate) async fn append_raw(store: &Store, name: &str, version: i32, body: &str) -> sqlx::Result<i64> {
+    let insert = "INSERT INTO events (stream_id, stream_seq, event_id, type, type_version, data) \
+                  VALUES (gen_random_uuid(), 1, gen_random_uuid(), $1, $2, $3::text::json) RETURNING global_seq";
+    sqlx::query_scalar(insert).bind(name).bind(version).bind(body).fetch_one(store.pool()).await
+}
+
+/// An event of little meaning.
+pub(crate) fn tick(number: i64) -> Event {
+    Event::new("tick", &number)
+}
