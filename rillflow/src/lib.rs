@@ -4,8 +4,12 @@
 #[allow(unused_extern_crates, reason = "only the output of the derives names it")]
 extern crate self as rillflow;
 
+#[cfg(feature = "dev")]
+pub mod dev;
 mod error;
 pub mod model;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{BoxError, Error, Result};
 pub use model::query::{Find, Query};

@@ -1,1 +1,3 @@
 //! One binary against a real PostgreSQL.
+
+mod dev_postgres;
