@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use helper::{Folder, Helper, eventually, kill};
-use rillflow::dev::{PERSISTENT_GRACE, THROW_AWAY_GRACE};
+use rillflow::dev::THROW_AWAY_GRACE;
 use rillflow::testing::TestDatabase;
 use rillflow::{Error, Result};
 use sqlx::{Connection, PgConnection};
@@ -48,7 +48,8 @@ fn nothing_is_left_some_seconds_after_the_last_user_was_killed() {
 fn many_processes_on_a_cold_machine_start_one_server() {
     let folder = Folder::new("cold");
     let cache = Folder::new("cold-cache");
-    let helpers: Vec<_> = (0..10).map(|_| Helper::start_with("shared", &folder, &[("XDG_CACHE_HOME", &cache)])).collect();
+    let helpers: Vec<_> =
+        (0..10).map(|_| Helper::start_with("shared", &folder, &[("XDG_CACHE_HOME", &cache)])).collect();
     let servers: Vec<_> = helpers.into_iter().map(Helper::expect_ready).collect();
 
     assert!(servers.iter().all(|it| it.server == servers[0].server && it.started_at == servers[0].started_at));
@@ -117,17 +118,17 @@ fn the_persistent_server_keeps_its_data_even_when_everything_is_killed() {
 #[test]
 fn the_persistent_server_stays_while_a_client_is_connected() {
     let folder = Folder::new("client");
-    let one = Helper::start("persistent", &folder).expect_ready();
+    let one = Helper::start_in("persistent", &folder, &[("RILLFLOW_PG_GRACE", "1")]).expect_ready();
     let (server, url) = (one.server, one.url.clone());
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let client = runtime.block_on(PgConnection::connect(&url)).expect("a client");
     one.kill();
 
-    std::thread::sleep(PERSISTENT_GRACE + Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(4));
     assert!(helper::is_alive(server), "somebody looks into it");
     runtime.block_on(client.close()).expect("the client leaves");
 
-    eventually(PERSISTENT_GRACE + SLACK, "the server is stopped", || !helper::is_alive(server));
+    eventually(SLACK, "the server is stopped", || !helper::is_alive(server));
     eventually(SLACK, "only the data are left", || folder.holds_only_data());
 }
 
@@ -200,7 +201,8 @@ async fn a_dropped_database_is_gone_although_somebody_was_connected() -> Result<
 
     let mut conn = PgConnection::connect(other.url()).await.map_err(Error::Database)?;
     for _ in 0..1000 {
-        let found = sqlx::query("SELECT FROM pg_database WHERE datname = $1").bind(&name).fetch_optional(&mut conn).await;
+        let found =
+            sqlx::query("SELECT FROM pg_database WHERE datname = $1").bind(&name).fetch_optional(&mut conn).await;
         if found.map_err(Error::Database)?.is_none() {
             return Ok(());
         }
@@ -239,7 +241,8 @@ async fn a_template_that_failed_is_built_again() -> Result<()> {
     let failed = TestDatabase::from_template(&key, async |url: &str| query(url, "no SQL at all").await).await;
     assert!(matches!(failed, Err(Error::Database(_))));
 
-    let database = TestDatabase::from_template(&key, async |url: &str| query(url, "CREATE TABLE t (id int)").await).await?;
+    let database =
+        TestDatabase::from_template(&key, async |url: &str| query(url, "CREATE TABLE t (id int)").await).await?;
 
     query(database.url(), "INSERT INTO t VALUES (1)").await?;
     database.close().await

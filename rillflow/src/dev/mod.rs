@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `DATABASE_URL` | use this server and start none |
 //! | `RILLFLOW_PG_BIN` | the folder with `postgres` and `initdb` to use |
+//! | `RILLFLOW_PG_GRACE` | seconds that a server started now outlives its last user, instead of 5 or 30 |
 //! | `TMPDIR` | where throw-away servers live |
 //! | `XDG_DATA_HOME` | where the persistent server keeps its data (below `rillflow`) |
 //! | `XDG_CACHE_HOME` | where the template of a fresh data folder is kept, so that the next start takes 0.2 s |
@@ -27,9 +28,9 @@ pub(crate) mod url;
 
 use std::time::Duration;
 
-pub use database::{Database, database, database_named};
 #[cfg(feature = "testing")]
 pub(crate) use database::database_url;
+pub use database::{Database, database, database_named};
 #[cfg(feature = "testing-docker")]
 pub(crate) use local::remove_container_after_us;
 pub use postgres::Postgres;

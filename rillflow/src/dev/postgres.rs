@@ -62,7 +62,12 @@ impl Postgres {
     pub fn psql(&self, database: &str) -> String {
         let (user, port) = (url::USER, url::PORT);
         let quoted = |path: &Path| quote(&path.to_string_lossy());
-        format!("{} -h {} -p {port} -U {user} {}", quoted(self.attachment.psql()), quoted(self.socket()), quote(database))
+        format!(
+            "{} -h {} -p {port} -U {user} {}",
+            quoted(self.attachment.psql()),
+            quoted(self.socket()),
+            quote(database)
+        )
     }
 
     /// The server's version, such as `17.2`.

@@ -38,9 +38,10 @@ async fn left_over(conn: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> 
     )
     .fetch_all(&mut *conn)
     .await?;
-    let alive: Vec<String> = sqlx::query_scalar("SELECT application_name FROM pg_stat_activity WHERE application_name <> ''")
-        .fetch_all(conn)
-        .await?;
+    let alive: Vec<String> =
+        sqlx::query_scalar("SELECT application_name FROM pg_stat_activity WHERE application_name <> ''")
+            .fetch_all(conn)
+            .await?;
     let now = template::now();
     let dead = |name: &str| match name.strip_prefix(PREFIX) {
         Some(rest) => is_dead(rest, &alive, now),

@@ -16,16 +16,19 @@ use crate::{Error, Result};
 
 const SCRIPT: &str = include_str!("nanny.sh");
 
+/// Seconds of grace for the server that is started, such as 600 to keep it between two test runs.
+const GRACE_VARIABLE: &str = "RILLFLOW_PG_GRACE";
+
 /// Starts the nanny unless it lives.
 pub(super) fn ensure(site: &Site) -> Result<()> {
     if is_alive(site) {
         return Ok(());
     }
-    let (kind, grace) = match site.kind {
-        Kind::ThrowAway => ("throw-away", THROW_AWAY_GRACE),
-        Kind::Persistent => ("persistent", PERSISTENT_GRACE),
+    let kind = match site.kind {
+        Kind::ThrowAway => "throw-away",
+        Kind::Persistent => "persistent",
     };
-    let (grace, patience) = (grace.as_secs().to_string(), STOP_TIMEOUT.as_secs().to_string());
+    let (grace, patience) = (grace(site.kind)?.to_string(), STOP_TIMEOUT.as_secs().to_string());
     let folders = [site.run.as_os_str(), site.data.as_os_str(), site.socket.as_os_str()];
     let script = ["/bin/sh", "-c", SCRIPT, "rillflow-nanny"].map(OsStr::new);
     let words = [kind, &grace, &patience].map(OsStr::new);
@@ -33,6 +36,17 @@ pub(super) fn ensure(site: &Site) -> Result<()> {
         .map_err(|e| Error::Development(format!("cannot start /bin/sh to look after PostgreSQL: {e}")))?;
     // It looks into this file a second after its start, and ends if it finds another id.
     fs::write(site.nanny(), format!("{pid}\n")).map_err(|e| cannot("write", &site.nanny(), &e))
+}
+
+/// Seconds that the server outlives its last user.
+fn grace(kind: Kind) -> Result<u64> {
+    let Some(chosen) = std::env::var_os(GRACE_VARIABLE).filter(|it| !it.is_empty()) else {
+        let usual = if kind == Kind::ThrowAway { THROW_AWAY_GRACE } else { PERSISTENT_GRACE };
+        return Ok(usual.as_secs());
+    };
+    let chosen = chosen.to_string_lossy();
+    let seconds = chosen.trim().parse::<u32>();
+    seconds.map(u64::from).map_err(|_| Error::Development(format!("{GRACE_VARIABLE}={chosen} is no number of seconds")))
 }
 
 /// Waits until the nanny has removed a folder that it is closing, and does it when there is no nanny.

@@ -63,7 +63,9 @@ pub(super) fn find(places: &Places, folders: &Folders) -> Result<Binaries> {
     search
         .any("PATH", on_path(places))
         .or_else(|| search.any("pg_config --bindir", told_by_pg_config(places)))
-        .or_else(|| known::PATTERNS.iter().find_map(|it| search.any(&format!("/{it}"), known::expand(&places.root, it))))
+        .or_else(|| {
+            known::PATTERNS.iter().find_map(|it| search.any(&format!("/{it}"), known::expand(&places.root, it)))
+        })
         .or_else(|| search.any("downloaded before", embedded))
         .or_else(|| search.download(places, cache.as_deref().ok()))
         .ok_or_else(|| advice::missing(places, folders.uid, &search.tried))
@@ -126,7 +128,10 @@ fn check(folder: &Path, account: Option<&Account>) -> Result<Binaries, String> {
     let (version, major) =
         parse_version(&said).ok_or_else(|| format!("{} says `{said}`, which names no version", postgres.display()))?;
     if major < OLDEST_MAJOR {
-        return Err(format!("{} is version {version}, and {OLDEST_MAJOR} is the oldest that works", postgres.display()));
+        return Err(format!(
+            "{} is version {version}, and {OLDEST_MAJOR} is the oldest that works",
+            postgres.display()
+        ));
     }
     let psql = Some(folder.join("psql")).filter(|it| it.is_file()).unwrap_or_else(|| "psql".into());
     Ok(Binaries { folder: folder.to_owned(), version, major, psql })
@@ -176,7 +181,10 @@ mod tests {
     fn a_wrong_choice_is_not_skipped() {
         let (places, folders) = empty_machine(Some("/nowhere/bin"));
         let text = find(&places, &folders).expect_err("a wrong folder").to_string();
-        assert!(text.starts_with("RILLFLOW_PG_BIN=/nowhere/bin is of no use: there is no /nowhere/bin/postgres"), "{text}");
+        assert!(
+            text.starts_with("RILLFLOW_PG_BIN=/nowhere/bin is of no use: there is no /nowhere/bin/postgres"),
+            "{text}"
+        );
     }
 
     #[test]
