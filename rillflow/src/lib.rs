@@ -4,6 +4,8 @@
 #[allow(unused_extern_crates, reason = "only the output of the derives names it")]
 extern crate self as rillflow;
 
+#[cfg(feature = "dev")]
+pub mod dev;
 mod error;
 pub mod model;
 mod sql;
@@ -11,6 +13,8 @@ mod storage;
 
 mod runtime;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{BoxError, Error, Result};
 pub use model::query::{Find, Query};

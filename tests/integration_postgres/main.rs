@@ -7,6 +7,8 @@ mod support;
 mod aggregates;
 /// Expected versions, conflicts, several writers of one stream.
 mod append;
+/// The development PostgreSQL and the test databases themselves.
+mod dev_postgres;
 /// Documents by id and version.
 mod documents;
 /// The global order: what readers see while appends are open.

@@ -1,0 +1,19 @@
+//! Helpers for tests: a database of its own for each.
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `DATABASE_URL` | make the test databases on this server, and drop them afterwards |
+//! | `RILLFLOW_TEST_BACKEND` | `local`: our own server even so; `docker`: a container (feature `testing-docker`) |
+//! | `RILLFLOW_TEST_IMAGE` | the container's image, `postgres:16-alpine` if not set |
+//!
+//! Without any of them the tests of all processes share one throw-away server, see [`Postgres`](crate::dev::Postgres).
+
+mod database;
+#[cfg(feature = "testing-docker")]
+mod docker;
+mod keeper;
+mod server;
+mod sweep;
+mod template;
+
+pub use database::TestDatabase;
