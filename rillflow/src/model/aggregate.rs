@@ -1,6 +1,8 @@
 //! Aggregates: state folded from one stream.
 
-use super::EventSet;
+use std::marker::PhantomData;
+
+use super::{EventSet, HasEvent};
 
 /// State folded from the events of one stream.
 ///
@@ -41,4 +43,25 @@ pub trait Apply<E> {
 pub trait Dispatch<A> {
     /// Calls the handler.
     fn dispatch(&self, aggregate: &mut A);
+}
+
+/// The events of an aggregate, to check its handlers against.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct EventsOf<S>(PhantomData<fn() -> S>);
+
+/// The events of `A`.
+#[doc(hidden)]
+#[must_use]
+pub const fn events_of<A: Aggregate>() -> EventsOf<A::Event> {
+    EventsOf(PhantomData)
+}
+
+impl<S> EventsOf<S> {
+    /// Compiles when `E` is one of them.
+    pub const fn has<E>(&self)
+    where
+        S: HasEvent<E>,
+    {
+    }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::RawJson;
+use super::{RawJson, StreamId};
 use crate::{Error, Result};
 
 /// The stored name and version of an event.
@@ -15,6 +15,65 @@ pub struct EventType {
     pub name: &'static str,
     /// The version of its payload, from 1.
     pub version: i32,
+}
+
+/// What the derive writes its decoding with.
+#[doc(hidden)]
+#[allow(missing_docs, clippy::missing_errors_doc, reason = "hidden")]
+impl EventType {
+    /// The payload as JSON text.
+    pub fn write<T: EventPayload>(payload: &T) -> Result<String, serde_json::Error> {
+        serde_json::to_string(payload)
+    }
+
+    /// Reads a payload of the current version.
+    pub fn read<T: EventPayload>(json: &[u8]) -> Result<T> {
+        T::TYPE.read_as(T::TYPE.version, json)
+    }
+
+    /// Reads a payload of an older version, in the form that `upcast` takes, and turns it into the next version's.
+    pub fn read_older<T: DeserializeOwned, U>(upcast: fn(T) -> U, event: Self, version: i32, json: &[u8]) -> Result<U> {
+        event.read_as(version, json).map(upcast)
+    }
+
+    /// Turns one version's payload into the next one's.
+    pub fn step<T, U, V: UpcastsTo<T>>(upcast: fn(T) -> U, payload: V) -> U {
+        upcast(payload.same())
+    }
+
+    /// Checks that the last step led to the current payload.
+    pub fn current<T, V: UpcastsTo<T>>(payload: V) -> T {
+        payload.same()
+    }
+
+    /// No upcaster begins at `version`.
+    #[must_use]
+    pub fn unknown_version(self, version: i32) -> Error {
+        Error::UnknownEvent { stream_id: StreamId(Uuid::nil()), name: self.name.to_owned(), version }
+    }
+
+    fn read_as<T: DeserializeOwned>(self, version: i32, json: &[u8]) -> Result<T> {
+        serde_json::from_slice(json)
+            .map_err(|source| Error::Decode { what: format!("event `{}` version {version}", self.name), source })
+    }
+}
+
+/// What an upcast returns is what the next version is read as.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this upcast returns `{Self}`, but the next version's payload is `{T}`",
+    label = "expected a function that returns `{T}`",
+    note = "each `upcast(k => function)` turns version k into version k + 1; the last one returns the current payload"
+)]
+pub trait UpcastsTo<T> {
+    /// The same value.
+    fn same(self) -> T;
+}
+
+impl<T> UpcastsTo<T> for T {
+    fn same(self) -> T {
+        self
+    }
 }
 
 /// One payload struct. `#[derive(Event)]` on the enum that lists it implements this.
@@ -64,7 +123,10 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     label = "this handler can never run",
     note = "add the variant `{E}({E})` to `{Self}`, or remove the handler"
 )]
-pub trait HasEvent<E>: EventSet {}
+pub trait HasEvent<E>: EventSet {
+    /// Its stored name and current version.
+    const TYPE: EventType;
+}
 
 /// An event to append.
 ///
@@ -138,21 +200,5 @@ impl<E: EventSet> From<E> for Event {
             causation_id: None,
             correlation_id: None,
         }
-    }
-}
-
-/// Refuses, at compile time, a set with two events of one stored name.
-#[doc(hidden)]
-pub const fn no_duplicate_names(types: &[EventType]) {
-    let mut i = 0;
-    while i < types.len() {
-        let mut j = i + 1;
-        while j < types.len() {
-            if super::query::text::str_eq(types[i].name, types[j].name) {
-                panic!("two events have the same stored name: give each its own `#[event(name = \"..\")]`");
-            }
-            j += 1;
-        }
-        i += 1;
     }
 }
