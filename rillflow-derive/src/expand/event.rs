@@ -1,9 +1,8 @@
 //! `#[derive(Event)]`: payloads, the set, and the hand-over to aggregates and projections.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::DeriveInput;
-use syn::spanned::Spanned;
+use syn::{DeriveInput, Path};
 
 use super::stand_in;
 use crate::attrs::options::span_of;
@@ -41,13 +40,14 @@ fn payload(set: &Ident, event: &EventVariant) -> TokenStream {
     let older = older_versions(event);
     quote_spanned! {span_of(payload)=>
         #[automatically_derived]
-        impl ::rillflow::__private::EventPayload for #payload {
+        impl ::rillflow::__private::PayloadOfOneEnum for #payload {
             const TYPE: ::rillflow::__private::EventType =
                 ::rillflow::__private::EventType { name: #name, version: #version };
+            const CODEC: ::rillflow::__private::Codec<Self> = ::rillflow::__private::Codec::<#payload>::new();
 
             fn decode(version: i32, json: &[u8]) -> ::rillflow::__private::Result<Self> {
                 match version {
-                    #version => ::rillflow::__private::EventType::read(json),
+                    #version => Self::TYPE.read(version, (Self::CODEC.read)(json)),
                     #older
                     other => ::core::result::Result::Err(Self::TYPE.unknown_version(other)),
                 }
@@ -57,23 +57,24 @@ fn payload(set: &Ident, event: &EventVariant) -> TokenStream {
         #[automatically_derived]
         impl ::rillflow::__private::HasEvent<#payload> for #set {
             const TYPE: ::rillflow::__private::EventType =
-                <#payload as ::rillflow::__private::EventPayload>::TYPE;
+                <#payload as ::rillflow::__private::PayloadOfOneEnum>::TYPE;
         }
     }
 }
 
 /// One arm per older version: read it as the first function takes it, then step up to the current one.
+///
+/// Each step stands where the function before it stands: a wrong result is reported at the function that returns it.
 fn older_versions(event: &EventVariant) -> TokenStream {
-    let arms = (1..).zip(0..event.upcasts.len()).map(|(version, from): (i32, usize)| {
-        let first = &event.upcasts[from];
-        let read = quote!(::rillflow::__private::EventType::read_older(#first, Self::TYPE, version, json)?);
-        let last = event.upcasts[from + 1..]
-            .iter()
-            .fold(read, |value, step| quote!(::rillflow::__private::EventType::step(#step, #value)));
-        let end = event.upcasts.last().map_or_else(|| first.span(), Spanned::span);
-        quote_spanned!(end=> #version => ::core::result::Result::Ok(
-            ::rillflow::__private::EventType::current::<Self, _>(#last)
-        ),)
+    let place = |path: &Path| path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
+    let arms = (1i32..).zip(0..event.upcasts.len()).map(|(version, from)| {
+        let (first, rest) = (&event.upcasts[from], &event.upcasts[from + 1..]);
+        let read = quote_spanned!(place(first)=> Self::TYPE.read_older(#first, #version, json)?);
+        let (last, value) = rest.iter().fold((first, read), |(before, value), step| {
+            (step, quote_spanned!(place(before)=> ::rillflow::__private::EventType::step(#step, #value)))
+        });
+        let current = quote_spanned!(place(last)=> ::rillflow::__private::EventType::current::<Self, _>(#value));
+        quote!(#version => ::core::result::Result::Ok(#current),)
     });
     quote!(#(#arms)*)
 }
@@ -87,17 +88,17 @@ fn event_set(set: &EventEnum) -> TokenStream {
         #[automatically_derived]
         impl ::rillflow::__private::EventSet for #ident {
             const TYPES: &'static [::rillflow::__private::EventType] =
-                &[#(<#payloads as ::rillflow::__private::EventPayload>::TYPE),*];
+                &[#(<#payloads as ::rillflow::__private::PayloadOfOneEnum>::TYPE),*];
 
             fn event_type(&self) -> ::rillflow::__private::EventType {
                 match self {
-                    #(Self::#variants(_) => <#payloads as ::rillflow::__private::EventPayload>::TYPE,)*
+                    #(Self::#variants(_) => <#payloads as ::rillflow::__private::PayloadOfOneEnum>::TYPE,)*
                 }
             }
 
             fn encode(&self) -> ::core::result::Result<::std::string::String, ::rillflow::__private::serde_json::Error> {
                 match self {
-                    #(Self::#variants(event) => ::rillflow::__private::EventType::write(event),)*
+                    #(Self::#variants(event) => (<#payloads as ::rillflow::__private::PayloadOfOneEnum>::CODEC.write)(event),)*
                 }
             }
 
@@ -108,7 +109,7 @@ fn event_set(set: &EventEnum) -> TokenStream {
             ) -> ::rillflow::__private::Result<::core::option::Option<Self>> {
                 ::core::result::Result::Ok(::core::option::Option::Some(match name {
                     #(#names => Self::#variants(
-                        <#payloads as ::rillflow::__private::EventPayload>::decode(version, json)?
+                        <#payloads as ::rillflow::__private::PayloadOfOneEnum>::decode(version, json)?
                     ),)*
                     _ => return ::core::result::Result::Ok(::core::option::Option::None),
                 }))

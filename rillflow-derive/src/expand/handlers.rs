@@ -16,7 +16,7 @@ pub(crate) fn handlers(attr: TokenStream, item: TokenStream) -> TokenStream {
         let handlers = check(attr, &parsed, &mut problems);
         match problems.is_empty() {
             true => expand(&handlers),
-            false if parsed.generics.params.is_empty() => stand_in::handlers(&handlers.aggregate),
+            false if parsed.generics.params.is_empty() => stand_in::handlers(&handlers.aggregate, &handlers.ignored),
             false => TokenStream::new(),
         }
     });
@@ -50,7 +50,7 @@ fn expand(Handlers { aggregate, handlers, ignored }: &Handlers) -> TokenStream {
         #(#applies)*
         #(#ignores)*
         const _: () = {
-            let events = ::rillflow::__private::events_of::<#aggregate>();
+            let events = <#aggregate as ::rillflow::__private::Aggregate>::EVENTS;
             #(#checks)*
         };
     }

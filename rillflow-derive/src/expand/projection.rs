@@ -1,7 +1,7 @@
 //! `#[projection]`: the impl without its marks, the projection, and what it does with each event.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{ItemImpl, Type};
 
@@ -54,54 +54,69 @@ fn document_projection(projection: &Projection, types: TokenStream) -> TokenStre
 fn on(projection: &Projection, handler: &Handler) -> TokenStream {
     let Projection { projection, document, .. } = projection;
     let Handler { event, cfgs, .. } = handler;
-    let (keys, apply) = (keys(handler), apply(handler));
-    let (push, event_type) = (push_type(document), event);
+    let (keys, apply) = (keys(document, handler), apply(handler));
+    let (keys_of, apply_of) = signatures(document, event);
     quote_spanned! {span_of(event)=>
         #(#cfgs)*
-        impl ::rillflow::__private::On<#event_type> for #projection {
-            fn keys(event: &#event_type, at: &::rillflow::__private::EventEnvelope, push: #push) {
-                #keys
-            }
-
-            fn apply(
-                doc: &mut #document,
-                event: &#event_type,
-                at: &::rillflow::__private::EventEnvelope,
-            ) -> ::core::result::Result<(), ::rillflow::__private::BoxError> {
-                #apply
-            }
+        impl ::rillflow::__private::On<#event> for #projection {
+            #keys_of { #keys }
+            #apply_of { #apply }
         }
     }
+}
+
+/// The signatures of `On`, as if they stood at the document: what is no document is reported there.
+fn signatures(document: &Type, event: &impl ToTokens) -> (TokenStream, TokenStream) {
+    let span = document.span();
+    let keys = quote_spanned! {span=>
+        fn keys(
+            event: &#event,
+            at: &::rillflow::__private::EventEnvelope,
+            push: &mut dyn ::core::ops::FnMut(<#document as ::rillflow::__private::Document>::Id),
+        )
+    };
+    let apply = quote_spanned! {span=>
+        fn apply(
+            doc: &mut #document,
+            event: &#event,
+            at: &::rillflow::__private::EventEnvelope,
+        ) -> ::core::result::Result<(), ::rillflow::__private::BoxError>
+    };
+    (keys, apply)
 }
 
 /// The body of `On::keys`. Mistakes of type are reported at the key's result.
-fn keys(handler: &Handler) -> TokenStream {
-    let (event, at, push) = (quote!(event), quote!(at), quote!(push));
-    let spare = quote!(let _ = (#event, #at););
+fn keys(document: &Type, handler: &Handler) -> TokenStream {
     match &handler.key {
         Key::Stream(span) => quote_spanned! {*span=>
-            #spare
-            #push(::core::convert::From::from(at.stream_id.0));
+            let _ = event;
+            push(::core::convert::From::from(at.stream_id.0));
         },
         Key::Function(key) => {
-            let name = &key.ident;
-            let envelope = key.takes_envelope.then(|| quote!(, #at));
-            quote_spanned! {span_of(&key.returns)=>
-                #spare
-                ::rillflow::__private::IntoKeys::push_keys(Self::#name(event #envelope), push);
+            let span = span_of(&key.returns);
+            let name = moved(&key.ident, span);
+            let envelope = key.takes_envelope.then(|| quote_spanned!(span=> , at));
+            quote_spanned! {span=>
+                let _ = at;
+                ::rillflow::__private::IntoKeys::<<#document as ::rillflow::__private::Document>::Id>::push_keys(
+                    Self::#name(event #envelope),
+                    push,
+                );
             }
         }
     }
 }
 
-/// The body of `On::apply`. Mistakes of type are reported at the handler's parameters and result.
+/// The body of `On::apply`. Mistakes of type are reported at the handler's document and result.
 fn apply(handler: &Handler) -> TokenStream {
     let Handler { ident, doc, returns, takes_envelope, .. } = handler;
-    let doc = quote_spanned!(span_of(doc)=> doc);
-    let envelope = takes_envelope.then(|| quote!(, at));
-    let call = quote!(Self::#ident(#doc, event #envelope));
+    let doc_span = span_of(doc);
+    let span = returns.as_ref().map_or(doc_span, span_of);
+    let (name, doc) = (moved(ident, span), quote_spanned!(doc_span=> doc));
+    let envelope = takes_envelope.then(|| quote_spanned!(span=> , at));
+    let call = quote_spanned!(span=> Self::#name(#doc, event #envelope));
     let outcome = match returns {
-        Some(ty) => quote_spanned!(span_of(ty)=> ::rillflow::__private::IntoOutcome::into_outcome(#call)),
+        Some(_) => quote_spanned!(span=> ::rillflow::__private::IntoOutcome::into_outcome(#call)),
         None => quote!(#call; ::core::result::Result::Ok(())),
     };
     quote!(let _ = at; #outcome)
@@ -109,28 +124,13 @@ fn apply(handler: &Handler) -> TokenStream {
 
 fn ignore(projection: &Projection, event: &Type) -> TokenStream {
     let Projection { projection, events, document, .. } = projection;
-    let push = push_type(document);
+    let (keys, apply) = signatures(document, event);
     let set = respan(events, event);
     quote_spanned! {span_of(event)=>
         impl ::rillflow::__private::On<#event> for #projection {
-            fn keys(_: &#event, _: &::rillflow::__private::EventEnvelope, _: #push) {
-                let _ = <#set as ::rillflow::__private::HasEvent<#event>>::TYPE;
-            }
-
-            fn apply(
-                _: &mut #document,
-                _: &#event,
-                _: &::rillflow::__private::EventEnvelope,
-            ) -> ::core::result::Result<(), ::rillflow::__private::BoxError> {
-                ::core::result::Result::Ok(())
-            }
+            #keys { let _ = (event, at, push, <#set as ::rillflow::__private::HasEvent<#event>>::TYPE); }
+            #apply { let _ = (doc, event, at); ::core::result::Result::Ok(()) }
         }
-    }
-}
-
-fn push_type(document: &Type) -> TokenStream {
-    quote_spanned! {document.span()=>
-        &mut dyn ::core::ops::FnMut(<#document as ::rillflow::__private::Document>::Id)
     }
 }
 
@@ -139,21 +139,25 @@ fn stand_in(projection: &Projection, item: &ItemImpl) -> TokenStream {
     if !item.generics.params.is_empty() || item.trait_.is_some() {
         return TokenStream::new();
     }
-    let Projection { projection: me, document, .. } = projection;
-    let (document_projection, push) = (document_projection(projection, quote!(&[])), push_type(document));
+    let Projection { projection: me, document, ignored, .. } = projection;
+    let uses = super::stand_in::uses(ignored);
+    let document_projection = document_projection(projection, quote!(&[]));
+    let (keys, apply) = signatures(document, &quote!(__E));
     quote! {
+        #uses
         #document_projection
         impl<__E> ::rillflow::__private::On<__E> for #me {
-            fn keys(_: &__E, _: &::rillflow::__private::EventEnvelope, _: #push) {}
-            fn apply(
-                _: &mut #document,
-                _: &__E,
-                _: &::rillflow::__private::EventEnvelope,
-            ) -> ::core::result::Result<(), ::rillflow::__private::BoxError> {
-                ::core::result::Result::Ok(())
-            }
+            #keys { let _ = (event, at, push); }
+            #apply { let _ = (doc, event, at); ::core::result::Result::Ok(()) }
         }
     }
+}
+
+/// `ident` as if it stood at `span`.
+fn moved(ident: &Ident, span: Span) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(span);
+    ident
 }
 
 /// `ty` as if it stood where `place` stands.

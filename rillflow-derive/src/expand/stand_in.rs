@@ -59,12 +59,19 @@ pub(crate) fn aggregate(ident: &Ident) -> TokenStream {
 }
 
 /// An aggregate's handlers for every event.
-pub(crate) fn handlers(aggregate: &Type) -> TokenStream {
+pub(crate) fn handlers(aggregate: &Type, ignored: &[Type]) -> TokenStream {
+    let uses = uses(ignored);
     quote! {
+        #uses
         impl<__E> ::rillflow::__private::Apply<__E> for #aggregate {
             fn apply_event(&mut self, _: &__E) {}
         }
     }
+}
+
+/// Names each type, so that its import counts as used.
+pub(crate) fn uses(types: &[Type]) -> TokenStream {
+    quote!(#(const _: ::core::marker::PhantomData<#types> = ::core::marker::PhantomData;)*)
 }
 
 /// The signature of `Route<__P>::keys`.

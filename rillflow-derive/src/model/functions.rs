@@ -63,17 +63,20 @@ pub(crate) fn by_reference(arg: &FnArg, shape: &str) -> syn::Result<Type> {
     }
 }
 
-/// The event that argument `at` names, as far as it can be told, for a message.
-pub(crate) fn wanted(f: &ImplItemFn, at: usize) -> String {
-    let ty = f.sig.inputs.iter().nth(at).and_then(|arg| match arg {
-        FnArg::Typed(arg) => Some(&*arg.ty),
-        FnArg::Receiver(_) => None,
+/// The event that the function is meant for, as far as it can be told, for a message.
+pub(crate) fn wanted(f: &ImplItemFn) -> String {
+    let types = || {
+        f.sig.inputs.iter().filter_map(|arg| match arg {
+            FnArg::Typed(arg) => Some(&*arg.ty),
+            FnArg::Receiver(_) => None,
+        })
+    };
+    let reference = types().find_map(|ty| match ty {
+        Type::Reference(reference) if reference.mutability.is_none() => Some(&*reference.elem),
+        _ => None,
     });
-    match ty {
-        Some(Type::Reference(reference)) => text(&reference.elem),
-        Some(Type::Path(path)) => text(&Type::Path(path.clone())),
-        _ => "SomeEvent".to_owned(),
-    }
+    let value = || types().find(|ty| matches!(ty, Type::Path(_)));
+    reference.or_else(value).map_or_else(|| "SomeEvent".to_owned(), text)
 }
 
 /// A type as people write it.

@@ -129,8 +129,7 @@ fn take_mark(f: &mut ImplItemFn) -> Option<Span> {
 fn handler(f: &ImplItemFn, document: Option<&Type>) -> syn::Result<Handler> {
     let name = &f.sig.ident;
     let document = document.map_or_else(|| "SomeDocument".to_owned(), text);
-    let at = if f.sig.receiver().is_some() || is_event_first(f) { 0 } else { 1 };
-    let event = wanted(f, at + usize::from(f.sig.receiver().is_some()));
+    let event = wanted(f);
     let shape = format!("write `fn {name}(doc: &mut {document}, e: &{event})`");
     if let Some(token) = &f.sig.asyncness {
         return refuse(
@@ -164,7 +163,7 @@ fn handler(f: &ImplItemFn, document: Option<&Type>) -> syn::Result<Handler> {
 
 fn key(f: &ImplItemFn) -> syn::Result<KeyFunction> {
     let name = &f.sig.ident;
-    let shape = format!("write `fn {name}(e: &{}) -> SomeId`", wanted(f, usize::from(f.sig.receiver().is_some())));
+    let shape = format!("write `fn {name}(e: &{}) -> SomeId`", wanted(f));
     if let Some(token) = &f.sig.asyncness {
         return refuse(token.span(), format!("a key is told from the event alone, so it cannot be async: {shape}"));
     }
@@ -185,11 +184,6 @@ fn key(f: &ImplItemFn) -> syn::Result<KeyFunction> {
         );
     };
     Ok(KeyFunction { ident: name.clone(), event, takes_envelope, returns })
-}
-
-/// True for `(e: &Placed, ..)`: the document is missing or comes later.
-fn is_event_first(f: &ImplItemFn) -> bool {
-    matches!(f.sig.inputs.first(), Some(FnArg::Typed(arg)) if matches!(&*arg.ty, Type::Reference(r) if r.mutability.is_none()))
 }
 
 /// The `D` of `doc: &mut D`.

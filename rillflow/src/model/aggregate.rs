@@ -7,12 +7,20 @@ use super::{EventSet, HasEvent};
 /// State folded from the events of one stream.
 ///
 /// Derive it, and write one handler per event in a `#[handlers]` impl.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an aggregate",
+    label = "add `#[derive(Aggregate)]` and `#[aggregate(events = ..)]` to `{Self}`"
+)]
 pub trait Aggregate: Default + Send + Sync + 'static {
     /// The events of its streams.
     type Event: EventSet;
 
     /// The category of its streams, such as `order`.
     const STREAM: &'static str;
+
+    /// What its handlers are checked against.
+    #[doc(hidden)]
+    const EVENTS: EventsOf<Self::Event> = EventsOf(PhantomData);
 
     /// Folds one event into the state.
     fn apply(&mut self, event: &Self::Event);
@@ -49,13 +57,6 @@ pub trait Dispatch<A> {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct EventsOf<S>(PhantomData<fn() -> S>);
-
-/// The events of `A`.
-#[doc(hidden)]
-#[must_use]
-pub const fn events_of<A: Aggregate>() -> EventsOf<A::Event> {
-    EventsOf(PhantomData)
-}
 
 impl<S> EventsOf<S> {
     /// Compiles when `E` is one of them.

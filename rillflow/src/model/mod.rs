@@ -12,10 +12,10 @@ pub mod query;
 mod stream;
 mod value;
 
-pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf, events_of};
+pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use envelope::EventEnvelope;
-pub use event::{Event, EventPayload, EventSet, EventType, HasEvent, UpcastsTo};
+pub use event::{Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
 pub use json::RawJson;
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
