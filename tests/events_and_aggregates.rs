@@ -110,7 +110,9 @@ fn an_unknown_name_is_no_event_and_an_unknown_version_is_an_error() {
     assert!(matches!(OrderEvent::decode("order-lost", 1, b"{}"), Ok(None)));
     for version in [0, 4, -1] {
         let error = OrderEvent::decode("order-placed", version, b"{}").unwrap_err();
-        assert!(matches!(error, Error::UnknownEvent { name, version: v, .. } if name == "order-placed" && v == version));
+        assert!(
+            matches!(error, Error::UnknownEvent { name, version: v, .. } if name == "order-placed" && v == version)
+        );
     }
 }
 

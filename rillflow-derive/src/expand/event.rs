@@ -47,9 +47,9 @@ fn payload(set: &Ident, event: &EventVariant) -> TokenStream {
 
             fn decode(version: i32, json: &[u8]) -> ::rillflow::__private::Result<Self> {
                 match version {
-                    #version => Self::TYPE.read(version, (Self::CODEC.read)(json)),
+                    #version => <Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE.read(version, (<Self as ::rillflow::__private::PayloadOfOneEnum>::CODEC.read)(json)),
                     #older
-                    other => ::core::result::Result::Err(Self::TYPE.unknown_version(other)),
+                    other => ::core::result::Result::Err(<Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE.unknown_version(other)),
                 }
             }
         }
@@ -69,7 +69,7 @@ fn older_versions(event: &EventVariant) -> TokenStream {
     let place = |path: &Path| path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
     let arms = (1i32..).zip(0..event.upcasts.len()).map(|(version, from)| {
         let (first, rest) = (&event.upcasts[from], &event.upcasts[from + 1..]);
-        let read = quote_spanned!(place(first)=> Self::TYPE.read_older(#first, #version, json)?);
+        let read = quote_spanned!(place(first)=> <Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE.read_older(#first, #version, json)?);
         let (last, value) = rest.iter().fold((first, read), |(before, value), step| {
             (step, quote_spanned!(place(before)=> ::rillflow::__private::EventType::step(#step, #value)))
         });
