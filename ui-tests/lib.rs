@@ -1,1 +1,3 @@
 //! The domain that the compile-fail cases share.
+
+pub mod events;

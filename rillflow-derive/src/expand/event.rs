@@ -1,4 +1,171 @@
-pub(crate) fn event(item: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
-    drop(item);
-    proc_macro2::TokenStream::new()
+//! `#[derive(Event)]`: payloads, the set, and the hand-over to aggregates and projections.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{DeriveInput, Path};
+
+use super::stand_in;
+use crate::attrs::options::span_of;
+use crate::attrs::problems::Problems;
+use crate::model::event::{EventEnum, EventVariant, check};
+
+/// The implementations, or the mistakes and stand-ins.
+pub(crate) fn event(item: TokenStream) -> TokenStream {
+    let item: DeriveInput = match syn::parse2(item) {
+        Ok(item) => item,
+        Err(error) => return error.into_compile_error(),
+    };
+    let mut problems = Problems::default();
+    match check(&item, &mut problems) {
+        Some(set) if problems.is_empty() => expand(&set),
+        _ => {
+            let stand_in = item.generics.params.is_empty().then(|| stand_in::events(&item.ident));
+            let problems = problems.into_tokens();
+            quote!(#problems #stand_in)
+        }
+    }
+}
+
+fn expand(set: &EventEnum) -> TokenStream {
+    let payloads = set.events.iter().map(|event| payload(&set.ident, event));
+    let event_set = event_set(set);
+    let dispatch = dispatch(set);
+    let route = route(set);
+    quote!(#(#payloads)* #event_set #dispatch #route)
+}
+
+/// One payload: its type, its decoding, its place in the set.
+fn payload(set: &Ident, event: &EventVariant) -> TokenStream {
+    let EventVariant { payload, name, version, .. } = event;
+    let older = older_versions(event);
+    quote_spanned! {span_of(payload)=>
+        #[automatically_derived]
+        impl ::rillflow::__private::PayloadOfOneEnum for #payload {
+            const TYPE: ::rillflow::__private::EventType =
+                ::rillflow::__private::EventType { name: #name, version: #version };
+            const CODEC: ::rillflow::__private::Codec<Self> = ::rillflow::__private::Codec::<#payload>::new();
+
+            fn decode(version: i32, json: &[u8]) -> ::rillflow::__private::Result<Self> {
+                match version {
+                    #version => <Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE.read(version, (<Self as ::rillflow::__private::PayloadOfOneEnum>::CODEC.read)(json)),
+                    #older
+                    other => ::core::result::Result::Err(<Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE.unknown_version(other)),
+                }
+            }
+        }
+
+        #[automatically_derived]
+        impl ::rillflow::__private::HasEvent<#payload> for #set {
+            const TYPE: ::rillflow::__private::EventType =
+                <#payload as ::rillflow::__private::PayloadOfOneEnum>::TYPE;
+        }
+    }
+}
+
+/// One arm per older version: read it as the first function takes it, then step up to the current one.
+///
+/// Each step stands where the function before it stands: a wrong result is reported at the function that returns it.
+fn older_versions(event: &EventVariant) -> TokenStream {
+    let place = |path: &Path| path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
+    let arms = (1i32..).zip(0..event.upcasts.len()).map(|(version, from)| {
+        let (first, rest) = (&event.upcasts[from], &event.upcasts[from + 1..]);
+        let read = quote_spanned!(place(first)=> <Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE.read_older(#first, #version, json)?);
+        let (last, value) = rest.iter().fold((first, read), |(before, value), step| {
+            (step, quote_spanned!(place(before)=> ::rillflow::__private::EventType::step(#step, #value)))
+        });
+        let current = quote_spanned!(place(last)=> ::rillflow::__private::EventType::current::<Self, _>(#value));
+        quote!(#version => ::core::result::Result::Ok(#current),)
+    });
+    quote!(#(#arms)*)
+}
+
+fn event_set(set: &EventEnum) -> TokenStream {
+    let EventEnum { ident, events } = set;
+    let variants: Vec<_> = events.iter().map(|event| &event.ident).collect();
+    let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
+    let names = events.iter().map(|event| &event.name);
+    quote! {
+        #[automatically_derived]
+        impl ::rillflow::__private::EventSet for #ident {
+            const TYPES: &'static [::rillflow::__private::EventType] =
+                &[#(<#payloads as ::rillflow::__private::PayloadOfOneEnum>::TYPE),*];
+
+            fn event_type(&self) -> ::rillflow::__private::EventType {
+                match self {
+                    #(Self::#variants(_) => <#payloads as ::rillflow::__private::PayloadOfOneEnum>::TYPE,)*
+                }
+            }
+
+            fn encode(&self) -> ::core::result::Result<::std::string::String, ::rillflow::__private::serde_json::Error> {
+                match self {
+                    #(Self::#variants(event) => (<#payloads as ::rillflow::__private::PayloadOfOneEnum>::CODEC.write)(event),)*
+                }
+            }
+
+            fn decode(
+                name: &str,
+                version: i32,
+                json: &[u8],
+            ) -> ::rillflow::__private::Result<::core::option::Option<Self>> {
+                ::core::result::Result::Ok(::core::option::Option::Some(match name {
+                    #(#names => Self::#variants(
+                        <#payloads as ::rillflow::__private::PayloadOfOneEnum>::decode(version, json)?
+                    ),)*
+                    _ => return ::core::result::Result::Ok(::core::option::Option::None),
+                }))
+            }
+        }
+    }
+}
+
+fn dispatch(set: &EventEnum) -> TokenStream {
+    let EventEnum { ident, events } = set;
+    let variants = events.iter().map(|event| &event.ident);
+    let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
+    quote! {
+        #[automatically_derived]
+        impl<__A> ::rillflow::__private::Dispatch<__A> for #ident
+        where
+            #(__A: ::rillflow::__private::Apply<#payloads>,)*
+        {
+            fn dispatch(&self, aggregate: &mut __A) {
+                match self {
+                    #(Self::#variants(event) => {
+                        <__A as ::rillflow::__private::Apply<#payloads>>::apply_event(aggregate, event)
+                    })*
+                }
+            }
+        }
+    }
+}
+
+fn route(set: &EventEnum) -> TokenStream {
+    let EventEnum { ident, events } = set;
+    let variants: Vec<_> = events.iter().map(|event| &event.ident).collect();
+    let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
+    let (keys, apply) = (stand_in::route_keys(), stand_in::route_apply());
+    quote! {
+        #[automatically_derived]
+        impl<__P> ::rillflow::__private::Route<__P> for #ident
+        where
+            __P: ::rillflow::__private::DocumentProjection,
+            #(__P: ::rillflow::__private::On<#payloads>,)*
+        {
+            #keys {
+                match self {
+                    #(Self::#variants(event) => {
+                        <__P as ::rillflow::__private::On<#payloads>>::keys(event, at, push)
+                    })*
+                }
+            }
+
+            #apply {
+                match self {
+                    #(Self::#variants(event) => {
+                        <__P as ::rillflow::__private::On<#payloads>>::apply(doc, event, at)
+                    })*
+                }
+            }
+        }
+    }
 }

@@ -1,3 +1,166 @@
-pub(crate) fn projection(_attr: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
-    item
+//! `#[projection]`: the impl without its marks, the projection, and what it does with each event.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{ItemImpl, Type};
+
+use crate::attrs::options::span_of;
+use crate::attrs::problems::Problems;
+use crate::model::functions::impl_of;
+use crate::model::projection::{Handler, Key, Projection, check};
+
+/// The impl with the projection, or with the mistakes and a stand-in.
+pub(crate) fn projection(attr: TokenStream, item: TokenStream) -> TokenStream {
+    let mut problems = Problems::default();
+    let Some(mut parsed) = impl_of(item.clone(), "#[projection(..)]", &mut problems) else {
+        let problems = problems.into_tokens();
+        return quote!(#item #problems);
+    };
+    let code = check(attr, &mut parsed, &mut problems).map(|projection| match problems.is_empty() {
+        true => expand(&projection),
+        false => stand_in(&projection, &parsed),
+    });
+    let problems = problems.into_tokens();
+    quote!(#parsed #problems #code)
+}
+
+fn expand(projection: &Projection) -> TokenStream {
+    let Projection { events, handlers, ignored, .. } = projection;
+    let types = handlers.iter().map(|Handler { event, cfgs, .. }| {
+        // the set is named at the event: that is where a foreign event is reported
+        let set = respan(events, event);
+        quote_spanned!(span_of(event)=> #(#cfgs)* <#set as ::rillflow::__private::HasEvent<#event>>::TYPE)
+    });
+    let document_projection = document_projection(projection, quote!(&[#(#types),*]));
+    let on = handlers.iter().map(|handler| on(projection, handler));
+    let ignores = ignored.iter().map(|event| ignore(projection, event));
+    quote!(#document_projection #(#on)* #(#ignores)*)
+}
+
+fn document_projection(projection: &Projection, types: TokenStream) -> TokenStream {
+    let Projection { projection, name, version, events, document, .. } = projection;
+    quote! {
+        impl ::rillflow::__private::DocumentProjection for #projection {
+            type Events = #events;
+            type Document = #document;
+            const NAME: &'static str = #name;
+            const VERSION: i32 = #version;
+            const TYPES: &'static [::rillflow::__private::EventType] = #types;
+        }
+    }
+}
+
+fn on(projection: &Projection, handler: &Handler) -> TokenStream {
+    let Projection { projection, document, .. } = projection;
+    let Handler { event, cfgs, .. } = handler;
+    let (keys, apply) = (keys(document, handler), apply(handler));
+    let (keys_of, apply_of) = signatures(document, event);
+    quote_spanned! {span_of(event)=>
+        #(#cfgs)*
+        impl ::rillflow::__private::On<#event> for #projection {
+            #keys_of { #keys }
+            #apply_of { #apply }
+        }
+    }
+}
+
+/// The signatures of `On`, as if they stood at the document: what is no document is reported there.
+fn signatures(document: &Type, event: &impl ToTokens) -> (TokenStream, TokenStream) {
+    let span = document.span();
+    let keys = quote_spanned! {span=>
+        fn keys(
+            event: &#event,
+            at: &::rillflow::__private::EventEnvelope,
+            push: &mut dyn ::core::ops::FnMut(<#document as ::rillflow::__private::Document>::Id),
+        )
+    };
+    let apply = quote_spanned! {span=>
+        fn apply(
+            doc: &mut #document,
+            event: &#event,
+            at: &::rillflow::__private::EventEnvelope,
+        ) -> ::core::result::Result<(), ::rillflow::__private::BoxError>
+    };
+    (keys, apply)
+}
+
+/// The body of `On::keys`. Mistakes of type are reported at the key's result.
+fn keys(document: &Type, handler: &Handler) -> TokenStream {
+    match &handler.key {
+        Key::Stream(span) => quote_spanned! {*span=>
+            let _ = event;
+            push(::core::convert::From::from(at.stream_id.0));
+        },
+        Key::Function(key) => {
+            let span = span_of(&key.returns);
+            let name = moved(&key.ident, span);
+            let envelope = key.takes_envelope.then(|| quote_spanned!(span=> , at));
+            quote_spanned! {span=>
+                let _ = at;
+                ::rillflow::__private::IntoKeys::<<#document as ::rillflow::__private::Document>::Id>::push_keys(
+                    Self::#name(event #envelope),
+                    push,
+                );
+            }
+        }
+    }
+}
+
+/// The body of `On::apply`. Mistakes of type are reported at the handler's document and result.
+fn apply(handler: &Handler) -> TokenStream {
+    let Handler { ident, doc, returns, takes_envelope, .. } = handler;
+    let doc_span = span_of(doc);
+    let span = returns.as_ref().map_or(doc_span, span_of);
+    let (name, doc) = (moved(ident, span), quote_spanned!(doc_span=> doc));
+    let envelope = takes_envelope.then(|| quote_spanned!(span=> , at));
+    let call = quote_spanned!(span=> Self::#name(#doc, event #envelope));
+    let outcome = match returns {
+        Some(_) => quote_spanned!(span=> ::rillflow::__private::IntoOutcome::into_outcome(#call)),
+        None => quote!(#call; ::core::result::Result::Ok(())),
+    };
+    quote!(let _ = at; #outcome)
+}
+
+fn ignore(projection: &Projection, event: &Type) -> TokenStream {
+    let Projection { projection, events, document, .. } = projection;
+    let (keys, apply) = signatures(document, event);
+    let set = respan(events, event);
+    quote_spanned! {span_of(event)=>
+        impl ::rillflow::__private::On<#event> for #projection {
+            #keys { let _ = (event, at, push, <#set as ::rillflow::__private::HasEvent<#event>>::TYPE); }
+            #apply { let _ = (doc, event, at); ::core::result::Result::Ok(()) }
+        }
+    }
+}
+
+/// A projection that handles every event.
+fn stand_in(projection: &Projection, item: &ItemImpl) -> TokenStream {
+    if !item.generics.params.is_empty() || item.trait_.is_some() {
+        return TokenStream::new();
+    }
+    let Projection { projection: me, document, ignored, .. } = projection;
+    let uses = super::stand_in::uses(ignored);
+    let document_projection = document_projection(projection, quote!(&[]));
+    let (keys, apply) = signatures(document, &quote!(__E));
+    quote! {
+        #uses
+        #document_projection
+        impl<__E> ::rillflow::__private::On<__E> for #me {
+            #keys { let _ = (event, at, push); }
+            #apply { let _ = (doc, event, at); ::core::result::Result::Ok(()) }
+        }
+    }
+}
+
+/// `ident` as if it stood at `span`.
+fn moved(ident: &Ident, span: Span) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(span);
+    ident
+}
+
+/// `ty` as if it stood where `place` stands.
+fn respan(ty: &Type, place: &Type) -> TokenStream {
+    super::respan(quote!(#ty), span_of(place))
 }

@@ -1,16 +1,26 @@
 //! Aggregates: state folded from one stream.
 
-use super::EventSet;
+use std::marker::PhantomData;
+
+use super::{EventSet, HasEvent};
 
 /// State folded from the events of one stream.
 ///
 /// Derive it, and write one handler per event in a `#[handlers]` impl.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an aggregate",
+    label = "add `#[derive(Aggregate)]` and `#[aggregate(events = ..)]` to `{Self}`"
+)]
 pub trait Aggregate: Default + Send + Sync + 'static {
     /// The events of its streams.
     type Event: EventSet;
 
     /// The category of its streams, such as `order`.
     const STREAM: &'static str;
+
+    /// What its handlers are checked against.
+    #[doc(hidden)]
+    const EVENTS: EventsOf<Self::Event> = EventsOf(PhantomData);
 
     /// Folds one event into the state.
     fn apply(&mut self, event: &Self::Event);
@@ -41,4 +51,18 @@ pub trait Apply<E> {
 pub trait Dispatch<A> {
     /// Calls the handler.
     fn dispatch(&self, aggregate: &mut A);
+}
+
+/// The events of an aggregate, to check its handlers against.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct EventsOf<S>(PhantomData<fn() -> S>);
+
+impl<S> EventsOf<S> {
+    /// Compiles when `E` is one of them.
+    pub const fn has<E>(&self)
+    where
+        S: HasEvent<E>,
+    {
+    }
 }

@@ -12,10 +12,12 @@ pub mod query;
 mod stream;
 mod value;
 
-pub use aggregate::{Aggregate, Apply, Dispatch};
+pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use envelope::EventEnvelope;
-pub use event::{Appended, Event, EventPayload, EventSet, EventType, HasEvent, no_duplicate_names};
+pub use event::{
+    Appended, Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum,
+};
 pub use json::RawJson;
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,

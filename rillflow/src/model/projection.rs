@@ -320,3 +320,6 @@ fn id_array(sql_type: SqlType, ids: impl Iterator<Item = IdValue>) -> SqlValue {
         _ => SqlValue::Texts(ids.map(|id| id.to_string()).collect()),
     }
 }
+
+#[cfg(all(test, feature = "derive"))]
+mod tests;

@@ -1,0 +1,256 @@
+//! A document projection: per event a handler and the key of the documents that it changes.
+
+use proc_macro2::{Span, TokenStream};
+use syn::spanned::Spanned;
+use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, ReturnType, Type};
+
+use super::functions::{by_reference, cfgs, is_handler, once_each, plain_function, plain_impl, refuse, text, wanted};
+use super::names;
+use crate::attrs::options::{self, span_of};
+use crate::attrs::problems::Problems;
+use crate::attrs::projection::{ProjectionOptions, read};
+
+/// The projection.
+pub(crate) struct Projection {
+    pub(crate) projection: Type,
+    pub(crate) name: LitStr,
+    pub(crate) version: i32,
+    pub(crate) events: Type,
+    pub(crate) document: Type,
+    pub(crate) handlers: Vec<Handler>,
+    pub(crate) ignored: Vec<Type>,
+}
+
+/// What happens on one event.
+pub(crate) struct Handler {
+    pub(crate) ident: Ident,
+    pub(crate) event: Type,
+    /// The type of its first parameter.
+    pub(crate) doc: Type,
+    pub(crate) takes_envelope: bool,
+    /// What it returns, unless nothing.
+    pub(crate) returns: Option<Type>,
+    pub(crate) key: Key,
+    /// The conditions it is compiled under.
+    pub(crate) cfgs: Vec<Attribute>,
+}
+
+/// What names the documents that an event changes.
+#[derive(Clone)]
+pub(crate) enum Key {
+    /// The id of the event's stream; the span is where the user asked for it.
+    Stream(Span),
+    /// A `#[key]` function.
+    Function(KeyFunction),
+}
+
+/// A `#[key]` function.
+#[derive(Clone)]
+pub(crate) struct KeyFunction {
+    pub(crate) ident: Ident,
+    pub(crate) event: Type,
+    pub(crate) takes_envelope: bool,
+    pub(crate) returns: Type,
+}
+
+/// Checks the impl and notes every mistake; takes the `#[key]` marks away.
+pub(crate) fn check(attr: TokenStream, item: &mut ItemImpl, problems: &mut Problems) -> Option<Projection> {
+    let options = read(attr, problems);
+    plain_impl(item, "#[projection(..)]", problems);
+    let required = required(&options, &item.self_ty, problems);
+    let version = options::version(options.version.as_ref(), problems);
+    let by_stream = by_stream(&options, problems);
+
+    let (mut keys, mut handlers) = (Vec::new(), Vec::new());
+    for f in item.items.iter_mut().filter_map(|item| if let ImplItem::Fn(f) = item { Some(f) } else { None }) {
+        if let Some(mark) = take_mark(f) {
+            if let Some(_span) = by_stream {
+                problems.at(mark, "`key = stream` names the documents already: remove one of the two");
+            }
+            keys.extend(problems.ok(key(f)));
+        } else if is_handler(f) {
+            handlers.extend(problems.ok(handler(f, options.document.as_ref())));
+        }
+    }
+    if handlers.is_empty() && problems.is_empty() {
+        problems.at(
+            item.self_ty.span(),
+            "a projection handles at least one event: write `fn on_placed(doc: &mut SomeDocument, e: &Placed)`",
+        );
+    }
+    once_each(handlers.iter().map(|h| (&h.ident, &h.event)), &options.ignored, problems);
+    if problems.is_empty() {
+        pair(&mut handlers, &keys, by_stream, problems);
+    }
+    let (name, events, document) = required?;
+    let projection = (*item.self_ty).clone();
+    Some(Projection { projection, name, version, events, document, handlers, ignored: options.ignored })
+}
+
+/// The options that have no default.
+fn required(options: &ProjectionOptions, me: &Type, problems: &mut Problems) -> Option<(LitStr, Type, Type)> {
+    if !problems.is_empty() {
+        return None;
+    }
+    let ProjectionOptions { name, events, document, .. } = options;
+    let mut missing = |what: &str, example: &str| {
+        problems.at(Span::call_site(), format_args!("a projection needs {what}: add `{example}`"));
+    };
+    if name.is_none() {
+        missing("a name for its checkpoint", &format!("name = \"{}\"", names::kebab(&text(me))));
+    }
+    if events.is_none() {
+        missing("the events it reads", "events = SomeEvent");
+    }
+    if document.is_none() {
+        missing("the documents it keeps", "document = SomeDocument");
+    }
+    if let Some(name) = name.as_ref().filter(|name| name.value().is_empty()) {
+        problems.at(name.span(), "a projection's name is not empty: its checkpoint is kept under it");
+    }
+    Some((name.clone()?, events.clone()?, document.clone()?))
+}
+
+/// Where the user asked for `key = stream`.
+fn by_stream(options: &ProjectionOptions, problems: &mut Problems) -> Option<Span> {
+    let key = options.key.as_ref()?;
+    if key != "stream" {
+        problems.at(key.span(), "write `key = stream`, or one `#[key]` function per event");
+    }
+    Some(key.span())
+}
+
+/// Removes `#[key]` and says where it was.
+fn take_mark(f: &mut ImplItemFn) -> Option<Span> {
+    let at = f.attrs.iter().position(|attr| attr.path().is_ident("key"))?;
+    Some(f.attrs.remove(at).path().span())
+}
+
+fn handler(f: &ImplItemFn, document: Option<&Type>) -> syn::Result<Handler> {
+    let name = &f.sig.ident;
+    let document = document.map_or_else(|| "SomeDocument".to_owned(), text);
+    let event = wanted(f);
+    let shape = format!("write `fn {name}(doc: &mut {document}, e: &{event})`");
+    if let Some(token) = &f.sig.asyncness {
+        return refuse(
+            token.span(),
+            format!(
+                "a document projection only changes the document it is given, so its handlers cannot be async: {shape}; what has to await belongs into a SQL projection or a subscription"
+            ),
+        );
+    }
+    plain_function(f)?;
+    if let Some(receiver) = f.sig.receiver() {
+        return refuse(
+            receiver.self_token.span(),
+            format!("a projection has no state of its own, only its documents: {shape}"),
+        );
+    }
+    let mut args = f.sig.inputs.iter();
+    let (Some(doc), Some(event)) = (args.next(), args.next()) else {
+        return refuse(name.span(), format!("a handler takes the document and the event: {shape}"));
+    };
+    Ok(Handler {
+        ident: name.clone(),
+        doc: document_first(doc, &shape)?,
+        event: by_reference(event, &shape)?,
+        takes_envelope: takes_envelope(args, &shape)?,
+        returns: result(&f.sig.output),
+        key: Key::Stream(name.span()),
+        cfgs: cfgs(f),
+    })
+}
+
+fn key(f: &ImplItemFn) -> syn::Result<KeyFunction> {
+    let name = &f.sig.ident;
+    let shape = format!("write `fn {name}(e: &{}) -> SomeId`", wanted(f));
+    if let Some(token) = &f.sig.asyncness {
+        return refuse(token.span(), format!("a key is told from the event alone, so it cannot be async: {shape}"));
+    }
+    plain_function(f)?;
+    let mut args = f.sig.inputs.iter();
+    let event = match args.next() {
+        Some(FnArg::Receiver(receiver)) => {
+            return refuse(receiver.self_token.span(), format!("a key is told from the event alone: {shape}"));
+        }
+        Some(event) => by_reference(event, &shape)?,
+        None => return refuse(name.span(), format!("a key is told from the event: {shape}")),
+    };
+    let takes_envelope = takes_envelope(args, &shape)?;
+    let Some(returns) = result(&f.sig.output) else {
+        return refuse(
+            name.span(),
+            format!("a `#[key]` function returns the id of the document that the event changes: {shape}"),
+        );
+    };
+    Ok(KeyFunction { ident: name.clone(), event, takes_envelope, returns })
+}
+
+/// The `D` of `doc: &mut D`.
+fn document_first(arg: &FnArg, shape: &str) -> syn::Result<Type> {
+    if let FnArg::Typed(arg) = arg
+        && let Type::Reference(reference) = &*arg.ty
+        && reference.mutability.is_some()
+    {
+        return Ok((*reference.elem).clone());
+    }
+    refuse(arg.span(), format!("the document comes first, by mutable reference: {shape}"))
+}
+
+/// True when one more parameter follows.
+fn takes_envelope<'a>(mut rest: impl Iterator<Item = &'a FnArg>, shape: &str) -> syn::Result<bool> {
+    let envelope = rest.next();
+    if let Some(FnArg::Typed(arg)) = envelope
+        && !matches!(&*arg.ty, Type::Reference(_))
+    {
+        return refuse(arg.ty.span(), "the last parameter is the event as recorded: write `at: &EventEnvelope`");
+    }
+    match rest.next() {
+        Some(extra) => refuse(extra.span(), format!("nothing comes after `at: &EventEnvelope`: {shape}")),
+        None => Ok(envelope.is_some()),
+    }
+}
+
+fn result(output: &ReturnType) -> Option<Type> {
+    match output {
+        ReturnType::Type(_, ty) if !super::functions::returns_nothing(output) => Some((**ty).clone()),
+        _ => None,
+    }
+}
+
+/// Gives each handler its key, and each key its handler.
+fn pair(handlers: &mut [Handler], keys: &[KeyFunction], by_stream: Option<Span>, problems: &mut Problems) {
+    for (i, key) in keys.iter().enumerate() {
+        let event = text(&key.event);
+        if let Some(first) = keys[..i].iter().find(|first| text(&first.event) == event) {
+            problems.at(
+                span_of(&key.event),
+                format_args!(
+                    "`{}` is the key of `{event}` already: keep one; a key may be a `Vec` of several ids",
+                    first.ident
+                ),
+            );
+        } else if !handlers.iter().any(|handler| text(&handler.event) == event) {
+            problems.at(
+                span_of(&key.event),
+                format_args!(
+                    "`{event}` has a key but no handler: add `fn on_{}(doc: &mut .., e: &{event})`, or remove the key",
+                    names::snake(last(&event))
+                ),
+            );
+        }
+    }
+    for handler in handlers {
+        let event = text(&handler.event);
+        match (by_stream, keys.iter().find(|key| text(&key.event) == event)) {
+            (Some(span), _) => handler.key = Key::Stream(span),
+            (None, Some(key)) => handler.key = Key::Function(key.clone()),
+            (None, None) => problems.at(span_of(&handler.event), format_args!("which document does `{event}` change? Add `#[key] fn of_{}(e: &{event}) -> SomeId`, or `key = stream` to the projection", names::snake(last(&event)))),
+        }
+    }
+}
+
+/// The last name of a path.
+fn last(path: &str) -> &str {
+    path.rsplit("::").next().unwrap_or(path)
+}

@@ -1,0 +1,86 @@
+//! Orders: the events, and the document that a projection keeps of them.
+
+use rillflow::__private::{Collection, PathSet, SqlType};
+use rillflow::{Document, Event};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// An order was placed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Placed {
+    /// By whom.
+    pub customer: Uuid,
+    /// What it costs.
+    pub total: i64,
+}
+
+/// An order left the house.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shipped {
+    /// The parcel's number.
+    pub tracking: String,
+}
+
+/// An order was cancelled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// By whom.
+    pub customer: Uuid,
+}
+
+/// What happens to orders.
+#[derive(Clone, Debug, Event)]
+pub enum OrderEvent {
+    /// See [`Placed`].
+    #[event(name = "order-placed")]
+    Placed(Placed),
+    /// See [`Shipped`].
+    Shipped(Shipped),
+    /// See [`Cancelled`].
+    Cancelled(Cancelled),
+}
+
+/// No event of any set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Contacted {
+    /// By whom.
+    pub customer: Uuid,
+}
+
+/// What one customer bought.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CustomerSales {
+    /// The customer.
+    pub id: Uuid,
+    /// The sum of all orders.
+    pub total: i64,
+}
+
+/// [`CustomerSales`] has no typed paths.
+#[derive(Clone, Copy, Debug)]
+pub struct NoPaths;
+
+impl PathSet for NoPaths {
+    const NEW: Self = Self;
+}
+
+impl Document for CustomerSales {
+    type Id = Uuid;
+    type Paths = NoPaths;
+    const COLLECTION: &'static Collection = &Collection {
+        type_name: "CustomerSales",
+        name: "customer_sales",
+        table: "public.docs_customer_sales",
+        id_type: SqlType::Uuid,
+        create_table: "",
+        indexes: &[],
+    };
+
+    fn id(&self) -> &Uuid {
+        &self.id
+    }
+
+    fn set_id(&mut self, id: Uuid) {
+        self.id = id;
+    }
+}

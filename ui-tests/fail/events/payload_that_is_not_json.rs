@@ -1,0 +1,10 @@
+use rillflow::Event;
+
+struct Opened {}
+
+#[derive(Event)]
+enum DoorEvent {
+    Opened(Opened),
+}
+
+fn main() {}

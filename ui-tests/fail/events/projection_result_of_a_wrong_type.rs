@@ -1,0 +1,14 @@
+use rillflow::projection;
+use rillflow_ui_tests::events::*;
+
+struct Sales;
+
+#[projection(name = "sales", events = OrderEvent, document = CustomerSales, key = stream, ignore(Shipped, Cancelled))]
+impl Sales {
+    fn on_placed(doc: &mut CustomerSales, e: &Placed) -> i64 {
+        doc.total += e.total;
+        doc.total
+    }
+}
+
+fn main() {}
