@@ -6,9 +6,10 @@ extern crate self as rillflow;
 
 mod error;
 pub mod model;
+pub mod sql;
 
 pub use error::{BoxError, Error, Result};
-pub use model::query::{Find, Query};
+pub use model::query::{DocumentValue, Find, Query};
 pub use model::{
     Aggregate, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload, EventSet, EventType,
     Expected, Lifecycle, RawJson, StreamId, StreamKey,
@@ -21,8 +22,15 @@ pub use rillflow_derive::{
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::__sql_text as sql_text;
+    pub use crate::model::query::text::*;
+    pub use crate::model::query::tree::*;
     pub use crate::model::query::*;
     pub use crate::model::*;
+    pub use crate::sql::render::*;
     pub use crate::{BoxError, Error, Result};
-    pub use serde_json;
+    pub use {serde, serde_json};
+
+    /// The parameters of a query.
+    pub type Binds = Vec<SqlValue>;
 }

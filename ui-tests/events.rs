@@ -1,0 +1,1 @@
+//! The events that the compile-fail cases share.
