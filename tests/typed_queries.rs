@@ -1,5 +1,7 @@
 //! The text that typed queries become, the parameters beside it, and the paths in it. No database.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use chrono::{DateTime, Duration, SubsecRound, TimeZone, Utc};
 use rillflow::model::SqlValue;
 use rillflow::{Document, DocumentFields, DocumentValue, Query, compiled_query};
@@ -64,6 +66,7 @@ struct Customer {
 }
 
 #[derive(Debug, Deserialize)]
+#[allow(dead_code, reason = "it is selected, and nobody looks at it")]
 struct Contact {
     email: String,
     city: String,

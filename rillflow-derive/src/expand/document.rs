@@ -71,11 +71,11 @@ fn tag(fields: &Struct, field: &Field) -> Ident {
 
 /// A type per field, and the struct of paths that closures see.
 fn paths(fields: &Struct) -> TokenStream {
-    let ident = paths_ident(fields);
+    let (ident, vis) = (paths_ident(fields), &fields.vis);
     let tags = fields.fields.iter().map(|field| field_type(fields, field));
     let members = fields.fields.iter().map(|field| {
-        let (name, tag) = (&field.ident, tag(fields, field));
-        quote! { pub #name: ::rillflow::__private::PathsAt<__P, #tag> }
+        let (name, vis, tag) = (&field.ident, &field.vis, tag(fields, field));
+        quote! { #vis #name: ::rillflow::__private::PathsAt<__P, #tag> }
     });
     let values = fields.fields.iter().map(|field| {
         let name = &field.ident;
@@ -83,10 +83,9 @@ fn paths(fields: &Struct) -> TokenStream {
     });
     quote! {
         #(#tags)*
-        pub struct #ident<__P: ::rillflow::__private::Parent> {
+        #vis struct #ident<__P: ::rillflow::__private::Parent> {
             #(#members,)*
-            #[doc(hidden)]
-            pub __parent: ::core::marker::PhantomData<fn() -> __P>,
+            __parent: ::core::marker::PhantomData<fn() -> __P>,
         }
         impl<__P: ::rillflow::__private::Parent> ::core::marker::Copy for #ident<__P> {}
         impl<__P: ::rillflow::__private::Parent> ::core::clone::Clone for #ident<__P> {
@@ -101,10 +100,10 @@ fn paths(fields: &Struct) -> TokenStream {
 fn field_type(fields: &Struct, field: &Field) -> TokenStream {
     let (tag, key, quoted_key, name, optional) =
         (tag(fields, field), &field.key, quoted(&field.key), &field.name, field.optional);
-    let ty = value_type(field);
+    let (vis, ty) = (&field.vis, value_type(field));
     let place = if field.attrs.id.is_some() { quote!(Id) } else { quote!(Key) };
     quote! {
-        pub enum #tag {}
+        #vis enum #tag {}
         impl ::rillflow::__private::Field for #tag {
             type Value = #ty;
             const KEY: &'static str = #key;

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Fields, Type};
+use syn::{Data, DeriveInput, Fields, Type, Visibility};
 
 use crate::attrs::document::{FieldAttrs, read_field};
 use crate::attrs::problems::Problems;
@@ -12,6 +12,7 @@ use crate::attrs::serde::{self, Rule, Serde};
 /// A struct whose fields have paths.
 pub(crate) struct Struct {
     pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -20,6 +21,8 @@ pub(crate) struct Field {
     pub(crate) ident: Ident,
     /// Its name without `r#`.
     pub(crate) name: String,
+    /// Who may see its path: those who see both the struct and the field.
+    pub(crate) vis: Visibility,
     pub(crate) ty: Type,
     pub(crate) key: String,
     /// True when serde may leave the key out.
@@ -65,9 +68,12 @@ pub(crate) fn check(input: &DeriveInput, kind: Kind, problems: &mut Problems) ->
     };
     let container = serde::read(&input.attrs, problems);
     check_container(&container, problems);
-    let fields =
-        named.named.iter().filter_map(|field| check_field(field, kind, container.rename_all, problems)).collect();
-    Some(Struct { ident: input.ident.clone(), fields })
+    let fields = named
+        .named
+        .iter()
+        .filter_map(|field| check_field(field, input, kind, container.rename_all, problems))
+        .collect();
+    Some(Struct { ident: input.ident.clone(), vis: input.vis.clone(), fields })
 }
 
 fn check_container(serde: &Serde, problems: &mut Problems) {
@@ -81,7 +87,13 @@ fn check_container(serde: &Serde, problems: &mut Problems) {
 }
 
 /// A field with a path; none for a field that is not in the JSON or was taken out of queries.
-fn check_field(field: &syn::Field, kind: Kind, rule: Rule, problems: &mut Problems) -> Option<Field> {
+fn check_field(
+    field: &syn::Field,
+    input: &DeriveInput,
+    kind: Kind,
+    rule: Rule,
+    problems: &mut Problems,
+) -> Option<Field> {
     let ident = field.ident.clone()?;
     let serde = serde::read(&field.attrs, problems);
     let attrs = read_field(&field.attrs, problems);
@@ -98,7 +110,8 @@ fn check_field(field: &syn::Field, kind: Kind, rule: Rule, problems: &mut Proble
     if key.contains('\0') {
         problems.at(ident.span(), "PostgreSQL cannot store the NUL character: choose another name");
     }
-    Some(Field { ident, name, ty: field.ty.clone(), key, optional: serde.optional, attrs })
+    let vis = narrower(&input.vis, &field.vis);
+    Some(Field { ident, name, vis, ty: field.ty.clone(), key, optional: serde.optional, attrs })
 }
 
 fn refuse_skipped(attrs: &FieldAttrs, problems: &mut Problems) {
@@ -127,4 +140,14 @@ fn refuse_reshaped(serde: &Serde, attrs: &FieldAttrs, problems: &mut Problems) -
         }
     }
     Some(())
+}
+
+/// Who sees a field of a struct. A path must not be more visible than the type at its end may be.
+fn narrower(of_struct: &Visibility, of_field: &Visibility) -> Visibility {
+    let narrow = match (of_struct, of_field) {
+        (Visibility::Inherited, _) | (_, Visibility::Public(_)) => of_struct,
+        (Visibility::Restricted(_), Visibility::Restricted(field)) if field.path.is_ident("crate") => of_struct,
+        _ => of_field,
+    };
+    narrow.clone()
 }
