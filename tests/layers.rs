@@ -7,7 +7,8 @@ const LAYERS: [&str; 5] = ["model", "sql", "storage", "runtime", "store"];
 
 #[test]
 fn each_layer_imports_only_those_before_it() {
-    let violations: Vec<_> = LAYERS.iter().enumerate().flat_map(|(at, layer)| upward(layer, &LAYERS[at + 1..])).collect();
+    let violations: Vec<_> =
+        LAYERS.iter().enumerate().flat_map(|(at, layer)| upward(layer, &LAYERS[at + 1..])).collect();
     assert!(violations.is_empty(), "upward imports:\n{}", violations.join("\n"));
 }
 
@@ -63,11 +64,12 @@ fn names(line: &str, layer: &str) -> bool {
         return false;
     }
     let after = |text: &str| !text.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    let direct = line.match_indices("crate::").any(|(at, it)| {
-        line[at + it.len()..].strip_prefix(layer).is_some_and(after)
-    });
+    let direct =
+        line.match_indices("crate::").any(|(at, it)| line[at + it.len()..].strip_prefix(layer).is_some_and(after));
     let grouped = line.contains("use crate::{")
-        && line.split(['{', ',']).any(|part| part.trim_start().strip_prefix(layer).is_some_and(|rest| rest.starts_with("::")));
+        && line
+            .split(['{', ','])
+            .any(|part| part.trim_start().strip_prefix(layer).is_some_and(|rest| rest.starts_with("::")));
     direct || grouped
 }
 

@@ -17,7 +17,7 @@ mod store;
 pub mod testing;
 
 pub use error::{BoxError, Error, Result};
-pub use model::query::{Find, Query};
+pub use model::query::{DocumentValue, Find, Query};
 pub use model::{
     Aggregate, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload, EventSet,
     EventType, Expected, Lifecycle, RawJson, StreamId, StreamKey,
@@ -30,13 +30,20 @@ pub use runtime::daemon::{Daemon, DaemonConfig};
 pub use runtime::decide::{DecideError, Decided, Loaded};
 pub use runtime::sync::SchemaChanges;
 pub use storage::projections::ProjectionStatus;
-pub use store::{Aggregates, Docs, Events, Schema, Source, Store, StoreBuilder};
+pub use store::{Aggregates, Docs, DocumentQuery, Events, Schema, SelectQuery, Source, Store, StoreBuilder};
 
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::__sql_text as sql_text;
+    pub use crate::model::query::text::*;
+    pub use crate::model::query::tree::*;
     pub use crate::model::query::*;
     pub use crate::model::*;
+    pub use crate::sql::render::*;
     pub use crate::{BoxError, Error, Result};
-    pub use serde_json;
+    pub use {serde, serde_json};
+
+    /// The parameters of a query.
+    pub type Binds = Vec<SqlValue>;
 }

@@ -135,7 +135,8 @@ async fn a_payload_that_does_not_serialise_is_an_error_and_nothing_is_written() 
     let id = Uuid::now_v7();
     let keys_are_not_text = std::collections::HashMap::from([(vec![1], 1)]);
 
-    let refused = store.events().append_stream(id, Expected::Any, [tick(1), Event::new("bad", &keys_are_not_text)]).await;
+    let refused =
+        store.events().append_stream(id, Expected::Any, [tick(1), Event::new("bad", &keys_are_not_text)]).await;
 
     assert!(matches!(refused, Err(Error::Encode { what, .. }) if what == "bad"));
     assert!(store.events().read_stream(id).await?.is_empty());

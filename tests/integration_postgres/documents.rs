@@ -98,10 +98,15 @@ async fn documents_of_another_schema_are_another_collection() -> TestResult {
 #[tokio::test]
 async fn sync_repairs_an_index_whose_build_broke_off_and_adds_one_that_is_missing() -> TestResult {
     let (_db, store) = store_with(|it| it.document::<Customer>()).await?;
-    let index: String = sqlx::query_scalar("SELECT indexname::text FROM pg_indexes WHERE tablename = 'docs_customers' AND indexname LIKE '%email%'")
-        .fetch_one(store.pool())
+    let index: String = sqlx::query_scalar(
+        "SELECT indexname::text FROM pg_indexes WHERE tablename = 'docs_customers' AND indexname LIKE '%email%'",
+    )
+    .fetch_one(store.pool())
+    .await?;
+    sqlx::query("UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::regclass")
+        .bind(&index)
+        .execute(store.pool())
         .await?;
-    sqlx::query("UPDATE pg_index SET indisvalid = false WHERE indexrelid = $1::regclass").bind(&index).execute(store.pool()).await?;
     assert_eq!(store.schema().sync().await?.steps, [format!("index {index}")]);
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP INDEX {index}"))).execute(store.pool()).await?;
     assert_eq!(store.schema().sync().await?.steps, [format!("index {index}")]);

@@ -66,7 +66,9 @@ async fn an_unrelated_open_transaction_holds_nobody_up() -> TestResult {
     let mut writing = store.pool().begin().await?;
     sqlx::query("INSERT INTO elsewhere VALUES (1)").execute(&mut *writing).await?;
     let mut reading = store.pool().begin().await?;
-    sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM events").execute(&mut *reading).await?;
+    sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM events")
+        .execute(&mut *reading)
+        .await?;
 
     store.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)]).await?;
 

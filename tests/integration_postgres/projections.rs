@@ -6,7 +6,9 @@ use rillflow::{DaemonConfig, Document, Error, EventEnvelope, Expected, Store, pr
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::orders::{Cancelled, CustomerId, CustomerSales, NotOpen, Order, OrderEvent, OrderId, Placed, SalesProjection, Shipped, placed};
+use crate::orders::{
+    Cancelled, CustomerId, CustomerSales, NotOpen, Order, OrderEvent, OrderId, Placed, SalesProjection, Shipped, placed,
+};
 use crate::support::{TestResult, append_raw, store_with, tick};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -407,7 +409,8 @@ async fn a_projection_nobody_registered_is_an_error() -> TestResult {
 
 #[tokio::test]
 async fn projections_work_in_a_schema_of_their_own() -> TestResult {
-    let (_db, store) = store_with(|it| it.schema("app").projection::<SalesProjection>(Async).projection::<OrderLogs>(Inline)).await?;
+    let (_db, store) =
+        store_with(|it| it.schema("app").projection::<SalesProjection>(Async).projection::<OrderLogs>(Inline)).await?;
     let _daemon = store.start_daemon().await?;
     let id = OrderId(Uuid::now_v7());
     let kim = CustomerId::default();

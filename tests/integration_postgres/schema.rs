@@ -6,7 +6,7 @@ use crate::support::{Db, TestResult, store, tick};
 
 #[tokio::test]
 async fn a_second_sync_has_nothing_to_do() -> TestResult {
-    let db = Db::new().await?;
+    let db = Db::create().await?;
     let store = Store::connect(db.url()).await?;
     assert!(!store.schema().sync().await?.steps.is_empty());
     assert_eq!(store.schema().sync().await?.steps, [] as [String; 0]);
@@ -15,7 +15,7 @@ async fn a_second_sync_has_nothing_to_do() -> TestResult {
 
 #[tokio::test]
 async fn several_processes_may_sync_at_once() -> TestResult {
-    let db = Db::new().await?;
+    let db = Db::create().await?;
     let mut processes = Vec::new();
     for _ in 0..6 {
         // a store each, as processes have: nothing is shared but the database
@@ -32,7 +32,7 @@ async fn several_processes_may_sync_at_once() -> TestResult {
 
 #[tokio::test]
 async fn two_schemas_of_one_database_are_two_stores() -> TestResult {
-    let db = Db::new().await?;
+    let db = Db::create().await?;
     let id = Uuid::now_v7();
     for schema in ["app", "App", "_1"] {
         let store = Store::builder(db.url()).schema(schema).build().await?;
@@ -41,15 +41,16 @@ async fn two_schemas_of_one_database_are_two_stores() -> TestResult {
         assert_eq!((appended.version, appended.position()), (1, 1), "{schema} begins by itself");
         assert_eq!(store.events().read_all(0, 10).await?.len(), 1);
     }
-    let in_public: bool =
-        sqlx::query_scalar("SELECT to_regclass('public.events') IS NOT NULL").fetch_one(&PgPool::connect(db.url()).await?).await?;
+    let in_public: bool = sqlx::query_scalar("SELECT to_regclass('public.events') IS NOT NULL")
+        .fetch_one(&PgPool::connect(db.url()).await?)
+        .await?;
     assert!(!in_public);
     Ok(())
 }
 
 #[tokio::test]
 async fn names_that_cannot_be_a_schema_are_refused() -> TestResult {
-    let db = Db::new().await?;
+    let db = Db::create().await?;
     for name in ["", "1a", "a b", "a\"b", "a;drop", "pg_x", "ä", &"x".repeat(64)] {
         let refused = Store::builder(db.url()).schema(name).build().await.unwrap_err();
         assert!(matches!(refused, Error::Schema { .. }), "{name}: {refused:?}");
@@ -59,7 +60,7 @@ async fn names_that_cannot_be_a_schema_are_refused() -> TestResult {
 
 #[tokio::test]
 async fn a_table_that_is_somebody_elses_is_refused_by_name_with_a_way_out() -> TestResult {
-    let db = Db::new().await?;
+    let db = Db::create().await?;
     let store = Store::connect(db.url()).await?;
     sqlx::raw_sql("CREATE TABLE events (mine int)").execute(store.pool()).await?;
 
@@ -74,7 +75,7 @@ async fn a_table_that_is_somebody_elses_is_refused_by_name_with_a_way_out() -> T
 
 #[tokio::test]
 async fn a_store_without_its_schema_says_what_to_call() -> TestResult {
-    let db = Db::new().await?;
+    let db = Db::create().await?;
     let store = Store::connect(db.url()).await?;
     let error = store.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)]).await.unwrap_err();
     assert!(matches!(&error, Error::Schema { help, .. } if help.contains("store.schema().sync()")), "{error:?}");
@@ -88,7 +89,11 @@ async fn a_sequence_that_could_lose_events_is_refused() -> TestResult {
     let cases = [
         ("ALTER SEQUENCE events_global_seq CACHE 20", "in blocks", "ALTER SEQUENCE events_global_seq CACHE 1"),
         ("SELECT setval('events_global_seq', 1)", "used twice", "SELECT setval('events_global_seq', 2)"),
-        ("ALTER TABLE events DISABLE TRIGGER events_announce", "is off", "ALTER TABLE events ENABLE TRIGGER events_announce"),
+        (
+            "ALTER TABLE events DISABLE TRIGGER events_announce",
+            "is off",
+            "ALTER TABLE events ENABLE TRIGGER events_announce",
+        ),
     ];
     for (break_it, problem, mend_it) in cases {
         sqlx::raw_sql(break_it).execute(store.pool()).await?;
@@ -102,7 +107,7 @@ async fn a_sequence_that_could_lose_events_is_refused() -> TestResult {
 
 #[tokio::test]
 async fn plain_migrations_make_the_same_store_as_sync() -> TestResult {
-    let db = Db::new().await?;
+    let db = Db::create().await?;
     let pool = PgPool::connect(db.url()).await?;
     let mut files: Vec<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations"))?
         .map(|file| file.map(|file| file.path()))

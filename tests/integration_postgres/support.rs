@@ -1,26 +1,13 @@
 //! What every test shares: a database of its own, and stores on it.
 
+use rillflow::testing::TestDatabase;
 use rillflow::{Event, Store, StoreBuilder};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 /// What a test returns: any error ends it.
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-pub(crate) struct Db {
-    url: String,
-}
-
-impl Db {
-    pub(crate) async fn new() -> Result<Self, Box<dyn std::error::Error>> {
-        let mut c = PgConnection::connect("postgres://postgres@%2Ftmp%2Fpgt/postgres").await?;
-        let name = format!("t{}", uuid::Uuid::now_v7().simple());
-        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut c).await?;
-        Ok(Self { url: format!("postgres://postgres@%2Ftmp%2Fpgt/{name}") })
-    }
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-}
+/// A database of the test's own.
+pub(crate) type Db = TestDatabase;
 
 /// A database, and a store on it whose schema is synced.
 pub(crate) async fn store() -> Result<(Db, Store), Box<dyn std::error::Error>> {
@@ -31,7 +18,7 @@ pub(crate) async fn store() -> Result<(Db, Store), Box<dyn std::error::Error>> {
 pub(crate) async fn store_with(
     configure: impl FnOnce(StoreBuilder) -> StoreBuilder,
 ) -> Result<(Db, Store), Box<dyn std::error::Error>> {
-    let db = Db::new().await?;
+    let db = TestDatabase::create().await?;
     let store = configure(Store::builder(db.url())).build().await?;
     store.schema().sync().await?;
     Ok((db, store))

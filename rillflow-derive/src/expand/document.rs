@@ -1,8 +1,206 @@
-pub(crate) fn document(item: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
-    drop(item);
-    proc_macro2::TokenStream::new()
+//! `#[derive(Document)]` and `#[derive(DocumentFields)]`: paths, and the collection with its indexes.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{DeriveInput, Type};
+
+use crate::model::document::Document;
+use crate::model::fields::{Field, Struct};
+use crate::model::index::Index;
+use crate::model::quoted;
+
+/// A document.
+pub(crate) fn document(document: &Document) -> TokenStream {
+    let paths = paths(&document.fields);
+    let implementation = implementation(document);
+    hidden(&quote! { #paths #implementation })
 }
-pub(crate) fn fields(item: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
-    drop(item);
-    proc_macro2::TokenStream::new()
+
+/// A nested struct.
+pub(crate) fn nested(fields: &Struct) -> TokenStream {
+    let paths = paths(fields);
+    let (ident, paths_ident) = (&fields.ident, paths_ident(fields));
+    hidden(&quote! {
+        #paths
+        impl ::rillflow::__private::DocumentValue for #ident {
+            type Scalar = #ident;
+            const SQL_TYPE: ::rillflow::__private::SqlType = ::rillflow::__private::SqlType::Json;
+            type Paths<__P: ::rillflow::__private::Path> = #paths_ident<__P>;
+        }
+    })
+}
+
+/// What stands in for a document that was refused before its fields were read, so that its users still compile.
+pub(crate) fn refused(input: &DeriveInput) -> TokenStream {
+    let ident = &input.ident;
+    let (generics, arguments, _) = input.generics.split_for_impl();
+    quote! {
+        impl #generics ::rillflow::__private::Document for #ident #arguments
+        where
+            Self: ::rillflow::__private::serde::Serialize
+                + ::rillflow::__private::serde::de::DeserializeOwned
+                + ::core::marker::Send + ::core::marker::Sync + 'static,
+        {
+            type Id = i64;
+            type Paths = ();
+            const COLLECTION: &'static ::rillflow::__private::Collection = ::rillflow::__private::Collection::REFUSED;
+            fn id(&self) -> &i64 { &0 }
+            fn set_id(&mut self, _: i64) {}
+        }
+    }
+}
+
+/// Keeps every name that the derive makes to itself.
+fn hidden(items: &TokenStream) -> TokenStream {
+    quote! {
+        #[allow(missing_docs, non_camel_case_types, non_snake_case, unreachable_pub, dead_code)]
+        const _: () = { #items };
+    }
+}
+
+fn paths_ident(fields: &Struct) -> Ident {
+    format_ident!("{}Paths", fields.ident.unraw())
+}
+
+/// The type that stands for a field in paths. rustc shows it in messages, so it is named after type and field.
+fn tag(fields: &Struct, field: &Field) -> Ident {
+    Ident::new(&format!("{}_{}", fields.ident.unraw(), field.name), Span::call_site())
+}
+
+/// A type per field, and the struct of paths that closures see.
+fn paths(fields: &Struct) -> TokenStream {
+    let (ident, vis) = (paths_ident(fields), &fields.vis);
+    let tags = fields.fields.iter().map(|field| field_type(fields, field));
+    let members = fields.fields.iter().map(|field| {
+        let (name, vis, tag) = (&field.ident, &field.vis, tag(fields, field));
+        quote! { #vis #name: ::rillflow::__private::PathsAt<__P, #tag> }
+    });
+    let values = fields.fields.iter().map(|field| {
+        let name = &field.ident;
+        quote! { #name: ::rillflow::__private::PathSet::NEW }
+    });
+    quote! {
+        #(#tags)*
+        #vis struct #ident<__P: ::rillflow::__private::Parent> {
+            #(#members,)*
+            __parent: ::core::marker::PhantomData<fn() -> __P>,
+        }
+        impl<__P: ::rillflow::__private::Parent> ::core::marker::Copy for #ident<__P> {}
+        impl<__P: ::rillflow::__private::Parent> ::core::clone::Clone for #ident<__P> {
+            fn clone(&self) -> Self { *self }
+        }
+        impl<__P: ::rillflow::__private::Parent> ::rillflow::__private::PathSet for #ident<__P> {
+            const NEW: Self = #ident { #(#values,)* __parent: ::core::marker::PhantomData };
+        }
+    }
+}
+
+fn field_type(fields: &Struct, field: &Field) -> TokenStream {
+    let (tag, key, quoted_key, name, optional) =
+        (tag(fields, field), &field.key, quoted(&field.key), &field.name, field.optional);
+    let (vis, ty) = (&field.vis, value_type(field));
+    let place = if field.attrs.id.is_some() { quote!(Id) } else { quote!(Key) };
+    quote! {
+        #vis enum #tag {}
+        impl ::rillflow::__private::Field for #tag {
+            type Value = #ty;
+            const KEY: &'static str = #key;
+            const QUOTED_KEY: &'static str = #quoted_key;
+            const NAME: &'static str = #name;
+            const OPTIONAL: bool = #optional;
+            const PLACE: ::rillflow::__private::Place = ::rillflow::__private::Place::#place;
+        }
+    }
+}
+
+/// The field's type; an opaque one is JSON of no known shape.
+fn value_type(field: &Field) -> TokenStream {
+    let ty = &field.ty;
+    match field.attrs.opaque {
+        Some(_) => quote_spanned! {ty.span()=> ::rillflow::__private::serde_json::Value },
+        None => quote!(#ty),
+    }
+}
+
+fn implementation(document: &Document) -> TokenStream {
+    let (ident, paths) = (&document.fields.ident, paths_ident(&document.fields));
+    let (type_name, collection) = (ident.unraw().to_string(), &document.collection);
+    let table = format!("public.{}", document.table());
+    let id = id(document);
+    let definitions = document.indexes.iter().map(|index| definition(ident, index));
+    let indexes = document.indexes.iter().enumerate().map(|(at, index)| rendered(at, index));
+    quote! {
+        const __TABLE: ::rillflow::__private::Table = ::rillflow::__private::Table {
+            name: #table,
+            id_type: <<#ident as ::rillflow::__private::Document>::Id as ::rillflow::__private::DocumentId>::SQL_TYPE,
+        };
+        const __INDEXES: &[::rillflow::__private::IndexDefinition] = &[#(#definitions),*];
+        impl ::rillflow::__private::Document for #ident {
+            type Paths = #paths<::rillflow::__private::Root<#ident>>;
+            const COLLECTION: &'static ::rillflow::__private::Collection = &::rillflow::__private::Collection {
+                type_name: #type_name,
+                name: #collection,
+                table: __TABLE.name,
+                id_type: __TABLE.id_type,
+                create_table: ::rillflow::__private::sql_text!(::rillflow::__private::Source::Table(&__TABLE)),
+                indexes: &[#(#indexes),*],
+            };
+            const INDEXES: &'static [::rillflow::__private::IndexDefinition] = __INDEXES;
+            #id
+        }
+    }
+}
+
+fn id(document: &Document) -> TokenStream {
+    match &document.id {
+        Some((field, ty)) => id_methods(field, ty),
+        None => quote! {
+            type Id = i64;
+            fn id(&self) -> &i64 { &0 }
+            fn set_id(&mut self, _: i64) {}
+        },
+    }
+}
+
+fn id_methods(field: &Ident, ty: &Type) -> TokenStream {
+    quote! {
+        type Id = #ty;
+        fn id(&self) -> &#ty { &self.#field }
+        fn set_id(&mut self, id: #ty) { self.#field = id; }
+    }
+}
+
+fn definition(document: &Ident, index: &Index) -> TokenStream {
+    let (name, unique, document_name) = (&index.name, index.unique, document.unraw().to_string());
+    let method = if index.keys.is_empty() { quote!(Gin) } else { quote!(BTree) };
+    let keys = index.keys.iter().map(|key| {
+        let (path, descending) = (&key.path, key.descending);
+        let span = path.last().map_or_else(Span::call_site, Ident::span);
+        let paths = quote!(<#document as ::rillflow::__private::Document>::PATHS);
+        let path = quote_spanned! {span=> ::rillflow::__private::index_key(#document_name, &#paths #(.#path)*) };
+        quote! { ::rillflow::__private::SortKey { path: #path, descending: #descending } }
+    });
+    quote! {
+        ::rillflow::__private::IndexDefinition {
+            name: #name,
+            unique: #unique,
+            method: ::rillflow::__private::IndexMethod::#method,
+            keys: &[#(#keys),*],
+        }
+    }
+}
+
+fn rendered(at: usize, index: &Index) -> TokenStream {
+    let (name, unique) = (&index.name, index.unique);
+    quote! {
+        ::rillflow::__private::Index {
+            name: #name,
+            create: ::rillflow::__private::sql_text!(
+                ::rillflow::__private::Source::Index(__TABLE.name, &__INDEXES[#at])
+            ),
+            unique: #unique,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Step 3: checked input into code. Nothing here can fail.
 
 pub(crate) mod aggregate;
+pub(crate) mod condition;
 pub(crate) mod document;
 pub(crate) mod event;
 pub(crate) mod handlers;

@@ -3,6 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
+use super::query::tree::IndexDefinition;
 use super::query::{Find, PathSet};
 use super::{Newtype, SqlType, SqlValue};
 
@@ -15,6 +16,9 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
     type Paths: PathSet;
     /// Its table and indexes.
     const COLLECTION: &'static Collection;
+    /// Its indexes as the coverage check sees them.
+    #[doc(hidden)]
+    const INDEXES: &'static [IndexDefinition] = &[];
     /// The one value of [`Paths`](Self::Paths).
     const PATHS: Self::Paths = <Self::Paths as PathSet>::NEW;
 
@@ -48,6 +52,13 @@ pub struct Collection {
     pub create_table: &'static str,
     /// Its declared indexes.
     pub indexes: &'static [Index],
+}
+
+impl Collection {
+    /// What a document that did not compile has.
+    #[doc(hidden)]
+    pub const REFUSED: &'static Self =
+        &Self { type_name: "", name: "", table: "", id_type: SqlType::Int, create_table: "", indexes: &[] };
 }
 
 /// One declared index, rendered.

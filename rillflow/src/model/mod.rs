@@ -15,9 +15,7 @@ mod value;
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use envelope::EventEnvelope;
-pub use event::{
-    Appended, Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum,
-};
+pub use event::{Appended, Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
 pub use json::RawJson;
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,

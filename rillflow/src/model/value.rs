@@ -60,3 +60,24 @@ pub enum SqlValue {
     Uuids(Vec<Uuid>),
     Times(Vec<DateTime<Utc>>),
 }
+
+impl SqlValue {
+    /// An array of values that all have this type.
+    pub(crate) fn array(sql_type: SqlType, values: Vec<Self>) -> Self {
+        macro_rules! collect {
+            ($one:ident, $many:ident) => {
+                Self::$many(
+                    values.into_iter().filter_map(|v| if let Self::$one(v) = v { Some(v) } else { None }).collect(),
+                )
+            };
+        }
+        match sql_type {
+            SqlType::Text | SqlType::Json => collect!(Text, Texts),
+            SqlType::Int => collect!(Int, Ints),
+            SqlType::Float => collect!(Float, Floats),
+            SqlType::Bool => collect!(Bool, Bools),
+            SqlType::Uuid => collect!(Uuid, Uuids),
+            SqlType::Time => collect!(Time, Times),
+        }
+    }
+}

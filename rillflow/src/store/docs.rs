@@ -1,5 +1,6 @@
 //! Documents: put, insert, get, update.
 
+use super::DocumentQuery;
 use crate::model::{Document, DocumentId};
 use crate::runtime::SharedCore;
 use crate::storage::documents;
@@ -56,6 +57,11 @@ impl<'s> Docs<'s> {
             Ok((document, version))
         })
         .await
+    }
+
+    /// Begins a query over a collection.
+    pub fn query<D: Document>(&self) -> DocumentQuery<'s, D> {
+        DocumentQuery::new(self.core)
     }
 
     /// Changes a document that is still at version `expected`, and returns its new version.

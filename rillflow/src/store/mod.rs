@@ -3,6 +3,7 @@
 mod aggregates;
 mod builder;
 mod docs;
+mod document_query;
 mod events;
 mod schema;
 
@@ -14,6 +15,7 @@ use sqlx::PgPool;
 pub use aggregates::Aggregates;
 pub use builder::{Source, StoreBuilder};
 pub use docs::Docs;
+pub use document_query::{DocumentQuery, SelectQuery};
 pub use events::Events;
 pub use schema::Schema;
 

@@ -1,28 +1,43 @@
 //! Typed queries as values: paths of zero size, a const tree of conditions, and what a query gives back.
+//!
+//! A closure such as `|c| c.email == mail` gets the document's [`PathSet`]. Each field is a [`Column`] whose type holds
+//! the field's path; comparing it makes a type that holds the comparison ([`Condition`]); and the whole filter's tree
+//! is a const of that type, from which the text and the index coverage are made while the program compiles.
 
 pub mod text;
+pub mod tree;
 
+mod compiled;
+mod condition;
+mod coverage;
 mod find;
+mod operand;
+mod order;
+mod path;
 mod row;
+mod scalar;
+mod select;
 
-pub use find::Find;
+pub use compiled::Compiled;
+pub use condition::*;
+pub use coverage::{check_filter, check_order};
+pub(crate) use coverage::{is_containment, keeps_its_json_form};
+pub use find::{Counted, Definition, Exists, Find, One, Selected};
+pub use operand::*;
+pub use order::*;
+pub use path::*;
 pub use row::{FromRows, Row};
+pub use scalar::{float, integer};
+pub use select::*;
 
 use super::SqlValue;
 use crate::Result;
 
-/// The paths of a document's fields; the derives write it.
-#[doc(hidden)]
-pub trait PathSet: Copy + 'static {
-    /// The one value.
-    const NEW: Self;
-}
-
-/// A query whose text was made by rustc. `#[compiled_query]` returns one.
+/// A query whose text was made by rustc. `#[compiled_query]` returns one, and [`Find`] is one.
 ///
 /// Object safe: `Box<dyn Query<Vec<Customer>>>` works.
 pub trait Query<Out>: Send + Sync {
-    /// The function's name, for logs and errors.
+    /// The function's name, or the collection's, for logs and errors.
     fn name(&self) -> &'static str;
     /// The statement, for the default schema.
     fn sql(&self) -> &'static str;

@@ -65,3 +65,31 @@ pub trait FromRows: Sized {
     /// As [`Query::decode`](super::Query::decode).
     fn from_rows(query: &'static str, rows: &[Row<'_>]) -> Result<Self>;
 }
+
+impl<T: DeserializeOwned> FromRows for Vec<T> {
+    fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
+        rows.iter().map(|row| row.json(0)).collect()
+    }
+}
+
+impl<T: DeserializeOwned> FromRows for Option<T> {
+    fn from_rows(query: &'static str, rows: &[Row<'_>]) -> Result<Self> {
+        match rows {
+            [] => Ok(None),
+            [row] => row.json(0).map(Some),
+            _ => Err(Error::NotUnique { query }),
+        }
+    }
+}
+
+impl FromRows for i64 {
+    fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
+        Ok(rows.first().map_or(0, |row| row.int(0)))
+    }
+}
+
+impl FromRows for bool {
+    fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
+        Ok(rows.first().is_some_and(|row| row.bool(0)))
+    }
+}

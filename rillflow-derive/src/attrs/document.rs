@@ -1,0 +1,162 @@
+//! `#[document(..)]` on a struct and on its fields.
+
+use proc_macro2::{Ident, Span};
+use syn::ext::IdentExt;
+use syn::meta::ParseNestedMeta;
+use syn::parse::ParseStream;
+use syn::spanned::Spanned;
+use syn::{Attribute, LitStr, Token};
+
+use super::problems::Problems;
+use super::{pass_over, value};
+
+/// `#[document(..)]` on the struct.
+#[derive(Default)]
+pub(crate) struct DocumentAttrs {
+    /// `collection = ".."`.
+    pub(crate) collection: Option<LitStr>,
+    /// `gin`, `index(..)` and `unique(..)`.
+    pub(crate) indexes: Vec<IndexAttr>,
+    /// Where the attribute is.
+    pub(crate) span: Option<Span>,
+}
+
+/// One index declared on the struct.
+pub(crate) struct IndexAttr {
+    pub(crate) span: Span,
+    pub(crate) unique: bool,
+    pub(crate) name: Option<LitStr>,
+    /// Its keys; none means `gin`.
+    pub(crate) keys: Vec<KeyAttr>,
+}
+
+/// One key of an index: `address.city desc`.
+pub(crate) struct KeyAttr {
+    pub(crate) path: Vec<Ident>,
+    pub(crate) descending: bool,
+}
+
+/// `#[document(..)]` on a field.
+#[derive(Default)]
+pub(crate) struct FieldAttrs {
+    pub(crate) id: Option<Span>,
+    pub(crate) index: Option<Span>,
+    pub(crate) unique: Option<Span>,
+    pub(crate) opaque: Option<Span>,
+    pub(crate) skip: Option<Span>,
+}
+
+/// Reads the attributes of the struct.
+pub(crate) fn read(attrs: &[Attribute], problems: &mut Problems) -> DocumentAttrs {
+    let mut read = DocumentAttrs::default();
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("document")) {
+        read.span = Some(attr.path().span());
+        let parsed = attr.parse_nested_meta(|meta| read.option(&meta, problems));
+        problems.ok(parsed);
+    }
+    read
+}
+
+/// Reads the attributes of a field.
+pub(crate) fn read_field(attrs: &[Attribute], problems: &mut Problems) -> FieldAttrs {
+    let mut read = FieldAttrs::default();
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("document")) {
+        let parsed = attr.parse_nested_meta(|meta| read.option(&meta, problems));
+        problems.ok(parsed);
+    }
+    read
+}
+
+impl DocumentAttrs {
+    fn option(&mut self, meta: &ParseNestedMeta<'_>, problems: &mut Problems) -> syn::Result<()> {
+        let span = meta.path.span();
+        match name(meta).as_str() {
+            "collection" => self.collection = Some(value(meta)?),
+            "gin" => self.indexes.push(IndexAttr { span, unique: false, name: None, keys: Vec::new() }),
+            kind @ ("index" | "unique") => {
+                let content;
+                syn::parenthesized!(content in meta.input);
+                self.indexes.push(index(&content, span, kind == "unique")?);
+            }
+            other => {
+                problems.at(
+                    span,
+                    format!(
+                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)` or `gin`"
+                    ),
+                );
+                pass_over(meta)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FieldAttrs {
+    fn option(&mut self, meta: &ParseNestedMeta<'_>, problems: &mut Problems) -> syn::Result<()> {
+        let span = meta.path.span();
+        let option = match name(meta).as_str() {
+            "id" => &mut self.id,
+            "index" => &mut self.index,
+            "unique" => &mut self.unique,
+            "opaque" => &mut self.opaque,
+            "skip" => &mut self.skip,
+            other => {
+                problems.at(
+                    span,
+                    format!("unknown option `{other}`: expected `id`, `index`, `unique`, `opaque` or `skip`"),
+                );
+                return pass_over(meta);
+            }
+        };
+        *option = Some(span);
+        Ok(())
+    }
+}
+
+fn name(meta: &ParseNestedMeta<'_>) -> String {
+    meta.path.get_ident().map(ToString::to_string).unwrap_or_default()
+}
+
+/// `status, created_at desc, name = ".."`
+fn index(input: ParseStream<'_>, span: Span, unique: bool) -> syn::Result<IndexAttr> {
+    let mut index = IndexAttr { span, unique, name: None, keys: Vec::new() };
+    while !input.is_empty() {
+        if input.peek(syn::Ident) && input.peek2(Token![=]) {
+            let option: Ident = input.parse()?;
+            if option != "name" {
+                return Err(syn::Error::new(option.span(), "expected a field, or `name = \"..\"`"));
+            }
+            input.parse::<Token![=]>()?;
+            index.name = Some(input.parse()?);
+        } else {
+            index.keys.push(key(input)?);
+        }
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    if index.keys.is_empty() {
+        return Err(syn::Error::new(span, "name the fields of the index, such as `index(status, created_at desc)`"));
+    }
+    Ok(index)
+}
+
+fn key(input: ParseStream<'_>) -> syn::Result<KeyAttr> {
+    let mut path = vec![input.call(Ident::parse_any)?];
+    while input.peek(Token![.]) {
+        input.parse::<Token![.]>()?;
+        path.push(input.call(Ident::parse_any)?);
+    }
+    let descending = if input.peek(syn::Ident) {
+        let direction: Ident = input.parse()?;
+        match direction.to_string().as_str() {
+            "asc" => false,
+            "desc" => true,
+            _ => return Err(syn::Error::new(direction.span(), "expected `asc`, `desc` or `,`")),
+        }
+    } else {
+        false
+    };
+    Ok(KeyAttr { path, descending })
+}

@@ -1,0 +1,392 @@
+//! The body of a query's closure, as conditions on fields and the values in them.
+
+use proc_macro2::{Ident, Span};
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{BinOp, Expr, ExprBinary, ExprClosure, ExprField, ExprMethodCall, Lit, Pat, Path, Stmt, Type, UnOp};
+
+use super::quoted;
+use crate::attrs::problems::Problems;
+
+/// A condition. Paths to fields stay the user's own expressions.
+pub(crate) enum Condition {
+    /// `a && b && ..`, each with the operator before it.
+    All(Vec<(Self, Span)>),
+    /// `a || b || ..`, each with the operator before it.
+    Either(Vec<(Self, Span)>),
+    Not(Box<Self>, Span),
+    /// A field and a method of it, such as `eq` for `==`, with its values.
+    Test(Expr, Ident, Vec<Value>),
+    /// `list.any(|variable| condition)`.
+    Any(Expr, Ident, Ident, Box<Self>),
+    /// A field alone.
+    Field(Expr),
+}
+
+/// A value beside a field.
+pub(crate) enum Value {
+    /// An argument of the function, by its place in the signature.
+    Argument(usize, Span),
+    /// A literal or an enum's constant, by its place in [`Scope::literals`].
+    Literal(usize, Span),
+    /// Anything else, by its place in [`Scope::computed`].
+    Computed(usize, Span),
+}
+
+/// What a literal is.
+pub(crate) enum Literal {
+    Text(String),
+    Integer(i64),
+    Float(String),
+    Bool(bool),
+    /// `Status::Active`: the type, and the whole path.
+    Constant(Path, Path),
+}
+
+/// An argument of the query's function.
+pub(crate) struct Argument {
+    pub(crate) ident: Ident,
+    pub(crate) ty: Type,
+    /// True when it is a parameter by itself.
+    pub(crate) bound: bool,
+    /// True when anything looks at it.
+    pub(crate) used: bool,
+}
+
+/// What expressions can mean in this query, and what was met in them.
+pub(crate) struct Scope<'p> {
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) literals: Vec<Literal>,
+    pub(crate) computed: Vec<Expr>,
+    /// The variables of the closures around.
+    variables: Vec<Ident>,
+    pub(crate) problems: &'p mut Problems,
+}
+
+/// The methods of a field that are conditions.
+const TESTS: &[&str] =
+    &["eq", "ne", "lt", "le", "gt", "ge", "contains", "one_of", "is_null", "is_some", "starts_with", "like", "ilike"];
+
+impl<'p> Scope<'p> {
+    pub(crate) fn new(arguments: Vec<Argument>, problems: &'p mut Problems) -> Self {
+        Self { arguments, literals: Vec::new(), computed: Vec::new(), variables: Vec::new(), problems }
+    }
+
+    /// `|c| condition`: the variable, the condition, and the body as written.
+    pub(crate) fn closure(&mut self, expr: &Expr) -> Option<(Ident, Condition, Expr)> {
+        let (variable, body) = self.closure_parts(expr)?;
+        self.variables.push(variable.clone());
+        let condition = self.condition(&body);
+        self.variables.pop();
+        Some((variable, condition?, body))
+    }
+
+    /// `|c| body`: the variable and the body, which must be one expression.
+    pub(crate) fn closure_parts(&mut self, expr: &Expr) -> Option<(Ident, Expr)> {
+        let Expr::Closure(closure) = bare(expr) else {
+            self.problems.at(expr.span(), "expected a closure, such as `|c| c.field == value`");
+            return None;
+        };
+        let variable = self.variable(closure)?;
+        match &*closure.body {
+            Expr::Block(block) => match &block.block.stmts[..] {
+                [Stmt::Expr(body, None)] => Some((variable, body.clone())),
+                _ => {
+                    self.problems.at(block.span(), "a query's closure is one expression");
+                    None
+                }
+            },
+            body => Some((variable, body.clone())),
+        }
+    }
+
+    fn variable(&mut self, closure: &ExprClosure) -> Option<Ident> {
+        match closure.inputs.first() {
+            Some(Pat::Ident(variable)) if closure.inputs.len() == 1 => Some(variable.ident.clone()),
+            _ => {
+                self.problems.at(closure.inputs_begin.span(), "expected one variable, such as `|c| ..`");
+                None
+            }
+        }
+    }
+
+    fn condition(&mut self, expr: &Expr) -> Option<Condition> {
+        match bare(expr) {
+            Expr::Unary(unary) if matches!(unary.op, UnOp::Not(_)) => {
+                let inner = self.condition(&unary.expr)?;
+                Some(Condition::Not(Box::new(inner), unary.op.span()))
+            }
+            Expr::Binary(binary) => match binary.op {
+                BinOp::And(_) => self.chain(expr, is_and).map(Condition::All),
+                BinOp::Or(_) => self.chain(expr, is_or).map(Condition::Either),
+                _ => self.comparison(binary),
+            },
+            Expr::MethodCall(call) if call.method == "any" => self.any(call),
+            Expr::MethodCall(call) => self.test(call),
+            field if self.is_field(field) => Some(Condition::Field(field.clone())),
+            other => {
+                let (problem, example) = match self.mentions(other) {
+                    true => (
+                        "this has no SQL form",
+                        "conditions are comparisons such as `c.field == value`, joined by `&&`, `||` and `!`",
+                    ),
+                    false => (
+                        "this condition does not look at the document",
+                        "compare one of its fields, such as `c.field == value`",
+                    ),
+                };
+                self.problems.at(other.span(), format!("{problem}: {example}"));
+                None
+            }
+        }
+    }
+
+    /// The members of a chain of one operator, which rustc nests to the left.
+    fn chain(&mut self, expr: &Expr, same: fn(&BinOp) -> bool) -> Option<Vec<(Condition, Span)>> {
+        let mut members = Vec::new();
+        flatten(expr, same, expr.span(), &mut members);
+        // all of them are read before any is given up, so that every mistake is reported
+        let conditions: Vec<_> = members.into_iter().map(|(member, span)| (self.condition(member), span)).collect();
+        conditions.into_iter().map(|(condition, span)| Some((condition?, span))).collect()
+    }
+
+    fn comparison(&mut self, binary: &ExprBinary) -> Option<Condition> {
+        let span = binary.op.span();
+        let (method, mirrored) = match binary.op {
+            BinOp::Eq(_) => ("eq", "eq"),
+            BinOp::Ne(_) => ("ne", "ne"),
+            BinOp::Lt(_) => ("lt", "gt"),
+            BinOp::Le(_) => ("le", "ge"),
+            BinOp::Gt(_) => ("gt", "lt"),
+            BinOp::Ge(_) => ("ge", "le"),
+            _ => {
+                self.problems
+                    .at(span, "this operator has no SQL form: use `==`, `!=`, `<`, `<=`, `>`, `>=`, `&&`, `||` or `!`");
+                return None;
+            }
+        };
+        let (field, value, method) = match (self.mentions(&binary.left), self.mentions(&binary.right)) {
+            (true, true) => {
+                self.problems.at(span, "a field is compared with a value: two fields cannot be compared yet");
+                return None;
+            }
+            (false, true) => (&binary.right, &binary.left, mirrored),
+            (_, false) => (&binary.left, &binary.right, method),
+        };
+        let field = self.field(field)?;
+        Some(Condition::Test(field, Ident::new(method, span), vec![self.value(value)?]))
+    }
+
+    fn test(&mut self, call: &ExprMethodCall) -> Option<Condition> {
+        if !TESTS.contains(&call.method.to_string().as_str()) {
+            self.problems.at(
+                call.method.span(),
+                format!(
+                    "`{}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `any`, `one_of`, `is_null`, `is_some`, `starts_with`, `like` and `ilike`",
+                    call.method
+                ),
+            );
+            return None;
+        }
+        let field = self.field(&call.receiver)?;
+        let values = call.args.iter().map(|value| self.value(value)).collect::<Option<_>>()?;
+        Some(Condition::Test(field, call.method.clone(), values))
+    }
+
+    fn any(&mut self, call: &ExprMethodCall) -> Option<Condition> {
+        let list = self.field(&call.receiver)?;
+        let Some(closure) = call.args.first() else {
+            self.problems.at(call.method.span(), "`any` takes a closure, such as `any(|item| item.field == value)`");
+            return None;
+        };
+        let (variable, body) = self.closure_parts(closure)?;
+        let outer = std::mem::replace(&mut self.variables, vec![variable.clone()]);
+        let stranger = first_mention(&outer, &variable, &body);
+        if let Some(span) = stranger {
+            self.problems
+                .at(span, "the condition of `any` looks at the element only: put other conditions beside `any`");
+        }
+        let condition = if stranger.is_none() { self.condition(&body) } else { None };
+        self.variables = outer;
+        Some(Condition::Any(list, call.method.clone(), variable, Box::new(condition?)))
+    }
+
+    /// A path to a field: `c.address.city`, or the element of `any` itself.
+    fn field(&mut self, expr: &Expr) -> Option<Expr> {
+        let expr = bare(expr);
+        if self.is_field(expr) {
+            return Some(expr.clone());
+        }
+        self.problems.at(expr.span(), "expected a field of the document, such as `c.address.city`");
+        None
+    }
+
+    fn is_field(&self, expr: &Expr) -> bool {
+        match bare(expr) {
+            Expr::Path(path) => path.path.get_ident().is_some_and(|ident| self.variables.contains(ident)),
+            Expr::Field(field) => self.is_field(&field.base),
+            _ => false,
+        }
+    }
+
+    fn mentions(&self, expr: &Expr) -> bool {
+        self.variables.iter().any(|variable| mention_of(variable, expr).is_some())
+    }
+
+    /// A value: an argument, a literal, an enum's constant, or an expression to compute when the query is called.
+    pub(crate) fn value(&mut self, expr: &Expr) -> Option<Value> {
+        let expr = bare(expr);
+        if let Some(argument) = self.argument(expr) {
+            self.arguments[argument].bound = true;
+            self.arguments[argument].used = true;
+            return Some(Value::Argument(argument, expr.span()));
+        }
+        if let Some(literal) = self.problems.ok(literal(expr))? {
+            self.literals.push(literal);
+            return Some(Value::Literal(self.literals.len() - 1, expr.span()));
+        }
+        for argument in &mut self.arguments {
+            argument.used |= mention_of(&argument.ident, expr).is_some();
+        }
+        self.computed.push(expr.clone());
+        Some(Value::Computed(self.computed.len() - 1, expr.span()))
+    }
+
+    fn argument(&self, expr: &Expr) -> Option<usize> {
+        let Expr::Path(path) = expr else { return None };
+        let ident = path.path.get_ident()?;
+        self.arguments.iter().position(|argument| argument.ident == *ident)
+    }
+}
+
+/// Without the parentheses around it.
+fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Paren(paren) => bare(&paren.expr),
+        Expr::Group(group) => bare(&group.expr),
+        other => other,
+    }
+}
+
+fn is_and(op: &BinOp) -> bool {
+    matches!(op, BinOp::And(_))
+}
+
+fn is_or(op: &BinOp) -> bool {
+    matches!(op, BinOp::Or(_))
+}
+
+fn flatten<'e>(expr: &'e Expr, same: fn(&BinOp) -> bool, before: Span, members: &mut Vec<(&'e Expr, Span)>) {
+    match bare(expr) {
+        Expr::Binary(binary) if same(&binary.op) => {
+            flatten(&binary.left, same, before, members);
+            flatten(&binary.right, same, binary.op.span(), members);
+        }
+        member => members.push((member, before)),
+    }
+}
+
+/// A literal, with its sign, or a path such as `Status::Active`; none for any other expression.
+fn literal(expr: &Expr) -> syn::Result<Option<Literal>> {
+    Ok(match expr {
+        Expr::Lit(lit) => match &lit.lit {
+            Lit::Str(text) => Some(Literal::Text(text_literal(&text.value(), expr.span())?)),
+            Lit::Int(number) => Some(Literal::Integer(number.base10_parse()?)),
+            Lit::Float(number) => Some(Literal::Float(number.base10_digits().to_owned())),
+            Lit::Bool(bool) => Some(Literal::Bool(bool.value)),
+            _ => None,
+        },
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => match bare(&unary.expr) {
+            Expr::Lit(lit) => match &lit.lit {
+                Lit::Int(number) => Some(Literal::Integer(
+                    format!("-{}", number.base10_digits())
+                        .parse()
+                        .map_err(|_| syn::Error::new(expr.span(), "this number does not fit an `i64`"))?,
+                )),
+                Lit::Float(number) => Some(Literal::Float(format!("-{}", number.base10_digits()))),
+                _ => None,
+            },
+            _ => None,
+        },
+        Expr::Path(path) => constant(&path.path),
+        _ => None,
+    })
+}
+
+fn text_literal(text: &str, span: Span) -> syn::Result<String> {
+    if text.contains('\0') {
+        return Err(syn::Error::new(span, "PostgreSQL cannot store the NUL character"));
+    }
+    Ok(quoted(text))
+}
+
+/// `Status::Active`: a variant is written in camel case, where a constant is in capitals.
+fn constant(path: &Path) -> Option<Literal> {
+    let variant = path.segments.last()?.ident.to_string();
+    let is_variant = variant.starts_with(char::is_uppercase) && variant.contains(char::is_lowercase);
+    if path.segments.len() < 2 || !is_variant {
+        return None;
+    }
+    Some(Literal::Constant(without_last(path), path.clone()))
+}
+
+/// The path up to its last segment: the type of `Type::item`.
+pub(crate) fn without_last(path: &Path) -> Path {
+    let mut parent = path.clone();
+    parent.segments.pop();
+    parent.segments.pop_punct();
+    parent
+}
+
+/// Where one of the outer variables, unless it is shadowed, stands in the body.
+fn first_mention(outer: &[Ident], variable: &Ident, body: &Expr) -> Option<Span> {
+    outer.iter().filter(|other| *other != variable).find_map(|other| mention_of(other, body))
+}
+
+/// Where a variable stands in an expression.
+fn mention_of(variable: &Ident, expr: &Expr) -> Option<Span> {
+    let mut search = Mention { variable, found: None };
+    search.visit_expr(expr);
+    search.found
+}
+
+struct Mention<'v> {
+    variable: &'v Ident,
+    found: Option<Span>,
+}
+
+impl<'e> Visit<'e> for Mention<'_> {
+    fn visit_ident(&mut self, ident: &'e Ident) {
+        if ident == self.variable && self.found.is_none() {
+            self.found = Some(ident.span());
+        }
+    }
+
+    /// The names of fields are not variables.
+    fn visit_expr_field(&mut self, field: &'e ExprField) {
+        visit::visit_expr(self, &field.base);
+    }
+
+    /// Nor are the names of methods.
+    fn visit_expr_method_call(&mut self, call: &'e ExprMethodCall) {
+        visit::visit_expr(self, &call.receiver);
+        call.args.iter().for_each(|value| visit::visit_expr(self, value));
+    }
+
+    /// A macro's arguments are tokens: a variable among them counts.
+    fn visit_macro(&mut self, call: &'e syn::Macro) {
+        self.search(call.tokens.clone());
+    }
+}
+
+impl Mention<'_> {
+    fn search(&mut self, tokens: proc_macro2::TokenStream) {
+        for token in tokens {
+            match token {
+                proc_macro2::TokenTree::Ident(ident) => self.visit_ident(&ident),
+                proc_macro2::TokenTree::Group(group) => self.search(group.stream()),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Declared indexes: keys and names.
+
+use proc_macro2::{Ident, Span};
+use syn::ext::IdentExt;
+
+use super::fields::Field;
+use crate::attrs::document::IndexAttr;
+use crate::attrs::problems::Problems;
+
+/// The most bytes of an identifier that PostgreSQL keeps.
+pub(crate) const LONGEST_NAME: usize = 63;
+
+/// One index.
+pub(crate) struct Index {
+    pub(crate) span: Span,
+    pub(crate) name: String,
+    pub(crate) unique: bool,
+    /// Its keys; none means over everything (`gin`).
+    pub(crate) keys: Vec<Key>,
+}
+
+/// One key of an index.
+pub(crate) struct Key {
+    pub(crate) path: Vec<Ident>,
+    pub(crate) descending: bool,
+}
+
+/// All indexes of a document: those on the struct, then those on its fields.
+pub(crate) fn check(attrs: Vec<IndexAttr>, fields: &[Field], table: &str, problems: &mut Problems) -> Vec<Index> {
+    let mut indexes: Vec<Index> = attrs.into_iter().map(|attr| on_struct(attr, table, problems)).collect();
+    indexes.extend(fields.iter().filter_map(|field| on_field(field, table)));
+    for (at, index) in indexes.iter().enumerate() {
+        if indexes[..at].iter().any(|earlier| earlier.name == index.name) {
+            problems.at(index.span, "this index is declared twice");
+        }
+    }
+    indexes
+}
+
+fn on_struct(attr: IndexAttr, table: &str, problems: &mut Problems) -> Index {
+    let keys: Vec<Key> = attr.keys.into_iter().map(|key| Key { path: key.path, descending: key.descending }).collect();
+    let name = match &attr.name {
+        Some(name) => {
+            if !is_plain(&name.value()) {
+                problems.at(name.span(), "a name is lower-case letters, digits and `_`, at most 63 of them");
+            }
+            name.value()
+        }
+        None => index_name(table, &keys, attr.unique),
+    };
+    Index { span: attr.span, name, unique: attr.unique, keys }
+}
+
+fn on_field(field: &Field, table: &str) -> Option<Index> {
+    let span = field.attrs.unique.or(field.attrs.index)?;
+    let unique = field.attrs.unique.is_some();
+    let keys = vec![Key { path: vec![field.ident.clone()], descending: false }];
+    Some(Index { span, name: index_name(table, &keys, unique), unique, keys })
+}
+
+/// True for a name that needs no quotes in SQL.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let mut letters = name.bytes();
+    letters.next().is_some_and(|first| first.is_ascii_lowercase() || first == b'_')
+        && letters.all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'_')
+        && name.len() <= LONGEST_NAME
+}
+
+/// `docs_customers_status_created_at_idx`. A name that is too long, or not plain, ends in a hash of all of it, so that
+/// it stays the same from build to build.
+fn index_name(table: &str, keys: &[Key], unique: bool) -> String {
+    let suffix = match (keys.is_empty(), unique) {
+        (true, _) => "gin",
+        (_, true) => "key",
+        (_, false) => "idx",
+    };
+    let words: Vec<String> = keys.iter().flat_map(|key| &key.path).map(|word| word.unraw().to_string()).collect();
+    let full = [&[table.to_owned()], words.as_slice(), &[suffix.to_owned()]].concat().join("_");
+    if is_plain(&full) {
+        return full;
+    }
+    let tail = format!("_{:08x}_{suffix}", hash(&full));
+    let plain = full.bytes().map(|b| if b.is_ascii_alphanumeric() { b.to_ascii_lowercase() as char } else { '_' });
+    plain.take(LONGEST_NAME - tail.len()).collect::<String>() + &tail
+}
+
+/// FNV-1a: stable whatever the compiler.
+fn hash(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key { path: vec![Ident::new(name, Span::call_site())], descending: false }
+    }
+
+    #[test]
+    fn names_say_table_fields_and_kind() {
+        assert_eq!(index_name("docs_notes", &[key("a"), key("b")], false), "docs_notes_a_b_idx");
+        assert_eq!(index_name("docs_notes", &[key("a")], true), "docs_notes_a_key");
+        assert_eq!(index_name("docs_notes", &[], false), "docs_notes_gin");
+    }
+
+    #[test]
+    fn long_names_are_cut_to_a_stable_hash() {
+        let name = index_name("docs_notes", &[key(&"long".repeat(20))], false);
+        assert_eq!(name.len(), LONGEST_NAME);
+        assert_eq!(name, "docs_notes_longlonglonglonglonglonglonglonglonglo_e0f5d6a2_idx");
+    }
+}

@@ -1,0 +1,259 @@
+//! `#[compiled_query]`: the function around it, and its steps.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::spanned::Spanned;
+use syn::{
+    Expr, ExprMethodCall, ExprStruct, FnArg, GenericArgument, GenericParam, ItemFn, Member, Pat, Path, PathArguments,
+    ReturnType, Signature, Stmt, Type, TypeParamBound,
+};
+
+use super::condition::{Argument, Condition, Literal, Scope, Value, without_last};
+use crate::attrs::problems::Problems;
+use crate::attrs::query::{self, Allow};
+
+/// A checked query.
+pub(crate) struct CompiledQuery {
+    pub(crate) allow: Allow,
+    pub(crate) document: Path,
+    pub(crate) result: Type,
+    pub(crate) body: Expr,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) literals: Vec<Literal>,
+    pub(crate) computed: Vec<Expr>,
+    pub(crate) steps: Steps,
+}
+
+/// The steps after `Document::query()`.
+#[derive(Default)]
+pub(crate) struct Steps {
+    /// Each with its variable and its body as written.
+    pub(crate) filters: Vec<(Ident, Condition, Expr)>,
+    pub(crate) order: Option<(Ident, Expr)>,
+    pub(crate) limit: Option<Value>,
+    pub(crate) offset: Option<Value>,
+    pub(crate) select: Option<(Ident, Selection)>,
+    pub(crate) ending: Ending,
+}
+
+/// What the query gives.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(crate) enum Ending {
+    #[default]
+    Many,
+    One,
+    Count,
+    Exists,
+}
+
+/// What is selected.
+pub(crate) enum Selection {
+    /// A field, or a tuple of fields.
+    Fields(Expr),
+    /// `Contact { email: c.email }`.
+    Struct(ExprStruct),
+}
+
+/// The result type of a query's function, when it can be read from its signature.
+pub(crate) fn result_of(signature: &Signature) -> Option<Type> {
+    let ReturnType::Type(_, ty) = &signature.output else { return None };
+    let Type::ImplTrait(opaque) = &**ty else { return None };
+    let bound = opaque.bounds.iter().find_map(|bound| match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last(),
+        _ => None,
+    })?;
+    let PathArguments::AngleBracketed(arguments) = &bound.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty.clone()),
+        _ => None,
+    })
+}
+
+/// Checks a query. `None` when there is nothing to go on with; the problems say why.
+pub(crate) fn check(attr: TokenStream, function: &ItemFn, problems: &mut Problems) -> Option<CompiledQuery> {
+    let allow = query::read(attr, problems);
+    check_signature(&function.sig, problems);
+    let arguments = arguments(&function.sig, problems);
+    let result = check_result(&function.sig, problems);
+    let [Stmt::Expr(body, None)] = &function.block.stmts[..] else {
+        problems.at(function.block.span(), BODY);
+        return None;
+    };
+    let (document, calls) = check_chain(body, problems)?;
+    let mut scope = Scope::new(arguments, problems);
+    let mut steps = Steps::default();
+    for call in calls {
+        step(call, &mut steps, &mut scope);
+    }
+    let Scope { arguments, literals, computed, .. } = scope;
+    if problems.is_empty() {
+        refuse_unused(&arguments, problems);
+    }
+    Some(CompiledQuery { allow, document, result: result?, body: body.clone(), arguments, literals, computed, steps })
+}
+
+const BODY: &str = "the body must be one query, such as `Customer::query().filter(|c| c.email == email)`";
+
+fn check_signature(signature: &Signature, problems: &mut Problems) {
+    if let Some(keyword) = &signature.asyncness {
+        problems.at(keyword.span(), "a compiled query is not async: it is a value that `store.query(..)` runs");
+    }
+    if let Some(keyword) = &signature.constness {
+        problems.at(keyword.span(), "a compiled query cannot be const: its arguments are kept in it");
+    }
+    for parameter in &signature.generics.params {
+        if !matches!(parameter, GenericParam::Lifetime(_)) {
+            problems.at(
+                parameter.span(),
+                "a compiled query has no type parameters: its SQL and its indexes are checked once, for one document type",
+            );
+        }
+    }
+}
+
+fn arguments(signature: &Signature, problems: &mut Problems) -> Vec<Argument> {
+    let mut arguments = Vec::new();
+    for input in &signature.inputs {
+        match input {
+            FnArg::Typed(typed) => match &*typed.pat {
+                Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
+                    let (ident, ty) = (pat.ident.clone(), (*typed.ty).clone());
+                    if let Type::ImplTrait(_) = ty {
+                        problems.at(ty.span(), "name the concrete type: the parameter's SQL type depends on it");
+                    }
+                    arguments.push(Argument { ident, ty, bound: false, used: false });
+                }
+                other => problems.at(other.span(), "expected a plain argument, such as `email: &str`"),
+            },
+            FnArg::Receiver(receiver) => {
+                problems.at(receiver.span(), "a compiled query has no `self`: pass what it needs as arguments");
+            }
+        }
+    }
+    arguments
+}
+
+fn check_result(signature: &Signature, problems: &mut Problems) -> Option<Type> {
+    let result = result_of(signature);
+    if result.is_none() {
+        let span = match &signature.output {
+            ReturnType::Default => signature.ident.span(),
+            ReturnType::Type(_, ty) => ty.span(),
+        };
+        problems.at(span, "say what the query gives: `-> impl Query<Vec<Customer>>`, or `Option<_>`, `i64`, `bool`");
+    }
+    result
+}
+
+/// `Customer::query().filter(..).limit(..)` as the document and the calls, in order.
+fn check_chain<'e>(body: &'e Expr, problems: &mut Problems) -> Option<(Path, Vec<&'e ExprMethodCall>)> {
+    let mut calls = Vec::new();
+    let mut expr = body;
+    while let Expr::MethodCall(call) = expr {
+        calls.push(call);
+        expr = &call.receiver;
+    }
+    calls.reverse();
+    if let Expr::Call(call) = expr
+        && let Expr::Path(function) = &*call.func
+        && function.path.segments.len() >= 2
+        && function.path.segments.last().is_some_and(|last| last.ident == "query")
+        && call.args.is_empty()
+    {
+        return Some((without_last(&function.path), calls));
+    }
+    problems.at(expr.span(), BODY);
+    None
+}
+
+fn step(call: &ExprMethodCall, steps: &mut Steps, scope: &mut Scope<'_>) {
+    let name = call.method.to_string();
+    let expected = match name.as_str() {
+        "filter" | "order_by" | "select" | "limit" | "offset" => 1,
+        "one" | "count" | "exists" => 0,
+        _ => {
+            scope.problems.at(
+                call.method.span(),
+                format!("unknown step `{name}`: expected `filter`, `order_by`, `limit`, `offset`, `select`, `one`, `count` or `exists`"),
+            );
+            return;
+        }
+    };
+    if call.args.len() != expected {
+        let (span, number) = (call.method.span(), if expected == 1 { "one argument" } else { "no argument" });
+        scope.problems.at(span, format!("`{name}` takes {number}"));
+        return;
+    }
+    refuse_out_of_place(call, steps, scope.problems);
+    match call.args.first() {
+        Some(argument) => step_with(&name, argument, steps, scope),
+        None => {
+            steps.ending = match name.as_str() {
+                "one" => Ending::One,
+                "count" => Ending::Count,
+                _ => Ending::Exists,
+            }
+        }
+    }
+}
+
+fn step_with(name: &str, argument: &Expr, steps: &mut Steps, scope: &mut Scope<'_>) {
+    match name {
+        "filter" => steps.filters.extend(scope.closure(argument)),
+        "limit" => steps.limit = scope.value(argument),
+        "offset" => steps.offset = scope.value(argument),
+        "order_by" => steps.order = scope.closure_parts(argument),
+        _ => steps.select = scope.closure_parts(argument).and_then(|(variable, body)| selection(variable, body, scope)),
+    }
+}
+
+fn selection(variable: Ident, body: Expr, scope: &mut Scope<'_>) -> Option<(Ident, Selection)> {
+    let Expr::Struct(value) = body else {
+        return Some((variable, Selection::Fields(body)));
+    };
+    if let Some(rest) = &value.rest {
+        scope.problems.at(rest.span(), "every field of a row is selected: name the field of the document for each");
+        return None;
+    }
+    if let Some(field) = value.fields.iter().find(|field| matches!(field.member, Member::Unnamed(_))) {
+        scope.problems.at(field.member.span(), "a row is a struct with named fields, or a tuple `(c.a, c.b)`");
+        return None;
+    }
+    Some((variable, Selection::Struct(value)))
+}
+
+/// Steps that another step leaves without a meaning.
+fn refuse_out_of_place(call: &ExprMethodCall, steps: &Steps, problems: &mut Problems) {
+    let span = call.method.span();
+    let name = call.method.to_string();
+    if steps.ending != Ending::Many {
+        problems
+            .at(span, format!("`{name}` comes after the end of the query: put it before `one`, `count` or `exists`"));
+    }
+    let given_twice = match name.as_str() {
+        "order_by" => steps.order.is_some(),
+        "limit" => steps.limit.is_some(),
+        "offset" => steps.offset.is_some(),
+        "select" => steps.select.is_some(),
+        _ => false,
+    };
+    if given_twice {
+        problems.at(span, format!("`{name}` is given twice"));
+    }
+    let plain = steps.order.is_none() && steps.limit.is_none() && steps.offset.is_none() && steps.select.is_none();
+    if matches!(name.as_str(), "count" | "exists") && !plain {
+        problems.at(span, format!("`{name}` looks at all documents found: only `filter` comes before it"));
+    }
+}
+
+fn refuse_unused(arguments: &[Argument], problems: &mut Problems) {
+    for argument in arguments.iter().filter(|argument| !argument.used) {
+        problems.at(argument.ident.span(), format!("the query does not use `{}`: remove it", argument.ident));
+    }
+}
+
+/// The first and the last token of what a check is about: the filter or the order, or the whole query without one.
+pub(crate) fn ends(expr: &Expr) -> (Span, Span) {
+    let mut spans = quote::quote!(#expr).into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    (first, spans.last().unwrap_or(first))
+}

@@ -1,0 +1,344 @@
+//! Conditions: one type per kind, so that a whole filter is a type and its tree a const.
+
+use std::marker::PhantomData;
+
+use super::operand::{ComparableTo, Value};
+use super::path::{
+    Column, DocumentValue, Element, Flag, ItemOf, List, Nullable, Orderable, Path, PathSet, ScalarOf, Tag, Text,
+};
+use super::tree::{Node, Operand, Operator};
+use crate::model::SqlValue;
+
+/// A condition on documents (or on elements of a list): what `filter` and `any` take.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a condition",
+    label = "expected a condition such as `c.field == value`"
+)]
+pub trait Condition: Send + Sync {
+    /// What it is a condition on.
+    type Root;
+    /// Its tree.
+    #[doc(hidden)]
+    const NODE: &'static Node;
+    /// Adds its values to the parameters, in the order in which the text names them.
+    #[doc(hidden)]
+    fn bind(&self, binds: &mut Vec<SqlValue>);
+}
+
+/// Makes a marker type for an operator.
+macro_rules! operators {
+    ($($name:ident)*) => { $(
+        #[doc(hidden)]
+        pub struct $name;
+        impl OperatorType for $name {
+            const OPERATOR: Operator = Operator::$name;
+        }
+    )* };
+}
+
+/// An operator as a type.
+#[doc(hidden)]
+pub trait OperatorType: 'static {
+    /// The operator.
+    const OPERATOR: Operator;
+}
+
+operators!(Equal NotEqual Less LessOrEqual Greater GreaterOrEqual StartsWith Like ILike);
+
+/// Every document.
+#[doc(hidden)]
+pub struct Everything<D>(Tag<D>);
+
+impl<D> Everything<D> {
+    pub(super) const NEW: Self = Self(PhantomData);
+}
+
+impl<D> Condition for Everything<D> {
+    type Root = D;
+    const NODE: &'static Node = &Node::Everything;
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+/// A field against a value.
+#[doc(hidden)]
+pub struct Compare<P, O, V> {
+    value: V,
+    path: Tag<(P, O)>,
+}
+
+impl<P: Path, O: OperatorType, V: Value> Condition for Compare<P, O, V> {
+    type Root = P::Root;
+    const NODE: &'static Node = &Node::Compare(P::INFO, O::OPERATOR, V::OPERAND);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.value.bind(binds);
+    }
+}
+
+/// A field against a list of values.
+#[doc(hidden)]
+pub struct OneOf<P, V> {
+    values: V,
+    path: Tag<P>,
+}
+
+impl<P: Path, V: Value> Condition for OneOf<P, V> {
+    type Root = P::Root;
+    const NODE: &'static Node = &Node::OneOf(P::INFO, V::OPERAND);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.values.bind(binds);
+    }
+}
+
+/// A list that holds a value.
+#[doc(hidden)]
+pub struct Contains<P, V> {
+    value: V,
+    path: Tag<P>,
+}
+
+impl<P: Path, V: Value> Condition for Contains<P, V>
+where
+    P::Value: List,
+{
+    type Root = P::Root;
+    const NODE: &'static Node = &Node::Contains(P::INFO, V::OPERAND, <ItemOf<P> as DocumentValue>::SQL_TYPE);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.value.bind(binds);
+    }
+}
+
+/// A field with or without a value.
+#[doc(hidden)]
+pub struct NullTest<P, const NULL: bool>(Tag<P>);
+
+impl<P: Path, const NULL: bool> Condition for NullTest<P, NULL> {
+    type Root = P::Root;
+    const NODE: &'static Node = if NULL { &Node::IsNull(P::INFO) } else { &Node::IsSome(P::INFO) };
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+/// A list with an element that fulfils a condition.
+#[doc(hidden)]
+pub struct Any<P, C> {
+    condition: C,
+    path: Tag<P>,
+}
+
+impl<P: Path, C: Condition> Condition for Any<P, C> {
+    type Root = P::Root;
+    const NODE: &'static Node = &Node::Any(P::INFO, C::NODE);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.condition.bind(binds);
+    }
+}
+
+/// Both conditions.
+#[doc(hidden)]
+pub struct And<A, B>(A, B);
+
+impl<A: Condition, B: Condition<Root = A::Root>> Condition for And<A, B> {
+    type Root = A::Root;
+    const NODE: &'static Node = match A::NODE {
+        Node::Everything => B::NODE,
+        _ => &Node::And(A::NODE, B::NODE),
+    };
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.0.bind(binds);
+        self.1.bind(binds);
+    }
+}
+
+/// Either condition.
+#[doc(hidden)]
+pub struct Or<A, B>(A, B);
+
+impl<A: Condition, B: Condition<Root = A::Root>> Condition for Or<A, B> {
+    type Root = A::Root;
+    const NODE: &'static Node = &Node::Or(A::NODE, B::NODE);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.0.bind(binds);
+        self.1.bind(binds);
+    }
+}
+
+/// The opposite of a condition.
+#[doc(hidden)]
+pub struct Not<A>(A);
+
+impl<A: Condition> Condition for Not<A> {
+    type Root = A::Root;
+    const NODE: &'static Node = &Node::Not(A::NODE);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.0.bind(binds);
+    }
+}
+
+/// A `bool` field alone: it is true.
+impl<P: Path> Condition for Column<P>
+where
+    P::Value: Flag,
+{
+    type Root = P::Root;
+    const NODE: &'static Node = &Node::Compare(P::INFO, Operator::Equal, Operand::Inline("true"));
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+/// `a && b`, in const.
+#[doc(hidden)]
+pub const fn and<A: Condition, B: Condition<Root = A::Root>>(a: A, b: B) -> And<A, B> {
+    And(a, b)
+}
+
+/// `a || b`, in const.
+#[doc(hidden)]
+pub const fn or<A: Condition, B: Condition<Root = A::Root>>(a: A, b: B) -> Or<A, B> {
+    Or(a, b)
+}
+
+/// `!a`, in const.
+#[doc(hidden)]
+pub const fn not<A: Condition>(a: A) -> Not<A> {
+    Not(a)
+}
+
+/// The tree of a condition on `D`.
+#[doc(hidden)]
+pub const fn node_of<D, C: Condition<Root = D>>(_: &C) -> &'static Node {
+    C::NODE
+}
+
+/// `&`, `|` and `!` between conditions that are written where they are used.
+macro_rules! combine {
+    ($([$($generic:tt)*] $type:ty;)*) => { $(
+        impl<$($generic)*, Z: Condition> std::ops::BitAnd<Z> for $type {
+            type Output = And<Self, Z>;
+            fn bitand(self, other: Z) -> And<Self, Z> {
+                And(self, other)
+            }
+        }
+        impl<$($generic)*, Z: Condition> std::ops::BitOr<Z> for $type {
+            type Output = Or<Self, Z>;
+            fn bitor(self, other: Z) -> Or<Self, Z> {
+                Or(self, other)
+            }
+        }
+        impl<$($generic)*> std::ops::Not for $type {
+            type Output = Not<Self>;
+            fn not(self) -> Not<Self> {
+                Not(self)
+            }
+        }
+    )* };
+}
+
+combine! {
+    [P] Column<P>;
+    [P, O, V] Compare<P, O, V>;
+    [P, V] OneOf<P, V>;
+    [P, V] Contains<P, V>;
+    [P, const NULL: bool] NullTest<P, NULL>;
+    [P, C] Any<P, C>;
+    [A, B] And<A, B>;
+    [A, B] Or<A, B>;
+    [A] Not<A>;
+}
+
+/// The comparisons of a field: all of one shape, some only for certain types.
+macro_rules! comparisons {
+    ($($(#[$doc:meta])* $method:ident: $operator:ident($value:ty) $(where $capability:ident)?;)*) => {
+        impl<P: Path> Column<P> { $(
+            $(#[$doc])*
+            pub const fn $method<V: ComparableTo<$value>>(self, value: V) -> Compare<P, $operator, V>
+            $(where P::Value: $capability)?
+            {
+                Compare { value, path: PhantomData }
+            }
+        )* }
+    };
+}
+
+comparisons! {
+    /// `==` in a compiled query.
+    eq: Equal(ScalarOf<P>);
+    /// `!=` in a compiled query; a missing value differs from every value.
+    ne: NotEqual(ScalarOf<P>);
+    /// `<` in a compiled query.
+    lt: Less(ScalarOf<P>) where Orderable;
+    /// `<=` in a compiled query.
+    le: LessOrEqual(ScalarOf<P>) where Orderable;
+    /// `>` in a compiled query.
+    gt: Greater(ScalarOf<P>) where Orderable;
+    /// `>=` in a compiled query.
+    ge: GreaterOrEqual(ScalarOf<P>) where Orderable;
+    /// Text that begins with these characters. A plain index does not serve it.
+    starts_with: StartsWith(String) where Text;
+    /// Text that fits an SQL pattern: `%` for any characters, `_` for one. A plain index does not serve it.
+    like: Like(String) where Text;
+    /// As [`like`](Self::like), upper and lower case being the same.
+    ilike: ILike(String) where Text;
+}
+
+impl<P: Path> Column<P> {
+    /// One of several values: a `Vec`, slice or array of them.
+    pub const fn one_of<V: ComparableTo<[ScalarOf<P>]>>(self, values: V) -> OneOf<P, V>
+    where
+        ScalarOf<P>: Sized,
+    {
+        OneOf { values, path: PhantomData }
+    }
+
+    /// No value: null, or no such key.
+    pub const fn is_null(self) -> NullTest<P, true>
+    where
+        P::Value: Nullable,
+    {
+        NullTest(PhantomData)
+    }
+
+    /// A value.
+    pub const fn is_some(self) -> NullTest<P, false>
+    where
+        P::Value: Nullable,
+    {
+        NullTest(PhantomData)
+    }
+}
+
+impl<P: Path> Column<P> {
+    /// A list that holds this value.
+    pub const fn contains<V: ComparableTo<<ItemOf<P> as DocumentValue>::Scalar>>(self, value: V) -> Contains<P, V>
+    where
+        P::Value: List,
+    {
+        Contains { value, path: PhantomData }
+    }
+
+    /// A list with an element that fulfils a condition.
+    pub fn any<C: Condition<Root = Element<P>>>(
+        self,
+        condition: impl FnOnce(<ItemOf<P> as DocumentValue>::Paths<Element<P>>) -> C,
+    ) -> Any<P, C>
+    where
+        P::Value: List,
+    {
+        Any { condition: condition(PathSet::NEW), path: PhantomData }
+    }
+}
+
+/// The paths of the elements of a list: what the closure of `any` sees, in const.
+#[doc(hidden)]
+pub const fn elements<P: Path>(_: Column<P>) -> <ItemOf<P> as DocumentValue>::Paths<Element<P>>
+where
+    P::Value: List,
+{
+    PathSet::NEW
+}
+
+/// `list.any(|element| condition)`, in const, where closures cannot be called.
+#[doc(hidden)]
+pub const fn any<P: Path, C: Condition<Root = Element<P>>>(_: Column<P>, condition: C) -> Any<P, C>
+where
+    P::Value: List,
+{
+    Any { condition, path: PhantomData }
+}

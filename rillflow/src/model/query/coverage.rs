@@ -1,0 +1,272 @@
+//! Index coverage: whether declared indexes can serve a query, decided while it compiles.
+//!
+//! - `&&` is covered when either side is, `||` when both are; `!`, `!=` and text patterns never are.
+//! - A comparison, `one_of` or null test needs an index that begins with its field; the id is one.
+//! - `contains`, and `any` of equalities, need `#[document(gin)]`.
+//! - An order must follow the keys of an index, after those that the filter pins to one value, all in its directions
+//!   or all reversed. The id may end it. A query that finds one row at most may sort as it likes.
+//! - A query without a filter reads everything, unless it asks for existence only, or has an order that an index
+//!   delivers and a limit that ends it.
+
+use super::text::{Message, str_eq};
+use super::tree::{IndexDefinition, IndexMethod, Node, Operator, Output, PathInfo, Place, SortKey, Statement};
+use crate::model::SqlType;
+
+/// Fails to compile when no index covers the filter. `sort_allowed`: an order without index was accepted.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_filter(
+    query: &str,
+    document: &str,
+    statement: &Statement,
+    indexes: &[IndexDefinition],
+    sort_allowed: bool,
+) {
+    if let Node::Everything = statement.filter {
+        if !ends_early(statement, indexes, sort_allowed) {
+            let message = unfiltered(query, document);
+            panic!("{}", message.as_str());
+        }
+    } else if let Some(path) = uncovered(statement.filter, indexes) {
+        let message = uncovered_filter(query, document, path, needs_gin(statement.filter, path));
+        panic!("{}", message.as_str());
+    }
+}
+
+/// Fails to compile when no index delivers the order.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_order(query: &str, document: &str, statement: &Statement, indexes: &[IndexDefinition]) {
+    if !order_covered(statement, indexes) {
+        let key = &statement.order[0];
+        let message = uncovered_order(query, document, key);
+        panic!("{}", message.as_str());
+    }
+}
+
+const fn unfiltered(query: &str, document: &str) -> Message {
+    Message::new().text("compiled query `").text(query).text("` has no filter and reads every `").text(document).text(
+        "`.\n  help: add `.filter(..)`, or an order that an index delivers together with `.limit(..)`, \
+             or accept a sequential scan with `#[compiled_query(allow(scan))]`",
+    )
+}
+
+const fn uncovered_filter(query: &str, document: &str, path: &PathInfo, gin: bool) -> Message {
+    let message = Message::new()
+        .text("compiled query `")
+        .text(query)
+        .text("` filters `")
+        .text(document)
+        .text("` by `")
+        .path(path)
+        .text("`, which no declared index covers.\n  help: ");
+    let message = if gin {
+        message.text("put `#[document(gin)]` on the struct `").text(document).text("`")
+    } else if is_nested(path) {
+        message.text("put `#[document(index(").path(path).text("))]` on the struct `").text(document).text("`")
+    } else {
+        message.text("put `#[document(index)]` on the field `").path(path).text("`")
+    };
+    message.text(", or accept a sequential scan with `#[compiled_query(allow(scan))]`")
+}
+
+const fn uncovered_order(query: &str, document: &str, key: &SortKey) -> Message {
+    Message::new()
+        .text("compiled query `")
+        .text(query)
+        .text("` sorts `")
+        .text(document)
+        .text("` by `")
+        .path(key.path)
+        .text("`, which no declared index delivers in that order.\n  help: put `#[document(index(.., ")
+        .path(key.path)
+        .text(if key.descending { " desc" } else { "" })
+        .text("))]` on the struct `")
+        .text(document)
+        .text("`, with the fields that the filter compares by `==` before it, or accept a sort with `#[compiled_query(allow(sort))]`")
+}
+
+/// True when `b` names the same place as `a`.
+const fn same_path(a: &PathInfo, b: &PathInfo) -> bool {
+    match (a.parent, b.parent) {
+        (None, None) => true,
+        (Some(above_a), Some(above_b)) => str_eq(a.key, b.key) && same_path(above_a, above_b),
+        _ => false,
+    }
+}
+
+const fn is_nested(path: &PathInfo) -> bool {
+    match path.parent {
+        Some(parent) => parent.parent.is_some(),
+        None => false,
+    }
+}
+
+const fn is_id(path: &PathInfo) -> bool {
+    matches!(path.place, Place::Id)
+}
+
+/// True when an unfiltered query does not have to read everything. An order that no index delivers is reported as
+/// such, so here it counts as delivered, unless sorting was allowed.
+const fn ends_early(statement: &Statement, indexes: &[IndexDefinition], sort_allowed: bool) -> bool {
+    let sorted_by_index = !statement.order.is_empty() && (!sort_allowed || order_covered(statement, indexes));
+    matches!(statement.output, Output::Exists) || (sorted_by_index && statement.limit.is_some())
+}
+
+/// True when an index begins with this field.
+const fn begins_an_index(path: &PathInfo, indexes: &[IndexDefinition]) -> bool {
+    let mut i = 0;
+    while i < indexes.len() {
+        if !indexes[i].keys.is_empty() && same_path(indexes[i].keys[0].path, path) {
+            return true;
+        }
+        i += 1;
+    }
+    is_id(path)
+}
+
+const fn has_gin(indexes: &[IndexDefinition]) -> bool {
+    let mut i = 0;
+    while i < indexes.len() {
+        if matches!(indexes[i].method, IndexMethod::Gin) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// The field that keeps indexes from serving the condition, if one does.
+const fn uncovered(node: &Node, indexes: &[IndexDefinition]) -> Option<&'static PathInfo> {
+    let (path, covered) = match node {
+        Node::Everything => return None,
+        Node::And(a, b) => {
+            return match (uncovered(a, indexes), uncovered(b, indexes)) {
+                (Some(path), Some(_)) => Some(path),
+                _ => None,
+            };
+        }
+        Node::Or(a, b) => {
+            return match uncovered(a, indexes) {
+                Some(path) => Some(path),
+                None => uncovered(b, indexes),
+            };
+        }
+        Node::Not(inner) => return Some(first_path(inner)),
+        Node::Compare(path, operator, _) => (path, operator.served_by_btree() && begins_an_index(path, indexes)),
+        Node::OneOf(path, _) | Node::IsNull(path) | Node::IsSome(path) => (path, begins_an_index(path, indexes)),
+        Node::Contains(path, _, item) => (path, has_gin(indexes) && keeps_its_json_form(*item)),
+        Node::Any(path, inner) => (path, has_gin(indexes) && is_containment(inner)),
+    };
+    if covered { None } else { Some(path) }
+}
+
+/// The first field of a condition.
+const fn first_path(node: &Node) -> &'static PathInfo {
+    match node {
+        Node::Everything => panic!("a condition names a field"),
+        Node::And(a, _) | Node::Or(a, _) | Node::Not(a) => first_path(a),
+        Node::Compare(path, ..)
+        | Node::OneOf(path, _)
+        | Node::IsNull(path)
+        | Node::IsSome(path)
+        | Node::Contains(path, ..)
+        | Node::Any(path, _) => path,
+    }
+}
+
+/// True when what blocks the condition at `path` is the want of a GIN index.
+const fn needs_gin(node: &Node, path: &PathInfo) -> bool {
+    match node {
+        Node::And(a, b) | Node::Or(a, b) => needs_gin(a, path) || needs_gin(b, path),
+        Node::Contains(other, ..) | Node::Any(other, _) => same_path(other, path),
+        _ => false,
+    }
+}
+
+/// True when SQL turns values of this type into the JSON that serde writes; for times it does not.
+pub(crate) const fn keeps_its_json_form(sql_type: SqlType) -> bool {
+    !matches!(sql_type, SqlType::Time | SqlType::Json)
+}
+
+/// True when a condition on an element can be written as containment: equalities of different keys of the element.
+pub(crate) const fn is_containment(node: &Node) -> bool {
+    match node {
+        Node::And(a, b) => is_containment(a) && is_containment(b) && !share_a_key(a, b),
+        Node::Compare(path, Operator::Equal, _) => {
+            keeps_its_json_form(path.sql_type) && path.parent.is_some() && !is_nested(path)
+        }
+        _ => false,
+    }
+}
+
+const fn share_a_key(a: &Node, b: &Node) -> bool {
+    match a {
+        Node::And(left, right) => share_a_key(left, b) || share_a_key(right, b),
+        Node::Compare(path, ..) => pins(b, path),
+        _ => false,
+    }
+}
+
+/// True when the condition leaves one value for this field.
+const fn pins(node: &Node, path: &PathInfo) -> bool {
+    match node {
+        Node::And(a, b) => pins(a, path) || pins(b, path),
+        Node::Compare(other, Operator::Equal, _) => same_path(other, path),
+        _ => false,
+    }
+}
+
+/// True when the condition leaves one value for the id.
+const fn pins_the_id(node: &Node) -> bool {
+    match node {
+        Node::And(a, b) => pins_the_id(a) || pins_the_id(b),
+        Node::Compare(path, Operator::Equal, _) => is_id(path),
+        _ => false,
+    }
+}
+
+const fn order_covered(statement: &Statement, indexes: &[IndexDefinition]) -> bool {
+    let order = statement.order;
+    if order.is_empty() || is_id(order[0].path) || pins_the_id(statement.filter) {
+        return true;
+    }
+    let mut i = 0;
+    while i < indexes.len() {
+        if delivers(&indexes[i], statement.filter, order) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// True when reading this index gives the rows in order.
+const fn delivers(index: &IndexDefinition, filter: &Node, order: &[SortKey]) -> bool {
+    if matches!(index.method, IndexMethod::Gin) {
+        return false;
+    }
+    let mut pinned = 0;
+    while pinned < index.keys.len() && pins(filter, index.keys[pinned].path) {
+        pinned += 1;
+    }
+    if index.unique && pinned == index.keys.len() {
+        return true;
+    }
+    let mut i = 0;
+    while i < order.len() {
+        if i > 0 && is_id(order[i].path) {
+            return true;
+        }
+        let at = pinned + i;
+        if at >= index.keys.len() || !same_path(index.keys[at].path, order[i].path) {
+            return false;
+        }
+        let reversed = index.keys[pinned].descending != order[0].descending;
+        if (index.keys[at].descending != order[i].descending) != reversed {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}

@@ -1,0 +1,124 @@
+//! Values in queries: what can be compared with what, and how a value travels as a parameter.
+
+use std::marker::PhantomData;
+
+use super::path::Tag;
+use super::tree::Operand;
+use crate::model::SqlValue;
+
+/// A Rust value that a query can carry.
+///
+/// It says nothing of the field it is compared with, so that a wrong type is reported once, at the value.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a value in a query",
+    label = "not a query value",
+    note = "derive `DocumentValue` on enums and newtypes"
+)]
+pub trait Value: Send + Sync {
+    /// How the text names it.
+    const OPERAND: Operand;
+    /// Adds it to the parameters, if it is one.
+    fn bind(&self, binds: &mut Vec<SqlValue>);
+}
+
+/// A value that may stand beside a field of type `T`.
+#[diagnostic::on_unimplemented(
+    message = "cannot compare a `{T}` field with a value of type `{Self}`",
+    label = "expected a `{T}`, found `{Self}`"
+)]
+pub trait ComparableTo<T: ?Sized>: Value {}
+
+/// A number of rows.
+#[diagnostic::on_unimplemented(
+    message = "`limit` and `offset` take a number of rows as `i64`, not `{Self}`",
+    label = "expected an `i64`, found `{Self}`"
+)]
+#[doc(hidden)]
+pub trait RowCount: Value {}
+
+#[diagnostic::do_not_recommend]
+impl<U: Value + ?Sized> Value for &U {
+    const OPERAND: Operand = U::OPERAND;
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        (**self).bind(binds);
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized, U: ComparableTo<T> + ?Sized> ComparableTo<T> for &U {}
+
+/// Parameter number `N` of a compiled query, of type `U`.
+#[doc(hidden)]
+pub struct Argument<const N: u16, U>(Tag<U>);
+
+impl<const N: u16, U> Argument<N, U> {
+    /// The one value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+impl<const N: u16, U: Value> Value for Argument<N, U> {
+    const OPERAND: Operand = U::OPERAND.numbered(N);
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+impl<const N: u16, T: ?Sized, U: ComparableTo<T>> ComparableTo<T> for Argument<N, U> {}
+impl<const N: u16, U: RowCount> RowCount for Argument<N, U> {}
+
+/// Parameter number `N`, whose type is what a computation gives: rustc infers it from a function that is never called.
+#[doc(hidden)]
+pub const fn computed<const N: u16, A, U>(_: fn(A) -> U) -> Argument<N, U> {
+    Argument::NEW
+}
+
+/// A literal or an enum's constant: part of the text. `#[compiled_query]` writes one type per literal.
+#[doc(hidden)]
+pub trait Literal: 'static {
+    /// What it can be compared as.
+    type As;
+    /// Its SQL.
+    const SQL: &'static str;
+}
+
+/// The value of a [`Literal`].
+#[doc(hidden)]
+pub struct Inline<L>(Tag<L>);
+
+impl<L> Inline<L> {
+    /// The one value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+impl<L: Literal> Value for Inline<L> {
+    const OPERAND: Operand = Operand::Inline(L::SQL);
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+impl<T: ?Sized, L: Literal> ComparableTo<T> for Inline<L> where L::As: ComparableTo<T> {}
+impl<L: Literal> RowCount for Inline<L> where L::As: RowCount {}
+
+/// Adds an argument to the parameters. When its type is not a [`Value`], the place of its use has already said so, and
+/// [`BindNothing`] keeps this call from saying it again.
+#[doc(hidden)]
+pub struct Bind<'a, T>(pub &'a T);
+
+impl<T: Value> Bind<'_, T> {
+    /// Adds it.
+    pub fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.0.bind(binds);
+    }
+}
+
+/// See [`Bind`].
+#[doc(hidden)]
+pub trait BindNothing {
+    /// Does nothing.
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+impl<T> BindNothing for Bind<'_, T> {}
+
+/// How the text names `value`, a number of rows.
+#[doc(hidden)]
+pub const fn rows_operand<V: RowCount>(_: &V) -> Operand {
+    V::OPERAND
+}

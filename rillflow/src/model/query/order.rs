@@ -1,0 +1,89 @@
+//! Orders: what `order_by` takes.
+
+use std::marker::PhantomData;
+
+use super::path::{Column, Orderable, Path, Tag};
+use super::tree::SortKey;
+
+/// A field, least first or greatest first.
+#[doc(hidden)]
+pub struct Sorted<P, const DESCENDING: bool>(Tag<P>);
+
+/// One key of an order.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a sort key",
+    label = "say in which direction: `.asc()` or `.desc()`"
+)]
+#[doc(hidden)]
+pub trait Key {
+    /// What it sorts.
+    type Root;
+    /// The key.
+    const KEY: SortKey;
+}
+
+impl<P: Path, const DESCENDING: bool> Key for Sorted<P, DESCENDING> {
+    type Root = P::Root;
+    const KEY: SortKey = SortKey { path: P::INFO, descending: DESCENDING };
+}
+
+/// An order: a key, or a tuple of keys.
+#[diagnostic::on_unimplemented(
+    message = "this does not say how to sort",
+    label = "say in which direction: `.asc()` or `.desc()`, or a tuple of such keys"
+)]
+pub trait OrderBy {
+    /// What it sorts.
+    type Root;
+    /// The keys, the most important first.
+    #[doc(hidden)]
+    const KEYS: &'static [SortKey];
+}
+
+impl<P: Path, const DESCENDING: bool> OrderBy for Sorted<P, DESCENDING> {
+    type Root = P::Root;
+    const KEYS: &'static [SortKey] = &[Self::KEY];
+}
+
+/// No order.
+#[doc(hidden)]
+pub struct Unordered<D>(Tag<D>);
+
+impl<D> OrderBy for Unordered<D> {
+    type Root = D;
+    const KEYS: &'static [SortKey] = &[];
+}
+
+macro_rules! tuples {
+    ($([$($key:ident)*])*) => { $(
+        impl<R, $($key: Key<Root = R>),*> OrderBy for ($($key,)*) {
+            type Root = R;
+            const KEYS: &'static [SortKey] = &[$($key::KEY),*];
+        }
+    )* };
+}
+tuples!([A] [A B] [A B C] [A B C D] [A B C D E] [A B C D E F]);
+
+impl<P: Path> Column<P> {
+    /// Least first; rows without a value last.
+    pub const fn asc(self) -> Sorted<P, false>
+    where
+        P::Value: Orderable,
+    {
+        Sorted(PhantomData)
+    }
+
+    /// Greatest first; rows without a value before them.
+    pub const fn desc(self) -> Sorted<P, true>
+    where
+        P::Value: Orderable,
+    {
+        Sorted(PhantomData)
+    }
+}
+
+/// The keys of an order of `D`.
+#[doc(hidden)]
+pub const fn keys_of<D, O: OrderBy<Root = D>>(_: &O) -> &'static [SortKey] {
+    O::KEYS
+}

@@ -1,0 +1,247 @@
+//! Paths: a value of no size per field, whose type says where the field is and what it holds.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::text::Message;
+use super::tree::{PathInfo, Place};
+use crate::model::SqlType;
+
+/// A type without values of it: what a path is made of.
+pub(super) type Tag<T> = PhantomData<fn() -> T>;
+
+/// A Rust type that a field of a document may have.
+///
+/// Derive it with `DocumentValue` for an enum of unit variants or a newtype, and with `DocumentFields` for a nested struct.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of a document",
+    label = "not a document value",
+    note = "derive `DocumentFields` (nested struct) or `DocumentValue` (enum or newtype) for it, or mark the field `#[document(opaque)]`",
+    note = "integers beyond `i64` (`u64`, `usize`, `i128`, `u128`) do not fit PostgreSQL's `bigint`: use `i64` or `u32`"
+)]
+pub trait DocumentValue: 'static {
+    /// What the field is compared with: itself, except that `Option<T>` is compared with `T`.
+    type Scalar: ?Sized;
+    /// What its scalar is cast to; `jsonb` for what has no scalar.
+    const SQL_TYPE: SqlType;
+    /// True when it may be null.
+    const NULLABLE: bool = false;
+    /// What a closure in a query sees of the field.
+    type Paths<P: Path>: PathSet;
+}
+
+/// The paths of a document's fields; the derives write it.
+#[doc(hidden)]
+pub trait PathSet: Copy + 'static {
+    /// The one value.
+    const NEW: Self;
+}
+
+/// What can stand before a field: a document, an element of a list, or another field.
+#[doc(hidden)]
+pub trait Parent: 'static {
+    /// Where the path begins.
+    type Root: 'static;
+    /// The path as the const tree keeps it.
+    const INFO: &'static PathInfo;
+}
+
+/// A path to a value.
+#[doc(hidden)]
+pub trait Path: Parent {
+    /// The value's type.
+    type Value: DocumentValue;
+}
+
+/// One field of a struct; the derives write a type per field.
+#[doc(hidden)]
+pub trait Field: 'static {
+    /// Its type.
+    type Value: DocumentValue;
+    /// Its JSON key.
+    const KEY: &'static str;
+    /// Its JSON key as an SQL literal.
+    const QUOTED_KEY: &'static str;
+    /// Its Rust name.
+    const NAME: &'static str;
+    /// True when serde may leave the key out.
+    const OPTIONAL: bool = false;
+    /// What it is.
+    const PLACE: Place = Place::Key;
+}
+
+/// What a value is compared with at the path `P`.
+#[doc(hidden)]
+pub type ScalarOf<P> = <<P as Path>::Value as DocumentValue>::Scalar;
+
+/// What a closure sees of the field `F` behind `P`.
+#[doc(hidden)]
+pub type PathsAt<P, F> = <<F as Field>::Value as DocumentValue>::Paths<At<P, F>>;
+
+/// The path to a document.
+#[doc(hidden)]
+pub struct Root<D>(Tag<D>);
+
+impl<D: 'static> Parent for Root<D> {
+    type Root = D;
+    const INFO: &'static PathInfo = &PathInfo {
+        parent: None,
+        key: "",
+        quoted_key: "",
+        field: "",
+        sql_type: SqlType::Json,
+        nullable: false,
+        place: Place::Root,
+    };
+}
+
+/// The path to the field `F` behind `P`.
+#[doc(hidden)]
+pub struct At<P, F>(Tag<(P, F)>);
+
+impl<P: Parent, F: Field> Parent for At<P, F> {
+    type Root = P::Root;
+    const INFO: &'static PathInfo = &PathInfo {
+        parent: Some(P::INFO),
+        key: F::KEY,
+        quoted_key: F::QUOTED_KEY,
+        field: F::NAME,
+        sql_type: <F::Value as DocumentValue>::SQL_TYPE,
+        nullable: P::INFO.nullable || F::OPTIONAL || <F::Value as DocumentValue>::NULLABLE,
+        place: F::PLACE,
+    };
+}
+
+impl<P: Parent, F: Field> Path for At<P, F> {
+    type Value = F::Value;
+}
+
+/// The path to an element of the list at `P`: a root of its own, so that it mixes with no other path.
+#[doc(hidden)]
+pub struct Element<P>(Tag<P>);
+
+/// The type of the elements of the list at `P`.
+#[doc(hidden)]
+pub type ItemOf<P> = <<P as Path>::Value as List>::Item;
+
+impl<P: Path> Parent for Element<P>
+where
+    P::Value: List,
+{
+    type Root = Element<P>;
+    const INFO: &'static PathInfo = &PathInfo {
+        parent: None,
+        key: "",
+        quoted_key: "",
+        field: "element",
+        sql_type: <ItemOf<P> as DocumentValue>::SQL_TYPE,
+        nullable: <ItemOf<P> as DocumentValue>::NULLABLE,
+        place: Place::Element,
+    };
+}
+
+impl<P: Path> Path for Element<P>
+where
+    P::Value: List,
+{
+    type Value = ItemOf<P>;
+}
+
+/// A value with an order: numbers, text, times and ids.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no order in a query: `<`, `>`, `asc()` and `desc()` need a number, text, time or id",
+    label = "`{Self}` cannot be ordered"
+)]
+#[doc(hidden)]
+pub trait Orderable {}
+
+/// Text, or a newtype of it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not text: `starts_with`, `like` and `ilike` need a `String` field",
+    label = "`{Self}` is not text"
+)]
+#[doc(hidden)]
+pub trait Text {}
+
+/// A value that may be null.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is never null: only `Option<_>` fields have `is_null()` and `is_some()`",
+    label = "not an `Option`"
+)]
+#[doc(hidden)]
+pub trait Nullable {}
+
+/// A list.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a list: `contains` and `any` need a `Vec<_>` field",
+    label = "not a `Vec<_>`"
+)]
+#[doc(hidden)]
+pub trait List {
+    /// The type of its elements.
+    type Item: DocumentValue;
+}
+
+/// A field that is a condition by itself.
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` field is not a condition: compare it with a value",
+    label = "expected a `bool` field, found `{Self}`"
+)]
+#[doc(hidden)]
+pub trait Flag {}
+
+/// A field, in the closures of a query. It has no size: its type says everything.
+pub struct Column<P>(Tag<P>);
+
+impl<P> Copy for Column<P> {}
+impl<P> Clone for Column<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Path> fmt::Debug for Column<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Column({})", P::INFO.field)
+    }
+}
+
+impl<P: Path> PathSet for Column<P> {
+    const NEW: Self = Self(PhantomData);
+}
+
+/// A path that names one value, as the keys of an index and the fields of a result must.
+#[diagnostic::on_unimplemented(
+    message = "an index key is one value, but this field holds several",
+    label = "name one of its fields, such as `address.city`"
+)]
+#[doc(hidden)]
+pub trait SingleValue {
+    /// The path.
+    const INFO: &'static PathInfo;
+}
+
+impl<P: Path> SingleValue for Column<P> {
+    const INFO: &'static PathInfo = P::INFO;
+}
+
+/// The path of a key of an index; fails to compile for a field that is not one scalar.
+#[doc(hidden)]
+#[track_caller]
+pub const fn index_key<C: SingleValue>(document: &str, _: &C) -> &'static PathInfo {
+    if let SqlType::Json = C::INFO.sql_type {
+        let message = Message::new()
+            .text("`")
+            .path(C::INFO)
+            .text("` of `")
+            .text(document)
+            .text("` is not one value, so it cannot be the key of an index.\n  help: for lists, put `#[document(gin)]` on the struct");
+        panic!("{}", message.as_str());
+    }
+    C::INFO
+}
+
+/// No paths: what a refused document has.
+impl PathSet for () {
+    const NEW: Self = ();
+}

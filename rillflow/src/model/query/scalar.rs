@@ -1,0 +1,181 @@
+//! Which Rust types fields and values may have.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, SubsecRound, Utc};
+use uuid::Uuid;
+
+use super::operand::{ComparableTo, RowCount, Value};
+use super::path::{Column, DocumentValue, Flag, List, Nullable, Orderable, Path, Text};
+use super::tree::{Arity, Operand};
+use crate::model::{Newtype, SqlType, SqlValue};
+
+/// A scalar: its column type, and how it becomes a parameter.
+macro_rules! scalar {
+    ($($type:ty as $sql:ident $(+ $capability:ident)*: |$value:ident| $bound:expr;)*) => { $(
+        impl DocumentValue for $type {
+            type Scalar = $type;
+            const SQL_TYPE: SqlType = SqlType::$sql;
+            type Paths<P: Path> = Column<P>;
+        }
+        impl Value for $type {
+            const OPERAND: Operand = Operand::Next(SqlType::$sql, Arity::One);
+            fn bind(&self, binds: &mut Vec<SqlValue>) {
+                let $value = self;
+                binds.push(SqlValue::$sql($bound));
+            }
+        }
+        $(impl $capability for $type {})*
+    )* };
+}
+
+scalar! {
+    String as Text + Orderable + Text: |v| v.clone();
+    bool as Bool + Flag: |v| *v;
+    i8 as Int + Orderable: |v| i64::from(*v);
+    i16 as Int + Orderable: |v| i64::from(*v);
+    i32 as Int + Orderable: |v| i64::from(*v);
+    i64 as Int + Orderable: |v| *v;
+    u8 as Int + Orderable: |v| i64::from(*v);
+    u16 as Int + Orderable: |v| i64::from(*v);
+    u32 as Int + Orderable: |v| i64::from(*v);
+    f32 as Float + Orderable: |v| as_written(*v);
+    f64 as Float + Orderable: |v| *v;
+    Uuid as Uuid + Orderable: |v| *v;
+    // PostgreSQL rounds the stored text to microseconds, so the parameter must not be cut off there
+    DateTime<Utc> as Time + Orderable: |v| v.round_subsecs(6);
+}
+
+/// The `f64` that the JSON of an `f32` reads as: 0.1, where `f64::from` gives 0.10000000149.
+fn as_written(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::NAN)
+}
+
+/// Values that may stand beside fields of other types than their own; not worth listing in a message.
+macro_rules! comparable {
+    ($($type:ty => $($field:ty)*;)*) => { $($(
+        #[diagnostic::do_not_recommend]
+        impl ComparableTo<$field> for $type {}
+    )*)* };
+}
+
+comparable! {
+    String => String;
+    str => String;
+    bool => bool;
+    i8 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
+    i16 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
+    i32 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
+    i64 => i8 i16 i32 i64 u8 u16 u32;
+    u8 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
+    u16 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
+    u32 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
+    f32 => f32 f64;
+    f64 => f32 f64;
+    Uuid => Uuid;
+    DateTime<Utc> => DateTime<Utc>;
+    integer => i8 i16 i32 i64 u8 u16 u32 f32 f64;
+    float => f32 f64;
+}
+
+impl RowCount for i64 {}
+impl RowCount for i32 {}
+impl RowCount for u32 {}
+impl RowCount for integer {}
+
+/// An integer literal, as messages name it.
+#[doc(hidden)]
+#[allow(non_camel_case_types, reason = "it reads as a type of the language in messages")]
+#[derive(Debug)]
+pub struct integer;
+
+/// A float literal, as messages name it.
+#[doc(hidden)]
+#[allow(non_camel_case_types, reason = "it reads as a type of the language in messages")]
+#[derive(Debug)]
+pub struct float;
+
+/// Literals are part of the text: these values only lend them a type.
+macro_rules! literal_types {
+    ($($type:ty)*) => { $(
+        impl Value for $type {
+            const OPERAND: Operand = Operand::Inline("");
+            fn bind(&self, _: &mut Vec<SqlValue>) {}
+        }
+    )* };
+}
+literal_types!(integer float);
+
+impl Value for str {
+    const OPERAND: Operand = Operand::Next(SqlType::Text, Arity::One);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        binds.push(SqlValue::Text(self.to_owned()));
+    }
+}
+
+impl<T: DocumentValue> DocumentValue for Option<T> {
+    type Scalar = T::Scalar;
+    const SQL_TYPE: SqlType = T::SQL_TYPE;
+    const NULLABLE: bool = true;
+    type Paths<P: Path> = T::Paths<P>;
+}
+impl<T: Orderable> Orderable for Option<T> {}
+impl<T: Text> Text for Option<T> {}
+impl<T: Flag> Flag for Option<T> {}
+impl<T> Nullable for Option<T> {}
+impl<T: List> List for Option<T> {
+    type Item = T::Item;
+}
+
+impl<T: DocumentValue> DocumentValue for Vec<T> {
+    type Scalar = Vec<T>;
+    const SQL_TYPE: SqlType = SqlType::Json;
+    type Paths<P: Path> = Column<P>;
+}
+impl<T: DocumentValue> List for Vec<T> {
+    type Item = T;
+}
+
+/// Lists of values are parameters of an array type, for `one_of`.
+macro_rules! arrays {
+    ($([$($generic:tt)*] $type:ty;)*) => { $(
+        impl<$($generic)*> Value for $type {
+            const OPERAND: Operand = T::OPERAND.array();
+            fn bind(&self, binds: &mut Vec<SqlValue>) {
+                let mut values = Vec::with_capacity(self.len());
+                self.iter().for_each(|value| value.bind(&mut values));
+                binds.push(SqlValue::array(T::OPERAND.sql_type(), values));
+            }
+        }
+    )* };
+}
+arrays! {
+    [T: Value] Vec<T>;
+    [T: Value] [T];
+    [T: Value, const N: usize] [T; N];
+}
+impl<F, T: ComparableTo<F>> ComparableTo<[F]> for Vec<T> {}
+impl<F, T: ComparableTo<F>> ComparableTo<[F]> for [T] {}
+impl<F, T: ComparableTo<F>, const N: usize> ComparableTo<[F]> for [T; N] {}
+
+/// JSON of no known shape: it is stored and selected, and may be null.
+macro_rules! opaque {
+    ($([$($generic:tt)*] $type:ty;)*) => { $(
+        impl<$($generic)*> DocumentValue for $type {
+            type Scalar = $type;
+            const SQL_TYPE: SqlType = SqlType::Json;
+            type Paths<P: Path> = Column<P>;
+        }
+    )* };
+}
+opaque! {
+    [] serde_json::Value;
+    [V: 'static, S: 'static] HashMap<String, V, S>;
+    [V: 'static] BTreeMap<String, V>;
+}
+impl Nullable for serde_json::Value {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Newtype> Orderable for T where T::Inner: Orderable {}
+#[diagnostic::do_not_recommend]
+impl<T: Newtype> Text for T where T::Inner: Text {}

@@ -1,0 +1,214 @@
+//! The const tree of a query: what it means, before it is text. Rendering and index coverage both read it.
+
+use crate::model::SqlType;
+
+/// Where a path begins, or what kind of place it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The document itself.
+    Root,
+    /// One element of the list that `any` looks at.
+    Element,
+    /// The document's id: the column `id`, and also a key of the JSON.
+    Id,
+    /// A key of the JSON.
+    Key,
+}
+
+/// One step of a path, linked to the step before it.
+#[derive(Debug)]
+pub struct PathInfo {
+    /// The step before, none for a document or an element.
+    pub parent: Option<&'static PathInfo>,
+    /// The JSON key.
+    pub key: &'static str,
+    /// The JSON key as an SQL literal: quoted by the derive, which spares const evaluation a loop over its bytes.
+    pub quoted_key: &'static str,
+    /// The Rust field's name, for messages.
+    pub field: &'static str,
+    /// What its scalar is cast to.
+    pub sql_type: SqlType,
+    /// True when the value may be missing or null.
+    pub nullable: bool,
+    /// What it names.
+    pub place: Place,
+}
+
+/// The right side of a comparison, or any other value in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// Parameter `$index`, counted from 1.
+    Numbered(u16, SqlType, Arity),
+    /// The next parameter that no other operand has.
+    Next(SqlType, Arity),
+    /// SQL as it stands: a literal that the derives have quoted.
+    Inline(&'static str),
+}
+
+/// One value, or an array of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Arity {
+    One,
+    Array,
+}
+
+impl Operand {
+    /// The same value as the parameter `$number`.
+    #[must_use]
+    pub const fn numbered(self, number: u16) -> Self {
+        match self {
+            Self::Next(sql_type, arity) => Self::Numbered(number, sql_type, arity),
+            other => other,
+        }
+    }
+
+    /// An array of such values.
+    #[must_use]
+    pub const fn array(self) -> Self {
+        match self {
+            Self::Next(sql_type, _) => Self::Next(sql_type, Arity::Array),
+            other => other,
+        }
+    }
+
+    /// The type of the parameter; inlined text has none that matters.
+    #[must_use]
+    pub const fn sql_type(self) -> SqlType {
+        match self {
+            Self::Next(sql_type, _) | Self::Numbered(_, sql_type, _) => sql_type,
+            Self::Inline(_) => SqlType::Text,
+        }
+    }
+}
+
+/// A comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    StartsWith,
+    Like,
+    ILike,
+}
+
+impl Operator {
+    /// Its SQL, with spaces around it.
+    #[must_use]
+    pub const fn sql(self) -> &'static str {
+        match self {
+            Self::Equal => " = ",
+            Self::NotEqual => " <> ",
+            Self::Less => " < ",
+            Self::LessOrEqual => " <= ",
+            Self::Greater => " > ",
+            Self::GreaterOrEqual => " >= ",
+            Self::StartsWith => " ^@ ",
+            Self::Like => " LIKE ",
+            Self::ILike => " ILIKE ",
+        }
+    }
+
+    /// True when a plain btree index can find the rows: not for `<>`, nor for patterns, which need an operator class.
+    #[must_use]
+    pub const fn served_by_btree(self) -> bool {
+        matches!(self, Self::Equal | Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual)
+    }
+}
+
+/// A condition.
+#[derive(Debug)]
+pub enum Node {
+    /// No condition.
+    Everything,
+    /// Both.
+    And(&'static Node, &'static Node),
+    /// Either.
+    Or(&'static Node, &'static Node),
+    /// Not; a row where the inner condition is unknown (NULL) counts as not fulfilling it, as in Rust.
+    Not(&'static Node),
+    /// A field against a value.
+    Compare(&'static PathInfo, Operator, Operand),
+    /// A field against a list of values.
+    OneOf(&'static PathInfo, Operand),
+    /// A field without a value.
+    IsNull(&'static PathInfo),
+    /// A field with a value.
+    IsSome(&'static PathInfo),
+    /// A list that holds a value of this type.
+    Contains(&'static PathInfo, Operand, SqlType),
+    /// A list with an element that fulfils a condition.
+    Any(&'static PathInfo, &'static Node),
+}
+
+/// One key of an order.
+#[derive(Clone, Copy, Debug)]
+pub struct SortKey {
+    /// The field.
+    pub path: &'static PathInfo,
+    /// Greatest first.
+    pub descending: bool,
+}
+
+/// What a query gives back per row.
+#[derive(Clone, Copy, Debug)]
+pub enum Output {
+    /// The document.
+    Document,
+    /// One field.
+    Value(&'static PathInfo),
+    /// An array of fields.
+    Tuple(&'static [&'static PathInfo]),
+    /// An object of fields, each under a quoted name.
+    Object(&'static [(&'static str, &'static PathInfo)]),
+    /// One row: how many documents there are.
+    Count,
+    /// One row: whether there is one.
+    Exists,
+}
+
+/// A whole query.
+#[derive(Clone, Copy, Debug)]
+pub struct Statement {
+    /// The table, in the default schema.
+    pub table: &'static str,
+    /// What each row holds.
+    pub output: Output,
+    /// Which documents.
+    pub filter: &'static Node,
+    /// In which order.
+    pub order: &'static [SortKey],
+    /// How many at most.
+    pub limit: Option<Operand>,
+    /// How many to pass over.
+    pub offset: Option<Operand>,
+    /// One row is expected: a second one is fetched only to notice it.
+    pub one: bool,
+}
+
+/// How an index is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexMethod {
+    /// Over the values of its keys, in order.
+    BTree,
+    /// Over everything inside the document, for containment.
+    Gin,
+}
+
+/// A declared index, as coverage and DDL see it.
+#[derive(Clone, Copy, Debug)]
+pub struct IndexDefinition {
+    /// Its name.
+    pub name: &'static str,
+    /// True when two documents cannot share a value.
+    pub unique: bool,
+    /// How it is built.
+    pub method: IndexMethod,
+    /// Its keys, none for [`IndexMethod::Gin`].
+    pub keys: &'static [SortKey],
+}

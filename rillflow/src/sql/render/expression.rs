@@ -1,0 +1,260 @@
+//! Paths, values and conditions.
+
+use super::writer::Writer;
+use crate::model::SqlType;
+use crate::model::query::tree::{Arity, Node, Operand, Operator, PathInfo, Place};
+use crate::model::query::{is_containment, keeps_its_json_form};
+
+/// What surrounds the text of a field, so that it compares as its type. Indexes use the same words.
+const fn cast(sql_type: SqlType) -> (&'static str, &'static str) {
+    match sql_type {
+        SqlType::Text | SqlType::Json => ("(", ")"),
+        SqlType::Int => ("((", ")::bigint)"),
+        SqlType::Float => ("((", ")::float8)"),
+        SqlType::Bool => ("((", ")::boolean)"),
+        SqlType::Uuid => ("((", ")::uuid)"),
+        // text to timestamptz is not immutable, so an index cannot hold the plain cast
+        SqlType::Time => ("public.rillflow_ts(", ")"),
+    }
+}
+
+impl<const N: usize> Writer<N> {
+    /// `doc->'a'->'b'`: the field as jsonb.
+    pub(super) const fn json(&mut self, path: &PathInfo) {
+        match path.parent {
+            Some(parent) => {
+                self.json(parent);
+                self.put("->");
+                self.put(path.quoted_key);
+            }
+            None => self.origin(path),
+        }
+    }
+
+    /// `doc->'a'->>'b'`: the field as text, NULL when it is null or missing.
+    const fn plain_text(&mut self, path: &PathInfo) {
+        match path.parent {
+            Some(parent) => {
+                self.json(parent);
+                self.put("->>");
+                self.put(path.quoted_key);
+            }
+            None => {
+                self.origin(path);
+                self.put("#>>'{}'");
+            }
+        }
+    }
+
+    const fn origin(&mut self, path: &PathInfo) {
+        match path.place {
+            Place::Element => self.element(),
+            _ => self.put("doc"),
+        }
+    }
+
+    /// The field as a value of its type, in filters, orders and indexes alike.
+    pub(super) const fn scalar(&mut self, path: &PathInfo) {
+        if let Place::Id = path.place {
+            return self.put("id");
+        }
+        let (before, after) = cast(path.sql_type);
+        self.put(before);
+        match path.sql_type {
+            SqlType::Json => self.json(path),
+            _ => self.plain_text(path),
+        }
+        self.put(after);
+    }
+
+    /// A value: `$n::type`, or a literal.
+    pub(super) const fn operand(&mut self, operand: Operand) {
+        let (number, sql_type, arity) = match operand {
+            Operand::Inline(sql) => return self.put(sql),
+            Operand::Numbered(number, sql_type, arity) => (number as u64, sql_type, arity),
+            Operand::Next(sql_type, arity) => (self.next_parameter(), sql_type, arity),
+        };
+        self.put("$");
+        self.number(number);
+        self.put("::");
+        self.put(sql_type.name());
+        if let Arity::Array = arity {
+            self.put("[]");
+        }
+    }
+
+    /// A condition that stands alone or beside `AND`.
+    pub(super) const fn condition(&mut self, node: &Node) {
+        match node {
+            Node::Everything => self.put("true"),
+            Node::And(a, b) => {
+                self.condition(a);
+                self.put(" AND ");
+                self.condition(b);
+            }
+            Node::Or(a, b) => {
+                self.put("(");
+                self.alternative(a);
+                self.put(" OR ");
+                self.alternative(b);
+                self.put(")");
+            }
+            // not `NOT`: where the inner condition is NULL, its opposite holds
+            Node::Not(inner) => {
+                self.put("(");
+                self.condition(inner);
+                self.put(") IS NOT TRUE");
+            }
+            Node::Compare(path, operator, operand) => self.compare(path, *operator, *operand),
+            Node::OneOf(path, operand) => {
+                self.scalar(path);
+                self.put(" = ANY(");
+                self.operand(*operand);
+                self.put(")");
+            }
+            Node::IsNull(path) => self.null_test(path, " IS NULL"),
+            Node::IsSome(path) => self.null_test(path, " IS NOT NULL"),
+            Node::Contains(path, operand, item) => self.contains(path, *operand, *item),
+            Node::Any(path, inner) => self.any(path, inner),
+        }
+    }
+
+    /// A condition beside `OR`: alternatives of alternatives need no parentheses of their own.
+    const fn alternative(&mut self, node: &Node) {
+        match node {
+            Node::Or(a, b) => {
+                self.alternative(a);
+                self.put(" OR ");
+                self.alternative(b);
+            }
+            Node::And(..) => {
+                self.put("(");
+                self.condition(node);
+                self.put(")");
+            }
+            _ => self.condition(node),
+        }
+    }
+
+    const fn compare(&mut self, path: &PathInfo, operator: Operator, operand: Operand) {
+        self.scalar(path);
+        match operator {
+            Operator::NotEqual if path.nullable => self.put(" IS DISTINCT FROM "),
+            _ => self.put(operator.sql()),
+        }
+        self.operand(operand);
+    }
+
+    const fn null_test(&mut self, path: &PathInfo, test: &str) {
+        match path.sql_type {
+            // a JSON null is not NULL, but its text is
+            SqlType::Json => {
+                self.put("(");
+                self.plain_text(path);
+                self.put(")");
+            }
+            _ => self.scalar(path),
+        }
+        self.put(test);
+    }
+
+    /// Membership in a list: containment in the whole document, so that one GIN index serves every list.
+    const fn contains(&mut self, path: &PathInfo, operand: Operand, item: SqlType) {
+        if !keeps_its_json_form(item) {
+            return self.contains_by_search(path, operand, item);
+        }
+        self.open_containment(path);
+        self.put("jsonb_build_array(");
+        self.operand(operand);
+        self.put(")");
+        self.close_containment(path);
+    }
+
+    /// Membership of a value whose JSON SQL would write differently from serde: element by element.
+    const fn contains_by_search(&mut self, path: &PathInfo, operand: Operand, item: SqlType) {
+        self.open_search(path);
+        let (before, after) = cast(item);
+        self.put(before);
+        self.element();
+        self.put("#>>'{}'");
+        self.put(after);
+        self.put(" = ");
+        self.operand(operand);
+        self.close_search();
+    }
+
+    const fn any(&mut self, path: &PathInfo, inner: &Node) {
+        if is_containment(inner) {
+            self.open_containment(path);
+            self.put("jsonb_build_array(jsonb_build_object(");
+            self.pairs(inner);
+            self.put("))");
+            self.close_containment(path);
+        } else {
+            self.open_search(path);
+            self.condition(inner);
+            self.close_search();
+        }
+    }
+
+    /// `'key', value, ..` of a condition that is made of equalities.
+    const fn pairs(&mut self, node: &Node) {
+        match node {
+            Node::And(a, b) => {
+                self.pairs(a);
+                self.put(", ");
+                self.pairs(b);
+            }
+            Node::Compare(path, _, operand) => {
+                self.put(path.quoted_key);
+                self.put(", ");
+                self.operand(*operand);
+            }
+            _ => panic!("only equalities are containment"),
+        }
+    }
+
+    /// `doc @> jsonb_build_object('a', `
+    const fn open_containment(&mut self, path: &PathInfo) {
+        match path.parent {
+            Some(parent) => {
+                self.open_containment(parent);
+                self.put("jsonb_build_object(");
+                self.put(path.quoted_key);
+                self.put(", ");
+            }
+            None => {
+                self.origin(path);
+                self.put(" @> ");
+            }
+        }
+    }
+
+    const fn close_containment(&mut self, path: &PathInfo) {
+        if let Some(parent) = path.parent {
+            self.put(")");
+            self.close_containment(parent);
+        }
+    }
+
+    /// `EXISTS (SELECT 1 FROM jsonb_array_elements(..) e1 WHERE `
+    const fn open_search(&mut self, path: &PathInfo) {
+        self.put("EXISTS (SELECT 1 FROM jsonb_array_elements(");
+        if path.nullable {
+            // a JSON null has no elements to look at, and PostgreSQL would say so
+            self.put("NULLIF(");
+            self.json(path);
+            self.put(", 'null')");
+        } else {
+            self.json(path);
+        }
+        self.put(") ");
+        self.enter();
+        self.put(" WHERE ");
+    }
+
+    const fn close_search(&mut self) {
+        self.put(")");
+        self.leave();
+    }
+}

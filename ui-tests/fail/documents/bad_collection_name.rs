@@ -1,0 +1,11 @@
+use rillflow::Document;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Document)]
+#[document(collection = "My Notes")]
+struct Note {
+    #[document(id)]
+    id: i64,
+}
+
+fn main() {}

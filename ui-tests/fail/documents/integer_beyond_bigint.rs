@@ -1,0 +1,11 @@
+use rillflow::Document;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Document)]
+struct Note {
+    #[document(id)]
+    id: i64,
+    size: u64,
+}
+
+fn main() {}

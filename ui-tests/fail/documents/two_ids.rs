@@ -1,0 +1,12 @@
+use rillflow::Document;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Document)]
+struct Note {
+    #[document(id)]
+    id: i64,
+    #[document(id)]
+    other: i64,
+}
+
+fn main() {}

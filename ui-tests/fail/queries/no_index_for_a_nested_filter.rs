@@ -1,0 +1,10 @@
+use rillflow::{Document, Query, compiled_query};
+use rillflow_ui_tests::Customer;
+
+#[compiled_query]
+fn query(zip: &str) -> impl Query<Vec<Customer>> {
+    Customer::query()
+        .filter(|c| c.address.zip == zip)
+}
+
+fn main() {}

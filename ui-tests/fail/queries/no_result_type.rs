@@ -1,0 +1,9 @@
+use rillflow::{Document, compiled_query};
+use rillflow_ui_tests::Customer;
+
+#[compiled_query]
+fn query(email: &str) {
+    Customer::query().filter(|c| c.email == email)
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use rillflow::{Document, Query, compiled_query};
+use rillflow_ui_tests::Customer;
+
+#[compiled_query]
+fn query(status: Status) -> impl Query<Vec<Customer>> {
+    Customer::query()
+        .filter(|c| c.status == status)
+        .order_by(|c| (c.created_at.desc(), c.email.asc()))
+}
+
+fn main() {}
