@@ -1,4 +1,5 @@
 //! What the event macros write, without a database.
+#![allow(clippy::unwrap_used, reason = "a test that fails should panic")]
 
 use rillflow::{Aggregate, Error, Event, EventPayload, EventSet, EventType, handlers};
 use serde::{Deserialize, Serialize};

@@ -61,25 +61,62 @@ pub fn compiled_query(attr: TokenStream, item: TokenStream) -> TokenStream {
     })
 }
 
-/// See `rillflow::Event`.
+/// Makes an enum of payload structs a set of events that can be stored and read back.
+///
+/// Each variant holds one struct that is `Serialize` and `Deserialize`. On a variant:
+///
+/// - `#[event(name = "order-placed")]`: the stored name; by default the variant's in kebab-case.
+/// - `#[event(version = 3, upcast(1 => placed_v1, 2 => placed_v2))]`: the version that is written, by default 1, and one
+///   function per older version. `placed_v1` takes the payload as it was at version 1 and returns version 2's;
+///   `placed_v2` returns the current one. A missing step, or one that leads elsewhere, does not compile.
+///
+/// A payload belongs to one enum, since handlers tell events apart by it. `rillflow::EventSet` has a complete example.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn event(item: TokenStream) -> TokenStream {
     expand::event::event(item.into()).into()
 }
 
-/// See `rillflow::Aggregate`.
+/// Makes a type the state of one kind of stream. The type is `Default`; its handlers are in a `#[handlers]` impl.
+///
+/// - `#[aggregate(events = OrderEvent)]`: the events of its streams. Each needs a handler, or does not compile.
+/// - `#[aggregate(stream = "order")]`: the category of its streams; by default the type's name in kebab-case.
+///
+/// `rillflow::Aggregate` has a complete example.
 #[proc_macro_derive(Aggregate, attributes(aggregate))]
 pub fn aggregate(item: TokenStream) -> TokenStream {
     expand::aggregate::aggregate(item.into()).into()
 }
 
-/// See `rillflow::handlers`.
+/// Makes the methods `on_..` of an impl the handlers of an aggregate; all others stay as they are.
+///
+/// A handler is `fn on_placed(&mut self, e: &Placed)`. The type of its parameter says which event it handles; its name
+/// says so to people. Events that do not change the state are listed: `#[handlers(ignore(Shipped, Cancelled))]`.
+///
+/// `rillflow::Aggregate` has a complete example.
 #[proc_macro_attribute]
 pub fn handlers(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::handlers::handlers(attr.into(), item.into()).into()
 }
 
-/// See `rillflow::projection`.
+/// Makes an impl a projection: events of many streams folded into documents.
+///
+/// - `name = "customer-sales"`: the name of its checkpoint.
+/// - `version = 3`: by default 1; a new one builds the documents anew.
+/// - `events = OrderEvent`: the events it reads.
+/// - `document = CustomerSales`: the documents it keeps; the type is `Default`.
+/// - `ignore(Shipped)`: the events that change nothing. They are never read.
+/// - `key = stream`: an event changes the document with its stream's id, which is made by `From<Uuid>`. Without it each
+///   event has a key function.
+///
+/// In the impl, for each event a handler and a key, written with the event's type in the same words:
+///
+/// - `#[key] fn of_placed(e: &Placed) -> CustomerId`: which document the event changes; `Option<CustomerId>` for perhaps
+///   none, `Vec<CustomerId>` for several.
+/// - `fn on_placed(doc: &mut CustomerSales, e: &Placed)`: how it changes; returns nothing or a `Result<(), E>`.
+///
+/// Both may take the event as recorded, `at: &EventEnvelope`, as their last parameter. Other functions stay as they are.
+///
+/// `rillflow::DocumentProjection` has a complete example.
 #[proc_macro_attribute]
 pub fn projection(attr: TokenStream, item: TokenStream) -> TokenStream {
     expand::projection::projection(attr.into(), item.into()).into()

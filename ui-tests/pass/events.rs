@@ -41,6 +41,11 @@ pub mod payloads {
         pub customer: Uuid,
     }
 
+    impl Cancelled {
+        /// A name that generated code uses too.
+        pub const TYPE: &'static str = "cancelled";
+    }
+
     pub(crate) fn placed_v1(old: PlacedV1) -> Placed {
         Placed { customer: old.customer, total: 0 }
     }
@@ -142,7 +147,7 @@ impl OrderStates {
     }
 }
 
-/// An aggregate made by a macro by example, with raw names.
+/// Raw names.
 mod raw {
     use super::{Aggregate, EventOfAStream, handlers};
     use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! `#[projection]`: the impl without its marks, the projection, and what it does with each event.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{ItemImpl, Type};
@@ -27,13 +27,13 @@ pub(crate) fn projection(attr: TokenStream, item: TokenStream) -> TokenStream {
 
 fn expand(projection: &Projection) -> TokenStream {
     let Projection { events, handlers, ignored, .. } = projection;
-    let types = handlers.iter().map(|Handler { event, cfgs, .. }| {
+    let types = handlers.iter().map(|(Handler { event, cfgs, .. }, _)| {
         // the set is named at the event: that is where a foreign event is reported
         let set = respan(events, event);
         quote_spanned!(span_of(event)=> #(#cfgs)* <#set as ::rillflow::__private::HasEvent<#event>>::TYPE)
     });
     let document_projection = document_projection(projection, quote!(&[#(#types),*]));
-    let on = handlers.iter().map(|handler| on(projection, handler));
+    let on = handlers.iter().map(|(handler, key)| on(projection, handler, key));
     let ignores = ignored.iter().map(|event| ignore(projection, event));
     quote!(#document_projection #(#on)* #(#ignores)*)
 }
@@ -51,10 +51,10 @@ fn document_projection(projection: &Projection, types: TokenStream) -> TokenStre
     }
 }
 
-fn on(projection: &Projection, handler: &Handler) -> TokenStream {
+fn on(projection: &Projection, handler: &Handler, key: &Key) -> TokenStream {
     let Projection { projection, document, .. } = projection;
     let Handler { event, cfgs, .. } = handler;
-    let (keys, apply) = (keys(document, handler), apply(handler));
+    let (keys, apply) = (keys(document, key), apply(handler));
     let (keys_of, apply_of) = signatures(document, event);
     quote_spanned! {span_of(event)=>
         #(#cfgs)*
@@ -86,9 +86,10 @@ fn signatures(document: &Type, event: &impl ToTokens) -> (TokenStream, TokenStre
 }
 
 /// The body of `On::keys`. Mistakes of type are reported at the key's result.
-fn keys(document: &Type, handler: &Handler) -> TokenStream {
-    match &handler.key {
-        Key::Stream(span) => quote_spanned! {*span=>
+fn keys(document: &Type, key: &Key) -> TokenStream {
+    match key {
+        // in the macro's own context: the conversion may be from `Uuid` to `Uuid`, which clippy minds in a user's code
+        Key::Stream(span) => quote_spanned! {Span::call_site().located_at(*span)=>
             let _ = event;
             push(::core::convert::From::from(at.stream_id.0));
         },
@@ -162,5 +163,17 @@ fn moved(ident: &Ident, span: Span) -> Ident {
 
 /// `ty` as if it stood where `place` stands.
 fn respan(ty: &Type, place: &Type) -> TokenStream {
-    super::respan(quote!(#ty), span_of(place))
+    moved_all(ty.to_token_stream(), span_of(place))
+}
+
+/// `tokens` as if all of them stood at `span`.
+fn moved_all(tokens: TokenStream, span: Span) -> TokenStream {
+    let moved = |mut token: TokenTree| {
+        if let TokenTree::Group(group) = &token {
+            token = Group::new(group.delimiter(), moved_all(group.stream(), span)).into();
+        }
+        token.set_span(span);
+        token
+    };
+    tokens.into_iter().map(moved).collect()
 }

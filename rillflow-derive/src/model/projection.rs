@@ -17,11 +17,11 @@ pub(crate) struct Projection {
     pub(crate) version: i32,
     pub(crate) events: Type,
     pub(crate) document: Type,
-    pub(crate) handlers: Vec<Handler>,
+    pub(crate) handlers: Vec<(Handler, Key)>,
     pub(crate) ignored: Vec<Type>,
 }
 
-/// What happens on one event.
+/// How an event changes a document.
 pub(crate) struct Handler {
     pub(crate) ident: Ident,
     pub(crate) event: Type,
@@ -30,18 +30,16 @@ pub(crate) struct Handler {
     pub(crate) takes_envelope: bool,
     /// What it returns, unless nothing.
     pub(crate) returns: Option<Type>,
-    pub(crate) key: Key,
     /// The conditions it is compiled under.
     pub(crate) cfgs: Vec<Attribute>,
 }
 
 /// What names the documents that an event changes.
-#[derive(Clone)]
 pub(crate) enum Key {
     /// The id of the event's stream; the span is where the user asked for it.
     Stream(Span),
     /// A `#[key]` function.
-    Function(KeyFunction),
+    Function(Box<KeyFunction>),
 }
 
 /// A `#[key]` function.
@@ -64,7 +62,7 @@ pub(crate) fn check(attr: TokenStream, item: &mut ItemImpl, problems: &mut Probl
     let (mut keys, mut handlers) = (Vec::new(), Vec::new());
     for f in item.items.iter_mut().filter_map(|item| if let ImplItem::Fn(f) = item { Some(f) } else { None }) {
         if let Some(mark) = take_mark(f) {
-            if let Some(_span) = by_stream {
+            if by_stream.is_some() {
                 problems.at(mark, "`key = stream` names the documents already: remove one of the two");
             }
             keys.extend(problems.ok(key(f)));
@@ -79,9 +77,10 @@ pub(crate) fn check(attr: TokenStream, item: &mut ItemImpl, problems: &mut Probl
         );
     }
     once_each(handlers.iter().map(|h| (&h.ident, &h.event)), &options.ignored, problems);
-    if problems.is_empty() {
-        pair(&mut handlers, &keys, by_stream, problems);
-    }
+    let handlers = match problems.is_empty() {
+        true => pair(handlers, keys, by_stream, problems),
+        false => Vec::new(),
+    };
     let (name, events, document) = required?;
     let projection = (*item.self_ty).clone();
     Some(Projection { projection, name, version, events, document, handlers, ignored: options.ignored })
@@ -89,22 +88,17 @@ pub(crate) fn check(attr: TokenStream, item: &mut ItemImpl, problems: &mut Probl
 
 /// The options that have no default.
 fn required(options: &ProjectionOptions, me: &Type, problems: &mut Problems) -> Option<(LitStr, Type, Type)> {
-    if !problems.is_empty() {
-        return None;
-    }
     let ProjectionOptions { name, events, document, .. } = options;
-    let mut missing = |what: &str, example: &str| {
-        problems.at(Span::call_site(), format_args!("a projection needs {what}: add `{example}`"));
+    // a mistake in the options may be the very option that is missing
+    let readable = problems.is_empty();
+    let mut need = |given: bool, what: &str, example: &str| {
+        if readable && !given {
+            problems.at(Span::call_site(), format_args!("a projection needs {what}: add `{example}`"));
+        }
     };
-    if name.is_none() {
-        missing("a name for its checkpoint", &format!("name = \"{}\"", names::kebab(&text(me))));
-    }
-    if events.is_none() {
-        missing("the events it reads", "events = SomeEvent");
-    }
-    if document.is_none() {
-        missing("the documents it keeps", "document = SomeDocument");
-    }
+    need(name.is_some(), "a name for its checkpoint", &format!("name = \"{}\"", names::kebab(&text(me))));
+    need(events.is_some(), "the events it reads", "events = SomeEvent");
+    need(document.is_some(), "the documents it keeps", "document = SomeDocument");
     if let Some(name) = name.as_ref().filter(|name| name.value().is_empty()) {
         problems.at(name.span(), "a projection's name is not empty: its checkpoint is kept under it");
     }
@@ -156,7 +150,6 @@ fn handler(f: &ImplItemFn, document: Option<&Type>) -> syn::Result<Handler> {
         event: by_reference(event, &shape)?,
         takes_envelope: takes_envelope(args, &shape)?,
         returns: result(&f.sig.output),
-        key: Key::Stream(name.span()),
         cfgs: cfgs(f),
     })
 }
@@ -219,35 +212,50 @@ fn result(output: &ReturnType) -> Option<Type> {
 }
 
 /// Gives each handler its key, and each key its handler.
-fn pair(handlers: &mut [Handler], keys: &[KeyFunction], by_stream: Option<Span>, problems: &mut Problems) {
-    for (i, key) in keys.iter().enumerate() {
-        let event = text(&key.event);
-        if let Some(first) = keys[..i].iter().find(|first| text(&first.event) == event) {
-            problems.at(
-                span_of(&key.event),
-                format_args!(
-                    "`{}` is the key of `{event}` already: keep one; a key may be a `Vec` of several ids",
-                    first.ident
-                ),
-            );
-        } else if !handlers.iter().any(|handler| text(&handler.event) == event) {
-            problems.at(
-                span_of(&key.event),
-                format_args!(
-                    "`{event}` has a key but no handler: add `fn on_{}(doc: &mut .., e: &{event})`, or remove the key",
-                    names::snake(last(&event))
-                ),
-            );
-        }
-    }
+fn pair(
+    handlers: Vec<Handler>,
+    mut keys: Vec<KeyFunction>,
+    by_stream: Option<Span>,
+    problems: &mut Problems,
+) -> Vec<(Handler, Key)> {
+    let mut pairs = Vec::new();
     for handler in handlers {
         let event = text(&handler.event);
-        match (by_stream, keys.iter().find(|key| text(&key.event) == event)) {
-            (Some(span), _) => handler.key = Key::Stream(span),
-            (None, Some(key)) => handler.key = Key::Function(key.clone()),
-            (None, None) => problems.at(span_of(&handler.event), format_args!("which document does `{event}` change? Add `#[key] fn of_{}(e: &{event}) -> SomeId`, or `key = stream` to the projection", names::snake(last(&event)))),
-        }
+        let key = match (by_stream, keys.iter().position(|key| text(&key.event) == event)) {
+            (Some(span), _) => Key::Stream(span),
+            (None, Some(at)) => Key::Function(Box::new(keys.remove(at))),
+            (None, None) => {
+                let function = format!("#[key] fn of_{}(e: &{event}) -> SomeId", names::snake(last(&event)));
+                let message = format!(
+                    "which document does `{event}` change? Add `{function}`, or `key = stream` to the projection"
+                );
+                problems.at(span_of(&handler.event), message);
+                continue;
+            }
+        };
+        pairs.push((handler, key));
     }
+    for key in keys {
+        spare(&key, &pairs, problems);
+    }
+    pairs
+}
+
+/// Says what is wrong with a key that no handler took.
+fn spare(key: &KeyFunction, pairs: &[(Handler, Key)], problems: &mut Problems) {
+    let event = text(&key.event);
+    let first = pairs.iter().find_map(|(handler, key)| match key {
+        Key::Function(first) if text(&handler.event) == event => Some(&first.ident),
+        _ => None,
+    });
+    let message = match first {
+        Some(first) => format!("`{first}` is the key of `{event}` already: keep one, which may return a `Vec` of ids"),
+        None => {
+            let function = format!("fn on_{}(doc: &mut .., e: &{event})", names::snake(last(&event)));
+            format!("`{event}` has a key but no handler: add `{function}`, or remove the key")
+        }
+    };
+    problems.at(span_of(&key.event), message);
 }
 
 /// The last name of a path.

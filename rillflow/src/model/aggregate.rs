@@ -6,7 +6,58 @@ use super::{EventSet, HasEvent};
 
 /// State folded from the events of one stream.
 ///
-/// Derive it, and write one handler per event in a `#[handlers]` impl.
+/// Derive it, and write one handler per event in a `#[handlers]` impl: a method `on_..` that takes the event by
+/// reference. An event without a handler does not compile, unless it is listed: `#[handlers(ignore(Shipped))]`.
+/// Decisions are plain methods that return events. The category of the streams is the type's name in kebab-case unless
+/// `stream` says otherwise.
+///
+/// ```
+/// use rillflow::{Aggregate, Event, handlers};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)]
+/// # pub struct Placed { pub total: i64 }
+/// # #[derive(Serialize, Deserialize)]
+/// # pub struct Shipped { pub tracking: String }
+///
+/// #[derive(Event)]
+/// pub enum OrderEvent {
+///     Placed(Placed),
+///     Shipped(Shipped),
+/// }
+///
+/// #[derive(Debug, Default, Aggregate)]
+/// #[aggregate(events = OrderEvent, stream = "order")]
+/// pub struct Order {
+///     total: i64,
+///     shipped: bool,
+/// }
+///
+/// #[derive(Debug, PartialEq)]
+/// pub struct AlreadyShipped;
+///
+/// #[handlers]
+/// impl Order {
+///     fn on_placed(&mut self, e: &Placed) {
+///         self.total = e.total;
+///     }
+///
+///     fn on_shipped(&mut self, _: &Shipped) {
+///         self.shipped = true;
+///     }
+///
+///     pub fn ship(&self, tracking: &str) -> Result<Vec<OrderEvent>, AlreadyShipped> {
+///         if self.shipped {
+///             return Err(AlreadyShipped);
+///         }
+///         Ok(vec![OrderEvent::Shipped(Shipped { tracking: tracking.to_owned() })])
+///     }
+/// }
+///
+/// let order = Order::fold(&[OrderEvent::Placed(Placed { total: 7 })]);
+/// let shipped = Order::fold(&order.ship("1Z")?);
+/// assert_eq!(shipped.ship("1Z").err(), Some(AlreadyShipped));
+/// # Ok::<(), AlreadyShipped>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an aggregate",
     label = "add `#[derive(Aggregate)]` and `#[aggregate(events = ..)]` to `{Self}`"

@@ -18,6 +18,79 @@ pub enum Lifecycle {
 }
 
 /// Events of many streams folded into one kind of document. `#[projection]` writes the implementation.
+///
+/// Each event it handles has a handler and a key. The `#[key]` function names the documents that the event changes: one
+/// id, an `Option` of one, or a `Vec` of several. The handler, a function `on_..`, changes one of them; it is pure, and
+/// returns nothing or a `Result<(), E>`. Both may take the event as recorded as well, `at: &EventEnvelope`. A document
+/// that is not there yet is its `Default` with the id set. An event of the set without a handler does not compile,
+/// unless it is listed in `ignore(..)`. A new `version` builds the documents anew.
+///
+/// With `key = stream` in place of the key functions, an event changes the document that has its stream's id: the
+/// document's id type is `Uuid`, `String`, or any other that is `From<Uuid>`.
+///
+/// ```
+/// use rillflow::{Event, EventEnvelope, projection};
+/// # use rillflow::__private::{Collection, Document, PathSet, SqlType};
+/// # use serde::{Deserialize, Serialize};
+/// # use uuid::Uuid;
+/// # #[derive(Serialize, Deserialize)]
+/// # pub struct Placed { pub customer: Uuid, pub total: i64 }
+/// # #[derive(Serialize, Deserialize)]
+/// # pub struct Shipped { pub tracking: String }
+/// # #[derive(Serialize, Deserialize)]
+/// # pub struct Cancelled { pub customer: Uuid }
+/// # #[derive(Default, Serialize, Deserialize)]
+/// # pub struct CustomerSales { pub id: Uuid, pub total: i64, pub cancelled: i64, pub last: i64 }
+/// # #[derive(Clone, Copy)]
+/// # pub struct Paths;
+/// # impl PathSet for Paths { const NEW: Self = Self; }
+/// # impl Document for CustomerSales {
+/// #     type Id = Uuid;
+/// #     type Paths = Paths;
+/// #     const COLLECTION: &'static Collection = &Collection {
+/// #         type_name: "", name: "", table: "", id_type: SqlType::Uuid, create_table: "", indexes: &[],
+/// #     };
+/// #     fn id(&self) -> &Uuid { &self.id }
+/// #     fn set_id(&mut self, id: Uuid) { self.id = id; }
+/// # }
+///
+/// #[derive(Event)]
+/// pub enum OrderEvent {
+///     Placed(Placed),
+///     Shipped(Shipped),
+///     Cancelled(Cancelled),
+/// }
+///
+/// pub struct SalesProjection;
+///
+/// #[projection(
+///     name = "customer-sales",
+///     version = 3,
+///     events = OrderEvent,
+///     document = CustomerSales,
+///     ignore(Shipped)
+/// )]
+/// impl SalesProjection {
+///     #[key]
+///     fn of_placed(e: &Placed) -> Uuid {
+///         e.customer
+///     }
+///
+///     #[key]
+///     fn of_cancelled(e: &Cancelled) -> Uuid {
+///         e.customer
+///     }
+///
+///     fn on_placed(doc: &mut CustomerSales, e: &Placed, at: &EventEnvelope) {
+///         doc.total += e.total;
+///         doc.last = at.global_seq;
+///     }
+///
+///     fn on_cancelled(doc: &mut CustomerSales, _: &Cancelled) {
+///         doc.cancelled += 1;
+///     }
+/// }
+/// ```
 pub trait DocumentProjection: Sized + Send + Sync + 'static {
     /// The events it reads.
     type Events: EventSet + Route<Self>;

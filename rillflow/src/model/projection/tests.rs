@@ -1,5 +1,5 @@
 //! What `#[projection]` writes, through a batch as the runtime drives it.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a test that fails should panic")]
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
@@ -178,7 +178,7 @@ fn a_key_function_names_one_document_or_none_or_several() {
         keys
     };
     assert_eq!(keys(&placed(ANN, 1)), [ANN]);
-    assert_eq!(keys(&OrderEvent::Cancelled(Cancelled { customer: None })), [Uuid::nil(); 0]);
+    assert!(keys(&OrderEvent::Cancelled(Cancelled { customer: None })).is_empty());
     assert_eq!(keys(&OrderEvent::Cancelled(Cancelled { customer: Some(BOB) })), [BOB]);
     assert_eq!(keys(&OrderEvent::Merged(Merged { customers: vec![BOB, ANN] })), [BOB, ANN]);
 }

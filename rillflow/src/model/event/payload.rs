@@ -1,0 +1,149 @@
+//! How payloads are written and read: what `#[derive(Event)]` writes its code with.
+
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use super::{EventPayload, EventType};
+use crate::model::StreamId;
+use crate::{Error, Result};
+
+/// What the derive writes its decoding with.
+#[doc(hidden)]
+#[allow(missing_docs, clippy::missing_errors_doc, reason = "hidden")]
+impl EventType {
+    /// Reads a payload of an older version, in the form that `upcast` takes, and turns it into the next version's.
+    pub fn read_older<T: DeserializeOwned, U>(self, upcast: fn(T) -> U, version: i32, json: &[u8]) -> Result<U> {
+        self.read(version, serde_json::from_slice(json)).map(upcast)
+    }
+
+    /// Turns one version's payload into the next one's.
+    pub fn step<T, U, V: UpcastsTo<T>>(upcast: fn(T) -> U, payload: V) -> U {
+        upcast(payload.same())
+    }
+
+    /// Checks that the last step led to the current payload.
+    pub fn current<T, V: UpcastsTo<T>>(payload: V) -> T {
+        payload.same()
+    }
+
+    /// Names the event in the error.
+    pub fn read<T>(self, version: i32, read: Result<T, serde_json::Error>) -> Result<T> {
+        read.map_err(|source| Error::Decode { what: format!("event `{}` version {version}", self.name), source })
+    }
+
+    /// No upcaster begins at `version`.
+    #[must_use]
+    pub fn unknown_version(self, version: i32) -> Error {
+        Error::UnknownEvent { stream_id: StreamId(Uuid::nil()), name: self.name.to_owned(), version }
+    }
+}
+
+/// What an upcast returns is what the next version is read as.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this upcast returns `{Self}`, but the next version's payload is `{T}`",
+    label = "expected a function that returns `{T}`",
+    note = "each `upcast(k => function)` turns version k into version k + 1; the last one returns the current payload"
+)]
+pub trait UpcastsTo<T> {
+    /// The same value.
+    fn same(self) -> T;
+}
+
+impl<T> UpcastsTo<T> for T {
+    fn same(self) -> T {
+        self
+    }
+}
+
+impl<T: PayloadOfOneEnum + Serialize + DeserializeOwned + Send + Sync> EventPayload for T {
+    const TYPE: EventType = <T as PayloadOfOneEnum>::TYPE;
+
+    fn decode(version: i32, json: &[u8]) -> Result<Self> {
+        <T as PayloadOfOneEnum>::decode(version, json)
+    }
+}
+
+/// What the derive knows of a payload. It asks for nothing, so that a payload which cannot be stored is one error,
+/// raised where its [`Codec`] is made.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "no event enum lists `{Self}`",
+    note = "add a variant `{Self}({Self})` to an enum that derives `Event`"
+)]
+pub trait PayloadOfOneEnum: Sized + 'static {
+    /// As [`EventPayload::TYPE`].
+    const TYPE: EventType;
+    /// How it is written and read.
+    const CODEC: Codec<Self>;
+    /// As [`EventPayload::decode`].
+    #[allow(clippy::missing_errors_doc, reason = "hidden")]
+    fn decode(version: i32, json: &[u8]) -> Result<Self>;
+}
+
+/// How a payload is written and read.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Codec<T> {
+    /// As JSON text.
+    pub write: fn(&T) -> Result<String, serde_json::Error>,
+    /// From JSON text.
+    pub read: fn(&[u8]) -> Result<T, serde_json::Error>,
+}
+
+impl<T> Codec<T> {
+    /// The codec of a type that can be stored.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "the form is inferred")]
+    pub const fn new<Form>() -> Self
+    where
+        T: Stored<Form>,
+    {
+        Self { write: T::write, read: T::read }
+    }
+}
+
+/// A type that can be stored.
+///
+/// `Form` is always [`Json`]; that rustc has to choose makes it report the whole of what is missing as one error.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored as an event",
+    label = "needs `Serialize`, `Deserialize`, `Send` and `Sync`, and no borrowed data",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`"
+)]
+#[allow(missing_docs, clippy::missing_errors_doc, reason = "hidden")]
+pub trait Stored<Form>: Sized {
+    fn write(&self) -> Result<String, serde_json::Error>;
+    fn read(json: &[u8]) -> Result<Self, serde_json::Error>;
+}
+
+/// The form that events are stored in.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Json {}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Stored<Json> for T {
+    fn write(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+}
+
+/// The other choice: nothing has it.
+#[doc(hidden)]
+pub trait OtherForm: Serialize + DeserializeOwned {}
+
+impl<T: OtherForm> Stored<()> for T {
+    fn write(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+}
