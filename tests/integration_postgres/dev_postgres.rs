@@ -4,6 +4,7 @@ mod helper;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -130,6 +131,21 @@ fn the_persistent_server_stays_while_a_client_is_connected() {
 
     eventually(SLACK, "the server is stopped", || !helper::is_alive(server));
     eventually(SLACK, "only the data are left", || folder.holds_only_data());
+}
+
+#[test]
+fn the_psql_line_opens_the_database() {
+    let folder = Folder::new("psql");
+    let helper = Helper::start("persistent", &folder).expect_ready();
+    assert!(helper.place.contains("data kept in"), "{}", helper.place);
+
+    let line = format!("{} -Atc 'SELECT count(*) FROM runs'", helper.psql);
+    let output = Command::new("/bin/sh").args(["-c", &line]).output().expect("/bin/sh runs");
+
+    if output.status.code() == Some(127) {
+        return eprintln!("skipped: this machine has no psql");
+    }
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "1", "{line}");
 }
 
 #[test]

@@ -107,15 +107,17 @@ static ATTACHED: Mutex<Vec<Weak<Attachment>>> = Mutex::const_new(Vec::new());
 async fn attach(kind: Kind) -> Result<Postgres> {
     let mut attached = ATTACHED.lock().await;
     attached.retain(|it| it.strong_count() > 0);
-    let known = attached.iter().filter_map(Weak::upgrade).find(|it| it.kind() == kind && it.is_up());
-    if let Some(attachment) = known {
-        return Ok(Postgres { attachment });
+    let known: Vec<_> = attached.iter().filter_map(Weak::upgrade).filter(|it| it.kind() == kind).collect();
+    let attachment = tokio::task::spawn_blocking(move || match known.into_iter().find(|it| it.is_up()) {
+        Some(attachment) => Ok(attachment),
+        None => local::attach(kind).map(Arc::new),
+    });
+    let attachment =
+        attachment.await.map_err(|e| Error::Development(format!("starting PostgreSQL was interrupted: {e}")))??;
+    let weak = Arc::downgrade(&attachment);
+    if !attached.iter().any(|it| it.ptr_eq(&weak)) {
+        attached.push(weak);
     }
-    let attachment = tokio::task::spawn_blocking(move || local::attach(kind))
-        .await
-        .map_err(|e| Error::Development(format!("starting PostgreSQL was interrupted: {e}")))??;
-    let attachment = Arc::new(attachment);
-    attached.push(Arc::downgrade(&attachment));
     Ok(Postgres { attachment })
 }
 

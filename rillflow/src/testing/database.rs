@@ -29,7 +29,7 @@ pub struct TestDatabase {
     url: String,
     keeper: Keeper,
     dropped: bool,
-    _server: Server,
+    server: Server,
 }
 
 impl TestDatabase {
@@ -80,10 +80,9 @@ impl TestDatabase {
         // `template0` is the one that nobody can be connected to.
         let create = format!("CREATE DATABASE {name} TEMPLATE {}", template.unwrap_or("template0"));
         let mut conn = server::connect(&admin_url).await?;
-        let database =
-            Self { url: url::with_database(&admin_url, &name), name, keeper, dropped: false, _server: server };
+        let database = Self { url: url::with_database(&admin_url, &name), name, keeper, dropped: false, server };
         // Made before its database is, so that a cancelled caller leaves none.
-        template::while_in_use(&mut conn, AssertSqlSafe(create)).await?;
+        template::while_in_use(&mut conn, &create).await?;
         conn.close().await.map_err(Error::Database)?;
         Ok(database)
     }
@@ -106,7 +105,7 @@ impl TestDatabase {
     ///
     /// [`Error::Development`] when the server cannot be reached, [`Error::Database`] when it refuses.
     pub async fn close(mut self) -> Result<()> {
-        let mut conn = server::connect(&self._server.admin_url()).await?;
+        let mut conn = server::connect(&self.server.admin_url()).await?;
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         sqlx::query(AssertSqlSafe(drop)).execute(&mut conn).await.map_err(Error::Database)?;
         self.dropped = true;
@@ -117,7 +116,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         if !self.dropped {
-            self.keeper.drop_database(&self.name, self._server.stays());
+            self.keeper.drop_database(&self.name, self.server.stays());
         }
     }
 }

@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "rillflow_test_";
 const YOUNG: u64 = 60;
 
 /// A template that nobody used for this many seconds belongs to a schema of the past.
-const FORGOTTEN: u64 = 24 * 60 * 60;
+const FORGOTTEN: u64 = 60 * 60;
 
 /// What the connection of a living process is called.
 pub(super) fn application_name(stamp: &str) -> String {

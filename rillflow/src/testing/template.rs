@@ -50,7 +50,7 @@ async fn build(
         return Err(error);
     }
     close_connections(conn, &half_made).await?;
-    while_in_use(conn, AssertSqlSafe(format!("ALTER DATABASE {half_made} RENAME TO {name}"))).await
+    while_in_use(conn, &format!("ALTER DATABASE {half_made} RENAME TO {name}")).await
 }
 
 /// Lets nobody in any more, and puts those out who are in: a database in use can be neither renamed nor copied.
@@ -65,10 +65,10 @@ async fn close_connections(conn: &mut PgConnection, name: &str) -> Result<()> {
 }
 
 /// Runs a statement again while the database it reads is in use.
-pub(super) async fn while_in_use(conn: &mut PgConnection, statement: AssertSqlSafe<String>) -> Result<()> {
+pub(super) async fn while_in_use(conn: &mut PgConnection, statement: &str) -> Result<()> {
     let since = Instant::now();
     loop {
-        match sqlx::query(AssertSqlSafe(statement.0.clone())).execute(&mut *conn).await {
+        match sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut *conn).await {
             Err(sqlx::Error::Database(error))
                 if error.code().as_deref() == Some(IN_USE) && since.elapsed() < PATIENCE =>
             {

@@ -85,6 +85,10 @@ pub(super) struct Ready {
     pub(super) run: PathBuf,
     /// How many helpers counted themselves in this database.
     pub(super) runs: i64,
+    /// The command line to look into it.
+    pub(super) psql: String,
+    /// Where it is, in words.
+    pub(super) place: String,
 }
 
 impl Helper {
@@ -122,6 +126,8 @@ impl Helper {
             socket: text("socket").into(),
             run: text("run").into(),
             runs: number("runs"),
+            psql: text("psql"),
+            place: text("place"),
         }
     }
 
@@ -191,7 +197,9 @@ async fn persistent() -> Result<(Option<Postgres>, Value)> {
         .map_err(Error::Database)?;
     let runs = sqlx::query_scalar("SELECT count(*) FROM runs").fetch_one(&mut conn).await.map_err(Error::Database)?;
     conn.close().await.map_err(Error::Database)?;
-    let said = describe(&server, database.url(), runs).await?;
+    let mut said = describe(&server, database.url(), runs).await?;
+    said["psql"] = database.psql().into();
+    said["place"] = database.to_string().into();
     Ok((Some(server), said))
 }
 

@@ -60,7 +60,7 @@ while sleep 1; do
     # Another nanny took over, or the folder is gone.
     read -r nanny < "$run/nanny" && [ "$nanny" = $$ ] || exit 0
     if in_use; then idle=0; else idle=$((idle + 1)); fi
-    if [ $idle -ge "$grace" ] && rmdir "$run/users"; then break; fi
+    if [ $idle -gt "$grace" ] && rmdir "$run/users"; then break; fi
 done
 
 if find_server; then
