@@ -17,11 +17,11 @@ use uuid::Uuid;
 // ---- documents: typed JSON, with the indexes that its queries need ----------------------------------------------------
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, DocumentValue)]
-pub struct CustomerId(Uuid);
+struct CustomerId(Uuid);
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, DocumentValue)]
 #[serde(rename_all = "kebab-case")]
-pub enum Tier {
+enum Tier {
     Free,
     Pro,
 }
@@ -29,7 +29,7 @@ pub enum Tier {
 #[derive(Clone, Debug, Serialize, Deserialize, Document)]
 #[document(collection = "customers", gin, index(tier, created_at desc))]
 #[serde(rename_all = "camelCase")]
-pub struct Customer {
+struct Customer {
     #[document(id)]
     id: CustomerId,
     #[document(unique)]
@@ -51,19 +51,19 @@ fn newest(tier: Tier, limit: i64) -> impl Query<Vec<Customer>> {
 // ---- events, and the aggregate that decides on them -------------------------------------------------------------------
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Placed {
+struct Placed {
     customer: CustomerId,
     item: String,
     cents: i64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Shipped {
+struct Shipped {
     tracking: String,
 }
 
 #[derive(Clone, Debug, Event)]
-pub enum OrderEvent {
+enum OrderEvent {
     #[event(name = "order-placed")]
     Placed(Placed),
     #[event(name = "order-shipped")]
@@ -72,7 +72,7 @@ pub enum OrderEvent {
 
 #[derive(Debug, Default, Aggregate)]
 #[aggregate(events = OrderEvent, stream = "order")]
-pub struct Order {
+struct Order {
     item: String,
     cents: i64,
     tracking: Option<String>,
@@ -105,7 +105,7 @@ impl Order {
 
 #[derive(Debug, Default, Serialize, Deserialize, Document)]
 #[document(collection = "customer_sales")]
-pub struct CustomerSales {
+struct CustomerSales {
     #[document(id)]
     id: CustomerId,
     orders: i64,
@@ -113,7 +113,7 @@ pub struct CustomerSales {
     last_order: Option<DateTime<Utc>>,
 }
 
-pub struct SalesProjection;
+struct SalesProjection;
 
 #[projection(name = "customer-sales", version = 1, events = OrderEvent, document = CustomerSales, ignore(Shipped))]
 impl SalesProjection {

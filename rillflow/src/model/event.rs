@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::RawJson;
+use super::{RawJson, StreamId};
 use crate::{Error, Result};
 
 mod payload;

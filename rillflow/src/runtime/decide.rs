@@ -1,5 +1,6 @@
 //! The decide loop: load, decide, append, and again when somebody else was first.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::SharedCore;
@@ -41,14 +42,37 @@ impl<A> Decided<A> {
 }
 
 /// Why a decision was not recorded.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum DecideError<E> {
     /// The application said no: its own error, as it is.
-    #[error(transparent)]
     Rejected(E),
     /// The store could not load or append.
-    #[error(transparent)]
-    Store(#[from] Error),
+    Store(Error),
+}
+
+impl<E> From<Error> for DecideError<E> {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for DecideError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+// for any `E` that can be shown, so that a decision may reject with a plain `&str`
+impl<E: fmt::Display + fmt::Debug> std::error::Error for DecideError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Rejected(_) => None,
+            Self::Store(error) => error.source(),
+        }
+    }
 }
 
 /// Reads an aggregate, straight from the bytes of its events.

@@ -49,7 +49,7 @@ pub(super) fn not_ours(what: &str, error: impl std::fmt::Display) -> Error {
 }
 
 /// Reads a column of text, `json` or `jsonb::text` without copying it.
-pub(super) fn text<'r>(row: &'r sqlx::postgres::PgRow, column: usize) -> Result<&'r str> {
+pub(super) fn text(row: &sqlx::postgres::PgRow, column: usize) -> Result<&str> {
     let value = sqlx::Row::try_get_raw(row, column)?;
     value.as_str().map_err(|e| not_ours("a column of text", e))
 }

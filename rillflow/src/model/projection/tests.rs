@@ -193,7 +193,7 @@ fn a_batch_folds_events_into_stored_and_new_documents() {
     ]);
     assert_eq!(batch.ids(), SqlValue::Uuids(vec![BOB, ANN]));
     batch.load(&IdValue::Uuid(ANN), 4, format!(r#"{{"id":"{ANN}","total":100,"last":0}}"#).as_bytes()).unwrap();
-    batch.fold().unwrap();
+    fold(&mut *batch).unwrap();
 
     let changes = batch.changes().unwrap();
     assert_eq!(changes.ids, SqlValue::Uuids(vec![ANN, BOB]));
@@ -207,14 +207,21 @@ fn a_batch_folds_events_into_stored_and_new_documents() {
 #[test]
 fn the_stream_can_be_the_key() {
     let mut batch = batch::<OrderTotals>(&[placed(ANN, 5), placed(BOB, 6)]);
-    batch.fold().unwrap();
+    fold(&mut *batch).unwrap();
     assert_eq!(documents(&batch.changes().unwrap()), [CustomerSales { id: STREAM, total: 11, last: 0 }]);
 }
 
 #[test]
 fn a_handlers_error_names_the_projection_and_the_position() {
     let mut batch = batch::<Sales>(&[placed(ANN, i64::MAX), placed(ANN, 1)]);
-    let error = batch.fold().unwrap_err();
+    let error = fold(&mut *batch).unwrap_err();
     assert!(matches!(&error, Error::Projection { name, position: 2, .. } if name == "customer-sales"), "{error}");
     assert!(error.to_string().ends_with("more than can be counted"), "{error}");
+}
+
+fn fold(batch: &mut dyn ProjectionBatch) -> Result<()> {
+    while batch.next().is_some() {
+        batch.fold_next()?;
+    }
+    Ok(())
 }
