@@ -45,13 +45,13 @@ pub(crate) fn refused(function: &ItemFn) -> TokenStream {
         (None, ReturnType::Type(_, ty)) if matches!(**ty, Type::ImplTrait(_)) => return TokenStream::new(),
         _ => quote!(::core::unreachable!()),
     };
-    let function = with_body(function, &body);
-    quote! { #[allow(unused_variables, clippy::all)] #function }
+    let (attrs, vis, sig) = (&function.attrs, &function.vis, &function.sig);
+    quote! { #[allow(unused_variables)] #(#attrs)* #vis #sig { #body } }
 }
 
 fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
-    let (attrs, vis, sig) = (&function.attrs, &function.vis, &function.sig);
-    let mut sig = sig.clone();
+    let (attrs, vis) = (&function.attrs, &function.vis);
+    let mut sig = function.sig.clone();
     // the query owns its arguments: it borrows nothing from the caller
     if let ReturnType::Type(_, ty) = &mut sig.output
         && let Type::ImplTrait(opaque) = &mut **ty
@@ -180,16 +180,28 @@ fn statement(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
     }
 }
 
-/// `{ let c = paths; body }`
-fn with_paths(query: &CompiledQuery, variable: &Ident, body: &TokenStream) -> TokenStream {
+/// `{ let c = paths; body }`, underlined as `about` in messages.
+fn with_paths(query: &CompiledQuery, variable: &Ident, about: &Expr, body: &TokenStream) -> TokenStream {
     let document = &query.document;
-    quote! {{ let #variable = <#document as ::rillflow::__private::Document>::PATHS; #body }}
+    let paths = quote!(let #variable = <#document as ::rillflow::__private::Document>::PATHS;);
+    let mut block = Group::new(Delimiter::Brace, quote!(#paths #body));
+    block.set_span(ends(about).1);
+    quote!(#block)
+}
+
+/// A reference to a block, underlined from the first to the last token of `about`.
+fn reference(about: &Expr, block: &TokenStream) -> TokenStream {
+    let (first, _) = ends(about);
+    quote_spanned!(first=> &#block)
 }
 
 fn filter(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
     let document = &query.document;
-    let filters =
-        query.steps.filters.iter().map(|(variable, tree, _)| with_paths(query, variable, &condition(tree, values)));
+    let filters = query
+        .steps
+        .filters
+        .iter()
+        .map(|(variable, tree, body)| with_paths(query, variable, body, &condition(tree, values)));
     let Some(all) = filters.reduce(|all, next| quote!(::rillflow::__private::and(#all, #next))) else {
         return quote!(&::rillflow::__private::Node::Everything);
     };
@@ -201,17 +213,16 @@ fn order(query: &CompiledQuery) -> TokenStream {
     let Some((variable, keys)) = &query.steps.order else {
         return quote!(&[]);
     };
-    let body = with_paths(query, variable, &quote!(#keys));
-    let (first, _) = ends(keys);
-    let keys_of = Ident::new("keys_of", first);
-    quote!(::rillflow::__private::#keys_of::<#document, _>(&#body))
+    let body = reference(keys, &with_paths(query, variable, keys, &quote!(#keys)));
+    quote!(::rillflow::__private::keys_of::<#document, _>(#body))
 }
 
 fn rows(value: Option<&Value>, values: &Values<'_>) -> TokenStream {
     match value {
         Some(value) => {
-            let value = values.value(value);
-            quote!(::core::option::Option::Some(::rillflow::__private::rows_operand(&#value)))
+            let (span, value) = (value.span(), values.value(value));
+            let value = quote_spanned!(span=> &#value);
+            quote!(::core::option::Option::Some(::rillflow::__private::rows_operand(#value)))
         }
         None => quote!(::core::option::Option::None),
     }
@@ -232,11 +243,11 @@ fn output(query: &CompiledQuery) -> (TokenStream, TokenStream) {
             (quote!(::rillflow::__private::Output::Document), decode(&name, Some(quote!(#document)), query))
         }
         (_, Some((variable, Selection::Fields(fields)))) => {
-            let selection = with_paths(query, variable, &quote!(#fields));
+            let selection = reference(fields, &with_paths(query, variable, fields, &quote!(#fields)));
             let name = reader(if one { "at_most_one_selected" } else { "many_selected" });
             let result = &query.result;
-            let decode = quote_spanned! {span=> ::rillflow::__private::#name::<_, #result>(&#selection) };
-            (quote!(::rillflow::__private::output_of::<#document, _>(&#selection)), decode)
+            let decode = quote_spanned! {span=> ::rillflow::__private::#name::<_, #result>(#selection) };
+            (quote!(::rillflow::__private::output_of::<#document, _>(#selection)), decode)
         }
         (_, Some((variable, Selection::Struct(row)))) => {
             let name = reader(if one { "at_most_one" } else { "many" });
@@ -261,7 +272,7 @@ fn object(query: &CompiledQuery, variable: &Ident, row: &ExprStruct) -> TokenStr
         let path = &field.expr;
         quote!((#name, ::rillflow::__private::field_of(#path)))
     });
-    let fields = with_paths(query, variable, &quote!([#(#fields),*]));
+    let fields = with_paths(query, variable, &query.body, &quote!([#(#fields),*]));
     quote!(::rillflow::__private::Output::Object(&#fields))
 }
 
@@ -273,7 +284,7 @@ fn row_check(query: &CompiledQuery, variable: &Ident, row: &ExprStruct, name: &I
         let value = quote_spanned! {path.span()=> ::rillflow::__private::value_of(#path) };
         quote!(#member: #value)
     });
-    let row = with_paths(query, variable, &quote!(#ty { #(#fields),* }));
+    let row = with_paths(query, variable, &query.body, &quote!(#ty { #(#fields),* }));
     let decode = decode(name, Some(quote!(#ty)), query);
     quote! {{
         #[allow(dead_code)]

@@ -33,6 +33,15 @@ pub(crate) enum Value {
     Computed(usize, Span),
 }
 
+impl Value {
+    /// Where it stands.
+    pub(crate) const fn span(&self) -> Span {
+        match self {
+            Self::Argument(_, span) | Self::Literal(_, span) | Self::Computed(_, span) => *span,
+        }
+    }
+}
+
 /// What a literal is.
 pub(crate) enum Literal {
     Text(String),
@@ -124,21 +133,21 @@ impl<'p> Scope<'p> {
             Expr::MethodCall(call) if call.method == "any" => self.any(call),
             Expr::MethodCall(call) => self.test(call),
             field if self.is_field(field) => Some(Condition::Field(field.clone())),
-            other => {
-                let (problem, example) = match self.mentions(other) {
-                    true => (
-                        "this has no SQL form",
-                        "conditions are comparisons such as `c.field == value`, joined by `&&`, `||` and `!`",
-                    ),
-                    false => (
-                        "this condition does not look at the document",
-                        "compare one of its fields, such as `c.field == value`",
-                    ),
-                };
-                self.problems.at(other.span(), format!("{problem}: {example}"));
+            other if self.mentions(other) => {
+                self.problems.at(
+                    other.span(),
+                    "this has no SQL form: conditions are comparisons such as `c.field == value`, joined by `&&`, `||` and `!`",
+                );
                 None
             }
+            other => self.without_field(other.span()),
         }
+    }
+
+    fn without_field<T>(&mut self, span: Span) -> Option<T> {
+        self.problems
+            .at(span, "this condition does not look at the document: compare a field, such as `c.field == value`");
+        None
     }
 
     /// The members of a chain of one operator, which rustc nests to the left.
@@ -170,8 +179,9 @@ impl<'p> Scope<'p> {
                 self.problems.at(span, "a field is compared with a value: two fields cannot be compared yet");
                 return None;
             }
+            (true, false) => (&binary.left, &binary.right, method),
             (false, true) => (&binary.right, &binary.left, mirrored),
-            (_, false) => (&binary.left, &binary.right, method),
+            (false, false) => return self.without_field(span),
         };
         let field = self.field(field)?;
         Some(Condition::Test(field, Ident::new(method, span), vec![self.value(value)?]))
@@ -179,18 +189,21 @@ impl<'p> Scope<'p> {
 
     fn test(&mut self, call: &ExprMethodCall) -> Option<Condition> {
         if !TESTS.contains(&call.method.to_string().as_str()) {
-            self.problems.at(
-                call.method.span(),
-                format!(
-                    "`{}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `any`, `one_of`, `is_null`, `is_some`, `starts_with`, `like` and `ilike`",
-                    call.method
-                ),
-            );
-            return None;
+            return self.unknown_method(&call.method);
         }
         let field = self.field(&call.receiver)?;
         let values = call.args.iter().map(|value| self.value(value)).collect::<Option<_>>()?;
         Some(Condition::Test(field, call.method.clone(), values))
+    }
+
+    fn unknown_method<T>(&mut self, method: &Ident) -> Option<T> {
+        self.problems.at(
+            method.span(),
+            format!(
+                "`{method}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `any`, `one_of`, `is_null`, `is_some`, `starts_with`, `like` and `ilike`"
+            ),
+        );
+        None
     }
 
     fn any(&mut self, call: &ExprMethodCall) -> Option<Condition> {
@@ -216,6 +229,9 @@ impl<'p> Scope<'p> {
         let expr = bare(expr);
         if self.is_field(expr) {
             return Some(expr.clone());
+        }
+        if let Expr::MethodCall(call) = expr {
+            return self.unknown_method(&call.method);
         }
         self.problems.at(expr.span(), "expected a field of the document, such as `c.address.city`");
         None

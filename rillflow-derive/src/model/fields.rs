@@ -13,6 +13,7 @@ use crate::attrs::serde::{self, Rule, Serde};
 pub(crate) struct Struct {
     pub(crate) ident: Ident,
     pub(crate) vis: Visibility,
+    /// Those with a path.
     pub(crate) fields: Vec<Field>,
 }
 

@@ -1,4 +1,4 @@
-use rillflow::{Document, compiled_query};
+use rillflow::compiled_query;
 use rillflow_ui_tests::Customer;
 
 #[compiled_query]

@@ -28,7 +28,8 @@ pub trait Condition: Send + Sync {
 /// Makes a marker type for an operator.
 macro_rules! operators {
     ($($name:ident)*) => { $(
-        #[doc(hidden)]
+        #[doc = concat!("The operator `", stringify!($name), "` as a type.")]
+        #[derive(Debug)]
         pub struct $name;
         impl OperatorType for $name {
             const OPERATOR: Operator = Operator::$name;
@@ -46,7 +47,6 @@ pub trait OperatorType: 'static {
 operators!(Equal NotEqual Less LessOrEqual Greater GreaterOrEqual StartsWith Like ILike);
 
 /// Every document.
-#[doc(hidden)]
 pub struct Everything<D>(Tag<D>);
 
 impl<D> Everything<D> {
@@ -60,7 +60,6 @@ impl<D> Condition for Everything<D> {
 }
 
 /// A field against a value.
-#[doc(hidden)]
 pub struct Compare<P, O, V> {
     value: V,
     path: Tag<(P, O)>,
@@ -75,7 +74,6 @@ impl<P: Path, O: OperatorType, V: Value> Condition for Compare<P, O, V> {
 }
 
 /// A field against a list of values.
-#[doc(hidden)]
 pub struct OneOf<P, V> {
     values: V,
     path: Tag<P>,
@@ -90,25 +88,20 @@ impl<P: Path, V: Value> Condition for OneOf<P, V> {
 }
 
 /// A list that holds a value.
-#[doc(hidden)]
 pub struct Contains<P, V> {
     value: V,
     path: Tag<P>,
 }
 
-impl<P: Path, V: Value> Condition for Contains<P, V>
-where
-    P::Value: List,
-{
+impl<P: Path, V: Value> Condition for Contains<P, V> {
     type Root = P::Root;
-    const NODE: &'static Node = &Node::Contains(P::INFO, V::OPERAND, <ItemOf<P> as DocumentValue>::SQL_TYPE);
+    const NODE: &'static Node = &Node::Contains(P::INFO, V::OPERAND, <P::Value as DocumentValue>::ITEM_SQL_TYPE);
     fn bind(&self, binds: &mut Vec<SqlValue>) {
         self.value.bind(binds);
     }
 }
 
 /// A field with or without a value.
-#[doc(hidden)]
 pub struct NullTest<P, const NULL: bool>(Tag<P>);
 
 impl<P: Path, const NULL: bool> Condition for NullTest<P, NULL> {
@@ -118,7 +111,6 @@ impl<P: Path, const NULL: bool> Condition for NullTest<P, NULL> {
 }
 
 /// A list with an element that fulfils a condition.
-#[doc(hidden)]
 pub struct Any<P, C> {
     condition: C,
     path: Tag<P>,
@@ -133,7 +125,6 @@ impl<P: Path, C: Condition> Condition for Any<P, C> {
 }
 
 /// Both conditions.
-#[doc(hidden)]
 pub struct And<A, B>(A, B);
 
 impl<A: Condition, B: Condition<Root = A::Root>> Condition for And<A, B> {
@@ -149,7 +140,6 @@ impl<A: Condition, B: Condition<Root = A::Root>> Condition for And<A, B> {
 }
 
 /// Either condition.
-#[doc(hidden)]
 pub struct Or<A, B>(A, B);
 
 impl<A: Condition, B: Condition<Root = A::Root>> Condition for Or<A, B> {
@@ -162,7 +152,6 @@ impl<A: Condition, B: Condition<Root = A::Root>> Condition for Or<A, B> {
 }
 
 /// The opposite of a condition.
-#[doc(hidden)]
 pub struct Not<A>(A);
 
 impl<A: Condition> Condition for Not<A> {

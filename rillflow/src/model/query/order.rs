@@ -6,7 +6,6 @@ use super::path::{Column, Orderable, Path, Tag};
 use super::tree::SortKey;
 
 /// A field, least first or greatest first.
-#[doc(hidden)]
 pub struct Sorted<P, const DESCENDING: bool>(Tag<P>);
 
 /// One key of an order.
@@ -46,7 +45,6 @@ impl<P: Path, const DESCENDING: bool> OrderBy for Sorted<P, DESCENDING> {
 }
 
 /// No order.
-#[doc(hidden)]
 pub struct Unordered<D>(Tag<D>);
 
 impl<D> OrderBy for Unordered<D> {

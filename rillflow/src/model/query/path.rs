@@ -26,6 +26,9 @@ pub trait DocumentValue: 'static {
     const SQL_TYPE: SqlType;
     /// True when it may be null.
     const NULLABLE: bool = false;
+    /// What the elements are cast to, when it is a list.
+    #[doc(hidden)]
+    const ITEM_SQL_TYPE: SqlType = SqlType::Json;
     /// What a closure in a query sees of the field.
     type Paths<P: Path>: PathSet;
 }
@@ -56,8 +59,9 @@ pub trait Path: Parent {
 /// One field of a struct; the derives write a type per field.
 #[doc(hidden)]
 pub trait Field: 'static {
-    /// Its type.
-    type Value: DocumentValue;
+    /// Its type: a [`DocumentValue`]. Not a bound of this trait, so that a type which is none is reported once, where
+    /// the paths are written.
+    type Value;
     /// Its JSON key.
     const KEY: &'static str;
     /// Its JSON key as an SQL literal.
@@ -79,7 +83,6 @@ pub type ScalarOf<P> = <<P as Path>::Value as DocumentValue>::Scalar;
 pub type PathsAt<P, F> = <<F as Field>::Value as DocumentValue>::Paths<At<P, F>>;
 
 /// The path to a document.
-#[doc(hidden)]
 pub struct Root<D>(Tag<D>);
 
 impl<D: 'static> Parent for Root<D> {
@@ -96,10 +99,12 @@ impl<D: 'static> Parent for Root<D> {
 }
 
 /// The path to the field `F` behind `P`.
-#[doc(hidden)]
 pub struct At<P, F>(Tag<(P, F)>);
 
-impl<P: Parent, F: Field> Parent for At<P, F> {
+impl<P: Parent, F: Field> Parent for At<P, F>
+where
+    F::Value: DocumentValue,
+{
     type Root = P::Root;
     const INFO: &'static PathInfo = &PathInfo {
         parent: Some(P::INFO),
@@ -112,12 +117,14 @@ impl<P: Parent, F: Field> Parent for At<P, F> {
     };
 }
 
-impl<P: Parent, F: Field> Path for At<P, F> {
+impl<P: Parent, F: Field> Path for At<P, F>
+where
+    F::Value: DocumentValue,
+{
     type Value = F::Value;
 }
 
 /// The path to an element of the list at `P`: a root of its own, so that it mixes with no other path.
-#[doc(hidden)]
 pub struct Element<P>(Tag<P>);
 
 /// The type of the elements of the list at `P`.
