@@ -80,8 +80,9 @@ fn paths(fields: &Struct) -> TokenStream {
         quote! { #vis #name: #paths }
     });
     let values = fields.fields.iter().map(|field| {
-        let name = &field.ident;
-        quote! { #name: ::rillflow::__private::PathSet::NEW }
+        let (name, span) = (&field.ident, field.ty.span());
+        let value = quote_spanned! {span=> ::rillflow::__private::PathSet::NEW };
+        quote! { #name: #value }
     });
     quote! {
         #(#tags)*

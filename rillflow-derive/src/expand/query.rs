@@ -196,7 +196,6 @@ fn reference(about: &Expr, block: &TokenStream) -> TokenStream {
 }
 
 fn filter(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
-    let document = &query.document;
     let filters = query
         .steps
         .filters
@@ -205,16 +204,15 @@ fn filter(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
     let Some(all) = filters.reduce(|all, next| quote!(::rillflow::__private::and(#all, #next))) else {
         return quote!(&::rillflow::__private::Node::Everything);
     };
-    quote!(::rillflow::__private::node_of::<#document, _>(&#all))
+    quote!(::rillflow::__private::node_of(&#all))
 }
 
 fn order(query: &CompiledQuery) -> TokenStream {
-    let document = &query.document;
     let Some((variable, keys)) = &query.steps.order else {
         return quote!(&[]);
     };
     let body = reference(keys, &with_paths(query, variable, keys, &quote!(#keys)));
-    quote!(::rillflow::__private::keys_of::<#document, _>(#body))
+    quote!(::rillflow::__private::keys_of(#body))
 }
 
 fn rows(value: Option<&Value>, values: &Values<'_>) -> TokenStream {
@@ -247,7 +245,7 @@ fn output(query: &CompiledQuery) -> (TokenStream, TokenStream) {
             let name = reader(if one { "at_most_one_selected" } else { "many_selected" });
             let result = &query.result;
             let decode = quote_spanned! {span=> ::rillflow::__private::#name::<_, #result>(#selection) };
-            (quote!(::rillflow::__private::output_of::<#document, _>(#selection)), decode)
+            (quote!(::rillflow::__private::output_of(#selection)), decode)
         }
         (_, Some((variable, Selection::Struct(row)))) => {
             let name = reader(if one { "at_most_one" } else { "many" });

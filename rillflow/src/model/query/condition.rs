@@ -190,9 +190,9 @@ pub const fn not<A: Condition>(a: A) -> Not<A> {
     Not(a)
 }
 
-/// The tree of a condition on `D`.
+/// The tree of a condition.
 #[doc(hidden)]
-pub const fn node_of<D, C: Condition<Root = D>>(_: &C) -> &'static Node {
+pub const fn node_of<C: Condition>(_: &C) -> &'static Node {
     C::NODE
 }
 
@@ -232,39 +232,73 @@ combine! {
     [A] Not<A>;
 }
 
-/// The comparisons of a field: all of one shape, some only for certain types.
-macro_rules! comparisons {
-    ($($(#[$doc:meta])* $method:ident: $operator:ident($value:ty) $(where $capability:ident)?;)*) => {
-        impl<P: Path> Column<P> { $(
-            $(#[$doc])*
-            pub const fn $method<V: ComparableTo<$value>>(self, value: V) -> Compare<P, $operator, V>
-            $(where P::Value: $capability)?
-            {
-                Compare { value, path: PhantomData }
-            }
-        )* }
-    };
-}
-
-comparisons! {
+// Written out one by one: rustc shows these lines when a value does not fit, and a macro would stand in between.
+impl<P: Path> Column<P> {
     /// `==` in a compiled query.
-    eq: Equal(ScalarOf<P>);
+    pub const fn eq<V: ComparableTo<ScalarOf<P>>>(self, value: V) -> Compare<P, Equal, V> {
+        Compare { value, path: PhantomData }
+    }
+
     /// `!=` in a compiled query; a missing value differs from every value.
-    ne: NotEqual(ScalarOf<P>);
+    pub const fn ne<V: ComparableTo<ScalarOf<P>>>(self, value: V) -> Compare<P, NotEqual, V> {
+        Compare { value, path: PhantomData }
+    }
+
     /// `<` in a compiled query.
-    lt: Less(ScalarOf<P>) where Orderable;
+    pub const fn lt<V: ComparableTo<ScalarOf<P>>>(self, value: V) -> Compare<P, Less, V>
+    where
+        P::Value: Orderable,
+    {
+        Compare { value, path: PhantomData }
+    }
+
     /// `<=` in a compiled query.
-    le: LessOrEqual(ScalarOf<P>) where Orderable;
+    pub const fn le<V: ComparableTo<ScalarOf<P>>>(self, value: V) -> Compare<P, LessOrEqual, V>
+    where
+        P::Value: Orderable,
+    {
+        Compare { value, path: PhantomData }
+    }
+
     /// `>` in a compiled query.
-    gt: Greater(ScalarOf<P>) where Orderable;
+    pub const fn gt<V: ComparableTo<ScalarOf<P>>>(self, value: V) -> Compare<P, Greater, V>
+    where
+        P::Value: Orderable,
+    {
+        Compare { value, path: PhantomData }
+    }
+
     /// `>=` in a compiled query.
-    ge: GreaterOrEqual(ScalarOf<P>) where Orderable;
+    pub const fn ge<V: ComparableTo<ScalarOf<P>>>(self, value: V) -> Compare<P, GreaterOrEqual, V>
+    where
+        P::Value: Orderable,
+    {
+        Compare { value, path: PhantomData }
+    }
+
     /// Text that begins with these characters. A plain index does not serve it.
-    starts_with: StartsWith(String) where Text;
+    pub const fn starts_with<V: ComparableTo<String>>(self, value: V) -> Compare<P, StartsWith, V>
+    where
+        P::Value: Text,
+    {
+        Compare { value, path: PhantomData }
+    }
+
     /// Text that fits an SQL pattern: `%` for any characters, `_` for one. A plain index does not serve it.
-    like: Like(String) where Text;
+    pub const fn like<V: ComparableTo<String>>(self, value: V) -> Compare<P, Like, V>
+    where
+        P::Value: Text,
+    {
+        Compare { value, path: PhantomData }
+    }
+
     /// As [`like`](Self::like), upper and lower case being the same.
-    ilike: ILike(String) where Text;
+    pub const fn ilike<V: ComparableTo<String>>(self, value: V) -> Compare<P, ILike, V>
+    where
+        P::Value: Text,
+    {
+        Compare { value, path: PhantomData }
+    }
 }
 
 impl<P: Path> Column<P> {

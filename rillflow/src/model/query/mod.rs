@@ -36,6 +36,7 @@ use crate::Result;
 /// A query whose text was made by rustc. `#[compiled_query]` returns one, and [`Find`] is one.
 ///
 /// Object safe: `Box<dyn Query<Vec<Customer>>>` works.
+#[must_use = "a query does nothing until a store runs it"]
 pub trait Query<Out>: Send + Sync {
     /// The function's name, or the collection's, for logs and errors.
     fn name(&self) -> &'static str;

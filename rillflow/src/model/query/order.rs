@@ -80,8 +80,8 @@ impl<P: Path> Column<P> {
     }
 }
 
-/// The keys of an order of `D`.
+/// The keys of an order.
 #[doc(hidden)]
-pub const fn keys_of<D, O: OrderBy<Root = D>>(_: &O) -> &'static [SortKey] {
+pub const fn keys_of<O: OrderBy>(_: &O) -> &'static [SortKey] {
     O::KEYS
 }
