@@ -80,19 +80,16 @@ fn paths(fields: &Struct) -> TokenStream {
         quote! { #vis #name: #paths }
     });
     let values = fields.fields.iter().map(|field| {
-        let (name, span) = (&field.ident, field.ty.span());
-        let value = quote_spanned! {span=> ::rillflow::__private::PathSet::NEW };
-        quote! { #name: #value }
+        // where the member's type is, so that rustc drops a second report of it
+        let mut name = field.ident.clone();
+        name.set_span(field.ty.span());
+        quote_spanned! {field.ty.span()=> #name: ::rillflow::__private::PathSet::NEW }
     });
     quote! {
         #(#tags)*
         #vis struct #ident<__P: ::rillflow::__private::Parent> {
             #(#members,)*
             __parent: ::core::marker::PhantomData<fn() -> __P>,
-        }
-        impl<__P: ::rillflow::__private::Parent> ::core::marker::Copy for #ident<__P> {}
-        impl<__P: ::rillflow::__private::Parent> ::core::clone::Clone for #ident<__P> {
-            fn clone(&self) -> Self { *self }
         }
         impl<__P: ::rillflow::__private::Parent> ::rillflow::__private::PathSet for #ident<__P> {
             const NEW: Self = #ident { #(#values,)* __parent: ::core::marker::PhantomData };

@@ -357,11 +357,9 @@ where
     PathSet::NEW
 }
 
-/// `list.any(|element| condition)`, in const, where closures cannot be called.
+/// `list.any(|element| condition)`, in const, where closures cannot be called. That it is a list, [`elements`] has
+/// checked.
 #[doc(hidden)]
-pub const fn any<P: Path, C: Condition<Root = Element<P>>>(_: Column<P>, condition: C) -> Any<P, C>
-where
-    P::Value: List,
-{
+pub const fn any<P: Path, C: Condition<Root = Element<P>>>(_: Column<P>, condition: C) -> Any<P, C> {
     Any { condition, path: PhantomData }
 }

@@ -35,7 +35,7 @@ pub trait DocumentValue: 'static {
 
 /// The paths of a document's fields; the derives write it.
 #[doc(hidden)]
-pub trait PathSet: Copy + 'static {
+pub trait PathSet: 'static {
     /// The one value.
     const NEW: Self;
 }
