@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, ExprStruct, ItemFn, Lifetime, Member, ReturnType, Type, TypeReference};
+use syn::{Expr, ExprStruct, ItemFn, Lifetime, Member, ReturnType, Type, TypeParamBound, TypeReference};
 
 use super::condition::condition;
 use crate::model::condition::{Argument, Literal, Value};
@@ -55,6 +55,7 @@ fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
     // the query owns its arguments: it borrows nothing from the caller
     if let ReturnType::Type(_, ty) = &mut sig.output
         && let Type::ImplTrait(opaque) = &mut **ty
+        && !opaque.bounds.iter().any(|bound| matches!(bound, TypeParamBound::PreciseCapture(_)))
     {
         opaque.bounds.push(syn::parse_quote!(use<>));
     }

@@ -12,7 +12,46 @@ pub(super) type Tag<T> = PhantomData<fn() -> T>;
 
 /// A Rust type that a field of a document may have.
 ///
-/// Derive it with `DocumentValue` for an enum of unit variants or a newtype, and with `DocumentFields` for a nested struct.
+/// Derive it with `DocumentValue` for an enum of unit variants or a newtype, and with `DocumentFields` for a nested
+/// struct. Integers beyond `i64` (`u64`, `usize`, `i128`, `u128`) are no document values: `bigint` does not hold them,
+/// and a comparison that fails for large numbers only would be found too late.
+///
+/// # Example
+///
+/// ```
+/// use rillflow::{Document, DocumentFields, DocumentValue, Query};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Serialize, Deserialize, DocumentValue)]
+/// struct BookId(i64);
+///
+/// #[derive(Serialize, Deserialize, DocumentValue)]
+/// #[serde(rename_all = "kebab-case")]
+/// enum Shelf {
+///     InFront,
+///     AtTheBack,
+/// }
+///
+/// #[derive(Serialize, Deserialize, DocumentFields)]
+/// struct Cover {
+///     color: String,
+/// }
+///
+/// #[derive(Serialize, Deserialize, Document)]
+/// struct Book {
+///     #[document(id)]
+///     id: BookId,
+///     shelf: Shelf,
+///     cover: Option<Cover>,
+/// }
+///
+/// let red = Book::query().filter(|b| b.shelf.eq(Shelf::AtTheBack) & b.cover.color.eq("red")).count();
+/// assert_eq!(
+///     red.sql(),
+///     "SELECT count(*) FROM public.docs_books WHERE (doc->>'shelf') = $1::text \
+///      AND (doc->'cover'->>'color') = $2::text AND deleted_at IS NULL",
+/// );
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a document",
     label = "not a document value",
