@@ -2,10 +2,10 @@
 
 use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
-use syn::visit::{self, Visit};
-use syn::{BinOp, Expr, ExprBinary, ExprClosure, ExprField, ExprMethodCall, Lit, Pat, Path, Stmt, Type, UnOp};
+use syn::{BinOp, Expr, ExprBinary, ExprClosure, ExprMethodCall, Pat, Stmt, Type, UnOp};
 
-use super::quoted;
+use super::literal::{Literal, Value, bare, literal};
+use super::mention::{first_mention, mention_of};
 use crate::attrs::problems::Problems;
 
 /// A condition. Paths to fields stay the user's own expressions.
@@ -21,35 +21,6 @@ pub(crate) enum Condition {
     Any(Expr, Ident, Ident, Box<Self>),
     /// A field alone.
     Field(Expr),
-}
-
-/// A value beside a field.
-pub(crate) enum Value {
-    /// An argument of the function, by its place in the signature.
-    Argument(usize, Span),
-    /// A literal or an enum's constant, by its place in [`Scope::literals`].
-    Literal(usize, Span),
-    /// Anything else, by its place in [`Scope::computed`].
-    Computed(usize, Span),
-}
-
-impl Value {
-    /// Where it stands.
-    pub(crate) const fn span(&self) -> Span {
-        match self {
-            Self::Argument(_, span) | Self::Literal(_, span) | Self::Computed(_, span) => *span,
-        }
-    }
-}
-
-/// What a literal is.
-pub(crate) enum Literal {
-    Text(String),
-    Integer(i64),
-    Float(String),
-    Bool(bool),
-    /// `Status::Active`: the type, and the whole path.
-    Constant(Path, Path),
 }
 
 /// An argument of the query's function.
@@ -275,15 +246,6 @@ impl<'p> Scope<'p> {
     }
 }
 
-/// Without the parentheses around it.
-fn bare(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Paren(paren) => bare(&paren.expr),
-        Expr::Group(group) => bare(&group.expr),
-        other => other,
-    }
-}
-
 fn is_and(op: &BinOp) -> bool {
     matches!(op, BinOp::And(_))
 }
@@ -299,110 +261,5 @@ fn flatten<'e>(expr: &'e Expr, same: fn(&BinOp) -> bool, before: Span, members: 
             flatten(&binary.right, same, binary.op.span(), members);
         }
         member => members.push((member, before)),
-    }
-}
-
-/// A literal, with its sign, or a path such as `Status::Active`; none for any other expression.
-fn literal(expr: &Expr) -> syn::Result<Option<Literal>> {
-    Ok(match expr {
-        Expr::Lit(lit) => match &lit.lit {
-            Lit::Str(text) => Some(Literal::Text(text_literal(&text.value(), expr.span())?)),
-            Lit::Int(number) => Some(Literal::Integer(number.base10_parse()?)),
-            Lit::Float(number) => Some(Literal::Float(number.base10_digits().to_owned())),
-            Lit::Bool(bool) => Some(Literal::Bool(bool.value)),
-            _ => None,
-        },
-        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => match bare(&unary.expr) {
-            Expr::Lit(lit) => match &lit.lit {
-                Lit::Int(number) => Some(Literal::Integer(
-                    format!("-{}", number.base10_digits())
-                        .parse()
-                        .map_err(|_| syn::Error::new(expr.span(), "this number does not fit an `i64`"))?,
-                )),
-                Lit::Float(number) => Some(Literal::Float(format!("-{}", number.base10_digits()))),
-                _ => None,
-            },
-            _ => None,
-        },
-        Expr::Path(path) => constant(&path.path),
-        _ => None,
-    })
-}
-
-fn text_literal(text: &str, span: Span) -> syn::Result<String> {
-    if text.contains('\0') {
-        return Err(syn::Error::new(span, "PostgreSQL cannot store the NUL character"));
-    }
-    Ok(quoted(text))
-}
-
-/// `Status::Active`: a variant is written in camel case, where a constant is in capitals.
-fn constant(path: &Path) -> Option<Literal> {
-    let variant = path.segments.last()?.ident.to_string();
-    let is_variant = variant.starts_with(char::is_uppercase) && variant.contains(char::is_lowercase);
-    if path.segments.len() < 2 || !is_variant {
-        return None;
-    }
-    Some(Literal::Constant(without_last(path), path.clone()))
-}
-
-/// The path up to its last segment: the type of `Type::item`.
-pub(crate) fn without_last(path: &Path) -> Path {
-    let mut parent = path.clone();
-    parent.segments.pop();
-    parent.segments.pop_punct();
-    parent
-}
-
-/// Where one of the outer variables, unless it is shadowed, stands in the body.
-fn first_mention(outer: &[Ident], variable: &Ident, body: &Expr) -> Option<Span> {
-    outer.iter().filter(|other| *other != variable).find_map(|other| mention_of(other, body))
-}
-
-/// Where a variable stands in an expression.
-fn mention_of(variable: &Ident, expr: &Expr) -> Option<Span> {
-    let mut search = Mention { variable, found: None };
-    search.visit_expr(expr);
-    search.found
-}
-
-struct Mention<'v> {
-    variable: &'v Ident,
-    found: Option<Span>,
-}
-
-impl<'e> Visit<'e> for Mention<'_> {
-    fn visit_ident(&mut self, ident: &'e Ident) {
-        if ident == self.variable && self.found.is_none() {
-            self.found = Some(ident.span());
-        }
-    }
-
-    /// The names of fields are not variables.
-    fn visit_expr_field(&mut self, field: &'e ExprField) {
-        visit::visit_expr(self, &field.base);
-    }
-
-    /// Nor are the names of methods.
-    fn visit_expr_method_call(&mut self, call: &'e ExprMethodCall) {
-        visit::visit_expr(self, &call.receiver);
-        call.args.iter().for_each(|value| visit::visit_expr(self, value));
-    }
-
-    /// A macro's arguments are tokens: a variable among them counts.
-    fn visit_macro(&mut self, call: &'e syn::Macro) {
-        self.search(call.tokens.clone());
-    }
-}
-
-impl Mention<'_> {
-    fn search(&mut self, tokens: proc_macro2::TokenStream) {
-        for token in tokens {
-            match token {
-                proc_macro2::TokenTree::Ident(ident) => self.visit_ident(&ident),
-                proc_macro2::TokenTree::Group(group) => self.search(group.stream()),
-                _ => {}
-            }
-        }
     }
 }

@@ -4,6 +4,8 @@ pub(crate) mod condition;
 pub(crate) mod document;
 pub(crate) mod fields;
 pub(crate) mod index;
+pub(crate) mod literal;
+pub(crate) mod mention;
 pub(crate) mod query;
 pub(crate) mod value;
 

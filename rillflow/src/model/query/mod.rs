@@ -7,6 +7,7 @@
 pub mod text;
 pub mod tree;
 
+mod column;
 mod compiled;
 mod condition;
 mod coverage;
