@@ -287,6 +287,20 @@ pub const fn index_key<C: SingleValue>(document: &str, _: &C) -> &'static PathIn
     C::INFO
 }
 
+/// The SQL type of a newtype of `T`; fails to compile when `T` is not one scalar.
+#[doc(hidden)]
+#[track_caller]
+pub const fn newtype_of<T: DocumentValue>(newtype: &str) -> SqlType {
+    if T::NULLABLE || matches!(T::SQL_TYPE, SqlType::Json) {
+        let message = Message::new()
+            .text("`")
+            .text(newtype)
+            .text("` does not wrap a single value, so queries cannot compare it.\n  help: mark the field that holds it `#[document(opaque)]` instead of deriving `DocumentValue`");
+        panic!("{}", message.as_str());
+    }
+    T::SQL_TYPE
+}
+
 /// No paths: what a refused document has.
 impl PathSet for () {
     const NEW: Self = ();

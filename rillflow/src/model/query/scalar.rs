@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::operand::{ComparableTo, RowCount, Value};
 use super::path::{Column, DocumentValue, Flag, List, Nullable, Orderable, Path, Text};
 use super::tree::{Arity, Operand};
-use crate::model::{Newtype, SqlType, SqlValue};
+use crate::model::{Newtype, SqlType, SqlValue, StreamId};
 
 /// A scalar: its column type, and how it becomes a parameter.
 macro_rules! scalar {
@@ -42,6 +42,7 @@ scalar! {
     f32 as Float + Orderable: |v| as_written(*v);
     f64 as Float + Orderable: |v| *v;
     Uuid as Uuid + Orderable: |v| *v;
+    StreamId as Uuid + Orderable: |v| v.0;
     // PostgreSQL rounds the stored text to microseconds, so the parameter must not be cut off there
     DateTime<Utc> as Time + Orderable: |v| v.round_subsecs(6);
 }
@@ -73,6 +74,7 @@ comparable! {
     f32 => f32 f64;
     f64 => f32 f64;
     Uuid => Uuid;
+    StreamId => StreamId;
     DateTime<Utc> => DateTime<Utc>;
     integer => i8 i16 i32 i64 u8 u16 u32 f32 f64;
     float => f32 f64;
