@@ -1,4 +1,4 @@
-//! A typed document and event store on PostgreSQL.
+#![doc = include_str!("../README.md")]
 
 // The derives write `::rillflow::..`; this lets them work in our own tests and docs too.
 #[allow(unused_extern_crates, reason = "only the output of the derives names it")]
