@@ -28,10 +28,11 @@ pub use rillflow_derive::{
 };
 pub use runtime::daemon::{Daemon, DaemonConfig};
 pub use runtime::decide::{DecideError, Decided, Loaded};
+pub use runtime::session::Committed;
 pub use runtime::sync::SchemaChanges;
 pub use storage::projections::ProjectionStatus;
 pub use store::{
-    Aggregates, AppendBuilder, Docs, DocumentQuery, Events, Schema, SelectQuery, Source, Store, StoreBuilder,
+    Aggregates, AppendBuilder, Docs, DocumentQuery, Events, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 
 /// What the derives write code against; nothing here is for people.

@@ -19,6 +19,7 @@ pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use envelope::EventEnvelope;
 pub use event::{Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
 pub use json::RawJson;
+pub(crate) use projection::id_array;
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,

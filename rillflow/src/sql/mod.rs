@@ -3,6 +3,7 @@
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
 pub(crate) mod render;
+pub(crate) mod session;
 mod texts;
 
 pub(crate) use texts::{SchemaName, Texts};
@@ -50,6 +51,8 @@ statements! {
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";
+    SESSION_DOCUMENTS = "session_documents.sql";
+    DOCUMENT_VERSIONS = "document_versions.sql";
     EMPTY_COLLECTION = "empty_collection.sql";
 }
 

@@ -58,6 +58,17 @@ fn is_shutdown(error: &Error) -> bool {
     matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
 }
 
+/// Whether a session was ended as something was not as it expects. (The code is ours: `rillflow_refuse`.)
+pub(crate) fn refused(error: &Error) -> bool {
+    matches!(error, Error::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("RF001"))
+}
+
+/// Whether the error speaks of this table.
+pub(super) fn names_table(error: &sqlx::Error, table: &str) -> bool {
+    let name = table.rsplit('.').next().unwrap_or(table);
+    error.as_database_error().and_then(DatabaseError::table) == Some(name)
+}
+
 /// What an error of a document statement means for its collection.
 pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection) -> Error {
     match unique_index(&error) {

@@ -7,6 +7,7 @@ mod docs;
 mod document_query;
 mod events;
 mod schema;
+mod session;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
 pub use events::Events;
 pub use schema::Schema;
+pub use session::Session;
 
 use crate::Result;
 use crate::model::query::Query;
@@ -96,6 +98,12 @@ impl Store {
     pub fn aggregate<A: Aggregate>(&self, id: impl StreamKey) -> Aggregates<'_, A> {
         let stream_id: StreamId = id.stream_id();
         Aggregates::new(&self.core, stream_id)
+    }
+
+    /// Begins a unit of work: documents and events that are written together, or not at all.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::new(self.core.clone())
     }
 
     /// The tables, functions and indexes that the store needs.
