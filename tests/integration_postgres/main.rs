@@ -11,6 +11,8 @@ mod append;
 mod dev_postgres;
 /// Documents by id and version.
 mod documents;
+/// Events stored under old names and versions.
+mod evolution;
 /// The global order: what readers see while appends are open.
 mod order;
 /// Projections: inline, async, leases, failures.

@@ -15,7 +15,9 @@ mod value;
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use envelope::EventEnvelope;
-pub use event::{Appended, Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
+pub use event::{
+    Appended, Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
+};
 pub use json::RawJson;
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
