@@ -144,6 +144,10 @@ fn event_set(set: &EventEnum) -> TokenStream {
                     _ => return ::core::result::Result::Ok(::core::option::Option::None),
                 }))
             }
+
+            fn shapes() -> ::std::vec::Vec<::rillflow::__private::EventShape> {
+                ::std::vec![#(::rillflow::__private::EventShape::of::<#payloads>()),*]
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{RawJson, StreamId};
+use super::{RawJson, Shape, StreamId};
 use crate::{Error, Result};
 
 mod payload;
@@ -110,6 +110,33 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     ///
     /// As [`EventPayload::decode`].
     fn decode(name: &str, version: i32, json: &[u8]) -> Result<Option<Self>>;
+
+    /// The stored form of each event.
+    #[doc(hidden)]
+    #[must_use]
+    fn shapes() -> Vec<EventShape> {
+        Vec::new()
+    }
+}
+
+/// The stored form of one event.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct EventShape {
+    /// Its stored names: the current one, then those it had before.
+    pub types: &'static [EventType],
+    /// The payload's Rust type.
+    pub payload: &'static str,
+    /// Its form.
+    pub shape: Shape,
+}
+
+impl EventShape {
+    /// The form of a payload.
+    #[must_use]
+    pub fn of<P: PayloadOfOneEnum>() -> Self {
+        Self { types: P::TYPES, payload: std::any::type_name::<P>(), shape: (P::CODEC.shape)() }
+    }
 }
 
 /// Says that `E` is the payload of one of the set's variants.

@@ -12,8 +12,11 @@ mod database;
 #[cfg(feature = "testing-docker")]
 mod docker;
 mod keeper;
+mod lock;
 mod server;
 mod sweep;
 mod template;
 
+pub use crate::__assert_schema_lock as assert_schema_lock;
 pub use database::TestDatabase;
+pub use lock::SchemaLock;

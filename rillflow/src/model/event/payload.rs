@@ -5,7 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{EventPayload, EventType};
-use crate::model::StreamId;
+use crate::model::{Shape, StreamId};
 use crate::{Error, Result};
 
 /// What the derive writes its decoding with.
@@ -125,6 +125,8 @@ pub struct Codec<T> {
     pub write: fn(&T) -> Result<String, serde_json::Error>,
     /// From JSON text.
     pub read: fn(&[u8]) -> Result<T, serde_json::Error>,
+    /// The form of that text.
+    pub shape: fn() -> Shape,
 }
 
 impl<T> Codec<T> {
@@ -135,7 +137,7 @@ impl<T> Codec<T> {
     where
         T: Stored<Form>,
     {
-        Self { write: T::write, read: T::read }
+        Self { write: T::write, read: T::read, shape: T::shape }
     }
 }
 
@@ -152,6 +154,7 @@ impl<T> Codec<T> {
 pub trait Stored<Form>: Sized {
     fn write(&self) -> Result<String, serde_json::Error>;
     fn read(json: &[u8]) -> Result<Self, serde_json::Error>;
+    fn shape() -> Shape;
 }
 
 /// The form that events are stored in.
@@ -167,6 +170,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Stored<Json> for T
     fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
     }
+
+    fn shape() -> Shape {
+        Shape::of::<T>()
+    }
 }
 
 /// The other choice: nothing has it.
@@ -180,6 +187,10 @@ impl<T: OtherForm> Stored<()> for T {
 
     fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
+    }
+
+    fn shape() -> Shape {
+        Shape::of::<T>()
     }
 }
 
