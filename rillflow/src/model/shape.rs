@@ -1,9 +1,10 @@
 //! The stored form of a type, found by reading made-up data as that type: serde itself says what it asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 mod trace;
 mod trace_access;
@@ -46,10 +47,10 @@ impl Shape {
     }
 
     /// Fills the gaps with the form of `samples`, which are values of the type as JSON.
-    pub fn learn(&mut self, samples: &[serde_json::Value]) {
+    pub fn learn(&mut self, samples: &[Value]) {
         for gap in self.gaps().into_iter().map(str::to_owned).collect::<Vec<_>>() {
-            let values = samples.iter().flat_map(|sample| at(sample, &gap));
-            values.for_each(|value| note(&mut self.places, &gap, value));
+            let values: Vec<_> = samples.iter().flat_map(|sample| at(sample, &gap)).collect();
+            note(&mut self.places, &gap, &values);
         }
     }
 
@@ -96,7 +97,7 @@ pub(crate) fn field(path: &str, key: &str) -> String {
 }
 
 /// The values at a path, which may lead through lists, maps and variants.
-fn at<'v>(value: &'v serde_json::Value, path: &str) -> Vec<&'v serde_json::Value> {
+fn at<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
     let Some(end) = path.char_indices().skip(1).find(|(_, c)| matches!(c, '.' | '[' | '{' | '(')).map(|(at, _)| at)
     else {
         return step(value, path);
@@ -105,8 +106,8 @@ fn at<'v>(value: &'v serde_json::Value, path: &str) -> Vec<&'v serde_json::Value
 }
 
 /// One step of a path: `.key`, `[]`, `[0]`, `{}` or `(Variant)`.
-fn step<'v>(value: &'v serde_json::Value, step: &str) -> Vec<&'v serde_json::Value> {
-    use serde_json::Value::{Array, Object};
+fn step<'v>(value: &'v Value, step: &str) -> Vec<&'v Value> {
+    use Value::{Array, Object};
     match (step, value) {
         ("", value) => vec![value],
         ("[]", Array(all)) => all.iter().collect(),
@@ -122,28 +123,42 @@ fn step<'v>(value: &'v serde_json::Value, step: &str) -> Vec<&'v serde_json::Val
     }
 }
 
-/// Notes the form of a value at a gap and below it.
-fn note(places: &mut BTreeMap<String, Place>, path: &str, value: &serde_json::Value) {
-    use serde_json::Value;
-    let kind = match value {
+/// Notes the form of the values at one place, and of what is below it. A key that some do not have may be missing.
+fn note(places: &mut BTreeMap<String, Place>, path: &str, values: &[&Value]) {
+    let place = places.entry(path.to_owned()).or_default();
+    let mut kinds: Vec<_> = values.iter().map(|value| kind(value)).filter(|kind| *kind != "null").collect();
+    place.nullable |= kinds.len() < values.len();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if !kinds.is_empty() {
+        place.kind = kinds.join(" | ");
+    } else if !values.is_empty() {
+        place.kind = "null".to_owned();
+    }
+    let elements: Vec<_> = values.iter().filter_map(|value| value.as_array()).flatten().collect();
+    if !elements.is_empty() {
+        note(places, &format!("{path}[]"), &elements);
+    }
+    let objects: Vec<_> = values.iter().filter_map(|value| value.as_object()).collect();
+    let keys: BTreeSet<_> = objects.iter().flat_map(|object| object.keys()).collect();
+    for key in keys {
+        let (path, values) =
+            (field(path, key), objects.iter().filter_map(|object| object.get(key)).collect::<Vec<_>>());
+        note(places, &path, &values);
+        if let Some(place) = places.get_mut(&path) {
+            place.optional = values.len() < objects.len();
+        }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
         Value::Number(_) => "number",
         Value::String(_) => "text",
         Value::Array(_) => LIST,
         Value::Object(_) => OBJECT,
-    };
-    let place = places.entry(path.to_owned()).or_default();
-    match place.kind.as_str() {
-        _ if kind == "null" && place.nullable => {}
-        "" | GAP => place.kind = kind.to_owned(),
-        known if known.split(" | ").any(|known| known == kind) => {}
-        known => place.kind = format!("{known} | {kind}"),
-    }
-    match value {
-        Value::Array(all) => all.iter().for_each(|value| note(places, &format!("{path}[]"), value)),
-        Value::Object(all) => all.iter().for_each(|(key, value)| note(places, &field(path, key), value)),
-        _ => {}
     }
 }
 

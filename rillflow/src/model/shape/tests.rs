@@ -271,9 +271,9 @@ fn what_serde_buffers_is_known_by_samples() {
             "flat.own: number",
             "plain: i64",
             "tagged: list",
-            "tagged[].carrier: text",
+            "tagged[].carrier?: text",
             "tagged[].kind: text",
-            "tagged[].number: number",
+            "tagged[].number?: number",
             "untagged?: number | text or null",
         ]
     );
