@@ -196,6 +196,11 @@ impl SchemaLock {
 }
 
 impl Stored {
+    /// Each name it is or was stored under.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        [self.key.name.as_str()].into_iter().chain(self.was.iter().copied())
+    }
+
     /// What the samples tell about the places that made-up data says nothing of.
     fn learn(&mut self) {
         let samples: Vec<Value> = self.given.iter().filter_map(|sample| serde_json::from_str(sample).ok()).collect();

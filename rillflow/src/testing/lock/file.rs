@@ -20,7 +20,7 @@ impl Kind {
     const ALL: [(Self, &'static str); 3] =
         [(Self::Event, "event"), (Self::Aggregate, "aggregate"), (Self::Document, "document")];
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
     }
 }

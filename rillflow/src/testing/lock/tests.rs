@@ -268,3 +268,18 @@ fn what_is_no_lock_file_is_said_with_its_line() {
         assert_eq!(std::fs::read_to_string(&lock.0).expect("a file"), text);
     }
 }
+
+#[test]
+fn one_name_in_two_sets_is_a_mistake() {
+    let lock = written();
+    let message = refused(&lock, lock.of::<first::Events>().events::<second::Events>(vec![]));
+    assert_eq!(
+        message,
+        "  event `placed` is `Placed` and `Placed`: what is stored under one name is read by both
+  Give each a name of its own, and list it once
+
+  event `shipped` is `Shipped` and `Sent`: what is stored under one name is read by both
+  Give each a name of its own, and list it once
+"
+    );
+}

@@ -27,8 +27,11 @@ pub(super) struct Verdict {
 /// Compares, and does what `mode` allows.
 pub(super) fn verdict(lock: LockFile, stored: &[Stored], readers: &[Reader], mode: Mode) -> Verdict {
     let mut verdict = Verdict { lock, problems: Vec::new(), told: Vec::new() };
-    for one in stored {
-        verdict.one(one, mode);
+    for (at, one) in stored.iter().enumerate() {
+        match stored[..at].iter().find_map(|first| Some((first, in_common(first, one)?))) {
+            Some((first, name)) => verdict.problems.push(twice(first, one, name)),
+            None => verdict.one(one, mode),
+        }
     }
     verdict.gone(stored, mode);
     verdict.samples(readers);
@@ -119,11 +122,24 @@ impl Verdict {
     }
 }
 
+/// The stored name that both have.
+fn in_common<'s>(first: &'s Stored, second: &'s Stored) -> Option<&'s str> {
+    let both_have = |name: &&str| first.key.kind == second.key.kind && second.names().any(|other| other == *name);
+    first.names().find(both_have)
+}
+
+fn twice(first: &Stored, second: &Stored, name: &str) -> String {
+    let (kind, first, second) = (second.key.kind.name(), &first.ty, &second.ty);
+    format!(
+        "  {kind} `{name}` is `{first}` and `{second}`: what is stored under one name is read by both\n  \
+         Give each a name of its own, and list it once\n"
+    )
+}
+
 /// An event is known under each of its names, up to its version.
 fn is_known(key: &Key, stored: &[Stored]) -> bool {
     stored.iter().any(|one| {
-        let named = one.key.name == key.name || one.was.contains(&key.name.as_str());
-        one.key.kind == key.kind && named && key.version <= one.key.version
+        one.key.kind == key.kind && one.names().any(|name| name == key.name) && key.version <= one.key.version
     })
 }
 
