@@ -137,6 +137,9 @@ pub fn compiled_query(attr: TokenStream, item: TokenStream) -> TokenStream {
 /// - `#[event(version = 3, upcast(1 => placed_v1, 2 => placed_v2))]`: the version that is written, by default 1, and one
 ///   function per older version. `placed_v1` takes the payload as it was at version 1 and returns version 2's;
 ///   `placed_v2` returns the current one. A missing step, or one that leads elsewhere, does not compile.
+///   `upcast(1 => json placed_v1)` is a step from `serde_json::Value` to `serde_json::Value`.
+/// - `#[event(was = "placed", was = "order_placed")]`: names that this event was stored under before. They are read as
+///   this event, with the same version numbers.
 ///
 /// A payload belongs to one enum, since handlers tell events apart by it. `rillflow::EventSet` has a complete example.
 #[proc_macro_derive(Event, attributes(event))]

@@ -38,6 +38,7 @@ pub use store::{
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::__event_types as event_types;
     pub use crate::__sql_text as sql_text;
     pub use crate::model::query::text::*;
     pub use crate::model::query::tree::*;

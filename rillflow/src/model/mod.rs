@@ -10,6 +10,7 @@ mod event;
 mod json;
 mod projection;
 pub mod query;
+mod shape;
 mod stream;
 mod value;
 
@@ -17,12 +18,15 @@ pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use envelope::EventEnvelope;
-pub use event::{Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
+pub use event::{
+    Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
+};
 pub use json::RawJson;
 pub(crate) use projection::id_array;
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,
 };
+pub use shape::Shape;
 pub use stream::{Expected, Newtype, StreamId, StreamKey};
 pub use value::{SqlType, SqlValue};
