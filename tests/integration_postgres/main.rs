@@ -17,5 +17,11 @@ mod order;
 mod projections;
 /// Typed queries against real documents.
 mod queries;
+/// Reading streams and the whole log: directions, bounds, filters, pages.
+mod reading;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
+/// Snapshots: when they are kept, what is loaded from them, compaction.
+mod snapshots;
+/// Streams as a whole: state, archive, deletion, aliases.
+mod streams;

@@ -9,6 +9,7 @@ mod event;
 mod json;
 mod projection;
 pub mod query;
+mod snapshot;
 mod stream;
 mod value;
 
@@ -21,5 +22,6 @@ pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,
 };
-pub use stream::{Expected, Newtype, StreamId, StreamKey};
+pub use snapshot::{SnapshotState, Snapshots, fingerprint};
+pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
 pub use value::{SqlType, SqlValue};

@@ -1,4 +1,4 @@
--- Appends events to one stream. One row comes back; its columns are NULL when the stream is not as expected.
+-- Appends events to one stream. One row comes back; its columns are NULL when the stream is not as expected or archived.
 --
 -- The order is the point: the stream's row is locked, then the floor is announced, then positions are drawn. So a loser
 -- draws nothing, a writer that waits for the row holds back no reader, and no position is drawn unannounced.
@@ -11,7 +11,7 @@ WITH stream AS (
     SELECT $1::uuid, $2::text, cardinality($4::uuid[])
     WHERE $3::bigint IN (-1, 0) OR EXISTS (SELECT FROM public.streams WHERE stream_id = $1)
     ON CONFLICT (stream_id) DO UPDATE SET version = stored.version + excluded.version
-        WHERE $3 < 0 OR stored.version = $3
+        WHERE ($3 < 0 OR stored.version = $3) AND stored.archived_at IS NULL
     RETURNING version - cardinality($4) AS base
 ), announced AS MATERIALIZED (
     SELECT base,

@@ -7,4 +7,7 @@ mod failure;
 pub(crate) mod marks;
 pub(crate) mod projections;
 pub(crate) mod queries;
+pub(crate) mod reading;
 pub(crate) mod schema;
+pub(crate) mod snapshots;
+pub(crate) mod streams;

@@ -7,8 +7,11 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 use super::Store;
-use crate::model::{Collection, Document, DocumentProjection, Lifecycle, Registered};
+use crate::model::{
+    Aggregate, Collection, Document, DocumentProjection, Lifecycle, Registered, SnapshotState, Snapshots,
+};
 use crate::runtime::Core;
+use crate::runtime::snapshots::SnapshotPolicies;
 use crate::sql::{SchemaName, Texts};
 use crate::{Error, Result};
 
@@ -62,6 +65,7 @@ pub struct StoreBuilder {
     schema: Result<SchemaName, String>,
     collections: Vec<&'static Collection>,
     projections: Vec<Registered>,
+    snapshots: SnapshotPolicies,
 }
 
 impl StoreBuilder {
@@ -73,6 +77,7 @@ impl StoreBuilder {
             schema: Ok(SchemaName::default()),
             collections: Vec::new(),
             projections: Vec::new(),
+            snapshots: Default::default(),
         }
     }
 
@@ -104,6 +109,13 @@ impl StoreBuilder {
     pub fn projection<P: DocumentProjection>(mut self, lifecycle: Lifecycle) -> Self {
         self.add_collection(P::Document::COLLECTION);
         self.projections.push(Registered::new::<P>(lifecycle));
+        self
+    }
+
+    /// Keeps a snapshot of an aggregate at every crossing of `events` events; 0 turns off what its
+    /// `#[aggregate(snapshot_every = ..)]` says.
+    pub fn snapshot_every<A: Aggregate + SnapshotState>(mut self, events: u32) -> Self {
+        self.snapshots.set(Snapshots::<A>::every(events));
         self
     }
 
@@ -143,6 +155,8 @@ impl StoreBuilder {
             projections: self.projections,
             marks: Default::default(),
             progress: Default::default(),
+            aliases: Default::default(),
+            snapshots: self.snapshots,
         };
         Ok(Store { core: Arc::new(core), collections: self.collections.into() })
     }
