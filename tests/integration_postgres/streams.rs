@@ -230,7 +230,7 @@ async fn an_alias_that_was_seen_is_not_asked_for_again() -> TestResult {
 }
 
 /// Until a connection of this database waits for another one's lock.
-async fn until_somebody_waits(store: &rillflow::Store) -> TestResult {
+pub(crate) async fn until_somebody_waits(store: &rillflow::Store) -> TestResult {
     let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
                  AND wait_event_type = 'Lock')";
     for _ in 0..500 {

@@ -20,10 +20,11 @@ pub(crate) fn aggregate(item: TokenStream) -> TokenStream {
     let mut problems = Problems::default();
     match check(&item, &mut problems) {
         Some(aggregate) if problems.is_empty() => expand(&aggregate),
-        _ => {
+        unfit => {
+            let uses = unfit.map(|it| stand_in::uses(&[it.events]));
             let stand_in = item.generics.params.is_empty().then(|| stand_in::aggregate(&item.ident));
             let problems = problems.into_tokens();
-            quote!(#problems #stand_in)
+            quote!(#problems #stand_in #uses)
         }
     }
 }
@@ -68,7 +69,7 @@ fn snapshots(aggregate: &Aggregate) -> Option<TokenStream> {
 fn validate(aggregate: &Aggregate) -> Option<TokenStream> {
     let function = aggregate.validate.as_ref()?;
     let checked = quote_spanned! {function.span()=>
-        ::core::result::Result::map_err(#function(self), ::core::convert::Into::into)
+        ::rillflow::__private::Verdict::verdict(#function(self))
     };
     Some(quote! {
         const VALIDATED: bool = true;

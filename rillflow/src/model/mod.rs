@@ -22,6 +22,6 @@ pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,
 };
-pub use snapshot::{SnapshotState, Snapshots, fingerprint};
+pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
 pub use value::{SqlType, SqlValue};

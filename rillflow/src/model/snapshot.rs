@@ -5,18 +5,70 @@ use std::fmt;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Aggregate, RawJson};
-use crate::Result;
+use crate::{BoxError, Result};
 
-/// What can be kept as a snapshot.
+/// A state that can be kept as a snapshot.
+///
+/// `Form` is always [`Json`]; that rustc has to choose makes it report the whole of what is missing as one error.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the state of `{Self}` cannot be kept as a snapshot",
-    label = "`snapshot_every` writes `{Self}` as JSON and reads it back",
+    label = "needs `Serialize` and `Deserialize`",
     note = "add `#[derive(serde::Serialize, serde::Deserialize)]` to `{Self}`, or remove `snapshot_every`"
 )]
-pub trait SnapshotState: Serialize + DeserializeOwned {}
+#[allow(missing_docs, clippy::missing_errors_doc, reason = "hidden")]
+pub trait SnapshotState<Form>: Sized {
+    fn encode(&self, name: &str) -> Result<RawJson>;
+    fn decode(json: &str) -> serde_json::Result<Self>;
+}
 
-impl<T: Serialize + DeserializeOwned> SnapshotState for T {}
+/// The form that snapshots are kept in.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Json {}
+
+impl<T: Serialize + DeserializeOwned> SnapshotState<Json> for T {
+    fn encode(&self, name: &str) -> Result<RawJson> {
+        RawJson::encode(name, self)
+    }
+
+    fn decode(json: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(json)
+    }
+}
+
+/// The other choice: nothing has it.
+#[doc(hidden)]
+pub trait OtherForm: Serialize + DeserializeOwned {}
+
+impl<T: OtherForm> SnapshotState<()> for T {
+    fn encode(&self, name: &str) -> Result<RawJson> {
+        RawJson::encode(name, self)
+    }
+
+    fn decode(json: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(json)
+    }
+}
+
+/// What a validator answers: `Result<(), E>`, whatever its error.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a validator does not return `{Self}`",
+    label = "expected a function that returns `Result<(), E>`, where `E` is an error or text",
+    note = "write `fn check(&self) -> Result<(), E>`"
+)]
+pub trait Verdict {
+    /// The same, with an error that carries any other.
+    #[allow(clippy::missing_errors_doc, reason = "hidden")]
+    fn verdict(self) -> Result<(), BoxError>;
+}
+
+impl<E: Into<BoxError>> Verdict for Result<(), E> {
+    fn verdict(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}
 
 /// How an aggregate is kept as a snapshot, and how often.
 #[doc(hidden)]
@@ -43,15 +95,11 @@ impl<A> fmt::Debug for Snapshots<A> {
 impl<A: Aggregate> Snapshots<A> {
     /// One at every crossing of `events` events; 0: none.
     #[must_use]
-    pub const fn every(events: u32) -> Self
+    pub const fn every<Form>(events: u32) -> Self
     where
-        A: SnapshotState,
+        A: SnapshotState<Form>,
     {
-        Self {
-            every: events,
-            encode: |state| RawJson::encode(A::NAME, state),
-            decode: |json| serde_json::from_str(json),
-        }
+        Self { every: events, encode: |state| state.encode(A::NAME), decode: A::decode }
     }
 
     /// False when they are turned off.

@@ -25,6 +25,12 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
         Self { core, stream_id, aggregate: PhantomData }
     }
 
+    /// The stream it is folded from.
+    #[must_use]
+    pub fn stream_id(&self) -> StreamId {
+        self.stream_id
+    }
+
     /// Folds the stream, straight from the bytes of its events; with snapshots, of the newest one and the events behind
     /// it. One statement. A stream that is not there gives the default state.
     ///

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 use super::Store;
-use crate::model::{
-    Aggregate, Collection, Document, DocumentProjection, Lifecycle, Registered, SnapshotState, Snapshots,
-};
+use crate::model::{Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, Registered, Snapshots};
 use crate::runtime::Core;
 use crate::runtime::snapshots::SnapshotPolicies;
 use crate::sql::{SchemaName, Texts};
@@ -114,8 +114,8 @@ impl StoreBuilder {
 
     /// Keeps a snapshot of an aggregate at every crossing of `events` events; 0 turns off what its
     /// `#[aggregate(snapshot_every = ..)]` says.
-    pub fn snapshot_every<A: Aggregate + SnapshotState>(mut self, events: u32) -> Self {
-        self.snapshots.set(Snapshots::<A>::every(events));
+    pub fn snapshot_every<A: Aggregate + Serialize + DeserializeOwned>(mut self, events: u32) -> Self {
+        self.snapshots.set(Snapshots::<A>::every::<Json>(events));
         self
     }
 

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::Events;
-use crate::model::{Aggregate, Appended, Expected, SnapshotState, Snapshots, StreamKey};
+use crate::model::{Aggregate, Appended, Expected, Json, Snapshots, StreamKey};
 use crate::runtime::SharedCore;
 use crate::runtime::aggregates::{Loaded, Rules, append_events, append_to, load};
 use crate::runtime::decide::{self, DecideError, Decided};
@@ -98,7 +101,7 @@ impl<A: Aggregate> AggregateRepository<A> {
     }
 }
 
-impl<A: Aggregate + SnapshotState> AggregateRepository<A> {
+impl<A: Aggregate + Serialize + DeserializeOwned> AggregateRepository<A> {
     /// Loads the newest snapshot and the events behind it in one statement, also when the aggregate itself does not ask
     /// for snapshots.
     ///
@@ -106,7 +109,7 @@ impl<A: Aggregate + SnapshotState> AggregateRepository<A> {
     ///
     /// As [`load`](Self::load).
     pub async fn load_with_snapshot(&self, id: impl StreamKey) -> Result<Loaded<A>> {
-        load(&self.core, id.stream_id(), Some(&Snapshots::every(0)), Until::Latest).await
+        load(&self.core, id.stream_id(), Some(&Snapshots::every::<Json>(0)), Until::Latest).await
     }
 
     /// Appends events to what was loaded, if nobody else did meanwhile, and keeps a snapshot of the state they lead to
@@ -128,16 +131,16 @@ impl<A: Aggregate + SnapshotState> AggregateRepository<A> {
         if events.is_empty() {
             return Ok(aggregate.clone());
         }
-        let rules = Rules { snapshots: Some(Snapshots::every(every)), ..self.rules.clone() };
+        let rules = Rules { snapshots: Some(Snapshots::every::<Json>(every)), ..self.rules.clone() };
         let (appended, state) = append_to(&self.core, id.stream_id(), aggregate.clone(), &events, &rules).await?;
         Ok(Loaded { state, version: appended.version })
     }
 }
 
-impl<A: Aggregate + SnapshotState> Snapshotter<A> {
+impl<A: Aggregate + Serialize + DeserializeOwned> Snapshotter<A> {
     /// Compacts the aggregates of a repository.
     #[must_use]
     pub fn new(repository: AggregateRepository<A>, config: SnapshotterConfig) -> Self {
-        Self::over(repository.core, Snapshots::every(0), config)
+        Self::over(repository.core, Snapshots::every::<Json>(0), config)
     }
 }
