@@ -124,11 +124,37 @@ async fn filters_on_types_categories_and_streams_must_all_let_an_event_pass() ->
     assert_eq!(positions(&all().events_of::<OrderEvent>().types(["tick"]).fetch_all().await?), [1, 2, 3, 4]);
     assert_eq!(positions(&all().categories(["order"]).fetch_all().await?), [3, 4]);
     assert_eq!(positions(&all().categories(["order"]).types(["tick"]).fetch_all().await?), [4]);
-    assert_eq!(positions(&all().streams([plain]).fetch_all().await?), [1, 2]);
+    assert_eq!(positions(&all().streams([plain, plain]).fetch_all().await?), [1, 2], "a stream named twice is one");
+    assert_eq!(positions(&all().streams([order]).types(["tick"]).categories(["order"]).fetch_all().await?), [4]);
     assert_eq!(positions(&all().streams([plain]).streams([order]).after(1).fetch_all().await?), [2, 3, 4]);
     assert_eq!(positions(&all().streams([plain]).categories(["order"]).fetch_all().await?), [0; 0]);
     assert_eq!(positions(&all().types::<&str>([]).fetch_all().await?), [0; 0], "no type is no event");
     assert_eq!(positions(&all().limit(3).fetch_all().await?), [1, 2, 3]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn long_streams_among_others_come_page_by_page_in_the_global_order() -> TestResult {
+    let (_db, store) = store().await?;
+    let ids: Vec<_> = (0..3).map(|_| Uuid::now_v7()).collect();
+    for round in 0..30 {
+        for id in &ids {
+            store.events().append_stream(*id, Expected::Any, (0..20).map(|n| tick(20 * round + n))).await?;
+        }
+    }
+    let wanted = [ids[0], ids[2]];
+    let expected: Vec<_> = (0..1800).filter(|n| n / 20 % 3 != 1).map(|n| n + 1).collect();
+    assert_eq!(positions(&store.events().all().streams(wanted).fetch_all().await?), expected);
+    let (mut after, mut read) = (0, Vec::new());
+    loop {
+        let page = store.events().all().streams(wanted).after(after).limit(7).page().await?;
+        read.extend(positions(&page.events));
+        after = page.position;
+        if page.reached_end {
+            break;
+        }
+    }
+    assert_eq!(read, expected);
     Ok(())
 }
 

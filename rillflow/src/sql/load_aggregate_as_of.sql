@@ -14,8 +14,11 @@ WITH until AS MATERIALIZED (
 SELECT stream_seq, NULL::text AS type, NULL::integer AS type_version, state AS data
 FROM snapshot
 UNION ALL
-SELECT stream_seq, type, type_version, data
-FROM public.events
-WHERE stream_id = $1 AND stream_seq > coalesce((SELECT stream_seq FROM snapshot), 0)
-    AND stream_seq <= (SELECT stream_seq FROM until)
+(
+    SELECT stream_seq, type, type_version, data
+    FROM public.events
+    WHERE stream_id = $1 AND stream_seq > coalesce((SELECT stream_seq FROM snapshot), 0)
+        AND stream_seq <= (SELECT stream_seq FROM until)
+    ORDER BY stream_seq
+)
 ORDER BY stream_seq

@@ -25,6 +25,8 @@ statements! {
     READ_ALL_TYPES = "read_all_types.sql";
     READ_STREAM_BACKWARDS = "read_stream_backwards.sql";
     READ_ALL_FILTERED = "read_all_filtered.sql";
+    READ_ALL_OF_CATEGORIES = "read_all_of_categories.sql";
+    READ_ALL_OF_STREAMS = "read_all_of_streams.sql";
     EVENT_AT = "event_at.sql";
 
     STREAM_STATE = "stream_state.sql";

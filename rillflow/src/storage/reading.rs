@@ -37,12 +37,16 @@ pub(crate) async fn read_filtered(
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<EventEnvelope>> {
-    let query = sqlx::query(texts.statement(sql::READ_ALL_FILTERED))
-        .bind(after)
-        .bind(mark)
-        .bind(&filter.types)
-        .bind(&filter.categories)
-        .bind(&filter.streams)
-        .bind(limit);
+    let text = match filter {
+        Filter { streams: Some(_), .. } => sql::READ_ALL_OF_STREAMS,
+        Filter { categories: Some(_), .. } => sql::READ_ALL_OF_CATEGORIES,
+        _ => sql::READ_ALL_FILTERED,
+    };
+    let query = sqlx::query(texts.statement(text)).bind(after).bind(mark).bind(&filter.types).bind(limit);
+    let query = match filter {
+        Filter { streams: Some(streams), categories, .. } => query.bind(categories).bind(streams),
+        Filter { categories: Some(categories), .. } => query.bind(categories),
+        _ => query,
+    };
     query.fetch_all(conn).await?.iter().map(envelope).collect()
 }
