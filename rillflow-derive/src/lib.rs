@@ -151,6 +151,12 @@ pub fn event(item: TokenStream) -> TokenStream {
 ///
 /// - `#[aggregate(events = OrderEvent)]`: the events of its streams. Each needs a handler, or does not compile.
 /// - `#[aggregate(stream = "order")]`: the category of its streams; by default the type's name in kebab-case.
+/// - `#[aggregate(validate = Order::check)]`: looks at the state that events lead to before they are appended, through
+///   whatever method: `fn check(&self) -> Result<(), E>`. Its error refuses them.
+/// - `#[aggregate(snapshot_every = 100)]`: keeps a snapshot at every crossing of so many events. The type is `Serialize`
+///   and `Deserialize`. A snapshot of other fields than the type has now is not read.
+/// - `#[aggregate(snapshot_version = 2)]`: tells snapshots apart when the fields are the same and what they mean is not:
+///   a type inside of them changed, or a handler.
 ///
 /// `rillflow::Aggregate` has a complete example.
 #[proc_macro_derive(Aggregate, attributes(aggregate))]

@@ -23,7 +23,13 @@ mod order;
 mod projections;
 /// Typed queries against real documents.
 mod queries;
+/// Reading streams and the whole log: directions, bounds, filters, pages.
+mod reading;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
 /// Units of work: documents and events together, or not at all.
 mod sessions;
+/// Snapshots: when they are kept, what is loaded from them, compaction.
+mod snapshots;
+/// Streams as a whole: state, archive, deletion, aliases.
+mod streams;

@@ -209,6 +209,13 @@ impl Event {
 
 impl<E: EventSet> From<E> for Event {
     fn from(event: E) -> Self {
+        Self::of(&event)
+    }
+}
+
+impl Event {
+    /// A typed event that its owner still needs.
+    pub(crate) fn of(event: &impl EventSet) -> Self {
         let EventType { name, version } = event.event_type();
         let body = event
             .encode()

@@ -11,6 +11,7 @@ mod json;
 mod projection;
 pub mod query;
 mod shape;
+mod snapshot;
 mod stream;
 mod value;
 
@@ -28,5 +29,6 @@ pub use projection::{
     Route,
 };
 pub use shape::Shape;
-pub use stream::{Expected, Newtype, StreamId, StreamKey};
+pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
+pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
 pub use value::{SqlType, SqlValue};

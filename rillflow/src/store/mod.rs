@@ -6,8 +6,11 @@ mod builder;
 mod docs;
 mod document_query;
 mod events;
+mod reading;
+mod repository;
 mod schema;
 mod session;
+mod streams;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +23,8 @@ pub use builder::{Source, StoreBuilder};
 pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
 pub use events::Events;
+pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
+pub use repository::AggregateRepository;
 pub use schema::Schema;
 pub use session::Session;
 
