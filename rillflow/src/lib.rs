@@ -16,7 +16,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use error::{BoxError, Error, Result};
+pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{DocumentValue, Find, Query};
 pub use model::{
     Aggregate, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload, EventSet,

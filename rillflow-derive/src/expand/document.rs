@@ -128,7 +128,7 @@ fn implementation(document: &Document) -> TokenStream {
     let (ident, paths) = (&document.fields.ident, paths_ident(&document.fields));
     let (type_name, collection) = (ident.unraw().to_string(), &document.collection);
     let table = format!("public.{}", document.table());
-    let id = id(document);
+    let (id, soft_delete) = (id(document), document.soft_delete);
     let definitions = document.indexes.iter().map(|index| definition(ident, index));
     let indexes = document.indexes.iter().enumerate().map(|(at, index)| rendered(at, index));
     quote! {
@@ -146,6 +146,7 @@ fn implementation(document: &Document) -> TokenStream {
                 id_type: __TABLE.id_type,
                 create_table: ::rillflow::__private::sql_text!(::rillflow::__private::Source::Table(&__TABLE)),
                 indexes: &[#(#indexes),*],
+                soft_delete: #soft_delete,
             };
             const INDEXES: &'static [::rillflow::__private::IndexDefinition] = __INDEXES;
             #id

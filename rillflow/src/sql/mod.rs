@@ -43,6 +43,13 @@ statements! {
     INSERT_DOCUMENT = "insert_document.sql";
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
+    GET_DOCUMENTS = "get_documents.sql";
+    DOCUMENT_STATE = "document_state.sql";
+    DOCUMENT_EXISTS = "document_exists.sql";
+    COUNT_DOCUMENTS = "count_documents.sql";
+    DELETE_DOCUMENT = "delete_document.sql";
+    SOFT_DELETE_DOCUMENT = "soft_delete_document.sql";
+    RESTORE_DOCUMENT = "restore_document.sql";
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";

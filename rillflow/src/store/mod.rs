@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod builder;
+mod collection;
 mod docs;
 mod document_query;
 mod events;
