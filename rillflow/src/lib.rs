@@ -20,7 +20,7 @@ pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{DocumentValue, Find, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, RawJson, StreamId, StreamKey,
+    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, StreamId, StreamKey,
 };
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{

@@ -17,6 +17,8 @@ mod documents;
 mod idempotency;
 /// The global order: what readers see while appends are open.
 mod order;
+/// Changes to parts of documents.
+mod patch;
 /// Projections: inline, async, leases, failures.
 mod projections;
 /// Typed queries against real documents.

@@ -29,6 +29,9 @@ pub(crate) fn nested(fields: &Struct) -> TokenStream {
             const SQL_TYPE: ::rillflow::__private::SqlType = ::rillflow::__private::SqlType::Json;
             type Paths<__P: ::rillflow::__private::Path> = #paths_ident<__P>;
         }
+        impl<__P: ::rillflow::__private::Path> ::rillflow::__private::PathTo for #paths_ident<__P> {
+            type Path = __P;
+        }
     })
 }
 

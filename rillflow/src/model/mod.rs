@@ -10,6 +10,7 @@ mod event;
 mod finite;
 mod json;
 pub mod jsonb;
+mod patch;
 mod projection;
 pub mod query;
 mod stream;
@@ -21,6 +22,7 @@ pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use envelope::EventEnvelope;
 pub use event::{Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
 pub use json::RawJson;
+pub use patch::{Patch, PathTo};
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,

@@ -2,9 +2,11 @@
 //!
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
+mod filtered;
 pub(crate) mod render;
 mod texts;
 
+pub(crate) use filtered::FilteredWrite;
 pub(crate) use texts::{SchemaName, Texts};
 
 /// Names one file per statement.
@@ -47,6 +49,7 @@ statements! {
     INSERT_DOCUMENT = "insert_document.sql";
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
+    PATCH_DOCUMENT = "patch_document.sql";
     GET_DOCUMENTS = "get_documents.sql";
     DOCUMENT_STATE = "document_state.sql";
     DOCUMENT_EXISTS = "document_exists.sql";
@@ -68,4 +71,4 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.
-pub(crate) const TABLES: &[&str] = &["streams", "events", "event_marks", "idempotency_keys", "projections"];
+pub(crate) const TABLES: &[&str] = &["docs", "streams", "events", "event_marks", "idempotency_keys", "projections"];

@@ -6,7 +6,7 @@ use super::bind::arguments;
 use super::failure::of_collection;
 use crate::Result;
 use crate::model::{Changes, Collection, IdValue, ProjectionBatch, SqlType, SqlValue};
-use crate::sql::{self, Texts};
+use crate::sql::{self, FilteredWrite, Texts};
 
 /// What a question about one document needs to know: whose texts, which collection.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,30 @@ pub(crate) async fn replace(
 ) -> Result<Option<i64>> {
     let values = vec![id.into(), SqlValue::Json(json), SqlValue::Int(expected)];
     write(conn, at, sql::UPDATE_DOCUMENT, values).await
+}
+
+/// Changes parts of a document. `None`: it is deleted, not at the expected version, or not there.
+pub(crate) async fn patch(
+    conn: &mut PgConnection,
+    at: In<'_>,
+    id: IdValue,
+    changes: String,
+    expected: Option<i64>,
+) -> Result<Option<i64>> {
+    let expected = expected.map_or(SqlValue::Null(SqlType::Int), SqlValue::Int);
+    write(conn, at, sql::PATCH_DOCUMENT, vec![id.into(), SqlValue::Json(changes), expected]).await
+}
+
+/// Writes to every document that a query finds, and says to how many.
+pub(crate) async fn write_found(
+    conn: &mut PgConnection,
+    at: In<'_>,
+    select: &'static str,
+    write: FilteredWrite,
+    values: Vec<SqlValue>,
+) -> Result<u64> {
+    let query = sqlx::query_with(at.texts.filtered(select, write)?, arguments(values)?);
+    Ok(query.execute(conn).await.map_err(|e| of_collection(e, at.collection))?.rows_affected())
 }
 
 /// Brings a deleted document back, and returns its new version. `None`: it is not deleted, or not there.

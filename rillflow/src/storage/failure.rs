@@ -59,6 +59,11 @@ fn is_shutdown(error: &Error) -> bool {
     matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
 }
 
+fn unique_index(error: &sqlx::Error) -> Option<String> {
+    let violated = error.as_database_error().filter(|e| e.is_unique_violation())?;
+    violated.constraint().map(str::to_owned)
+}
+
 /// What an error of a document statement means for its collection.
 pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection) -> Error {
     let Some(refused) = error.as_database_error() else { return error.into() };

@@ -7,6 +7,7 @@ mod collection;
 mod docs;
 mod document_query;
 mod events;
+mod patch;
 mod schema;
 
 use std::sync::Arc;
