@@ -33,6 +33,7 @@ pub use storage::projections::ProjectionStatus;
 pub use store::{
     Aggregates, AppendBuilder, Docs, DocumentQuery, Events, Schema, SelectQuery, Source, Store, StoreBuilder,
 };
+pub use store::{BulkInsert, BulkInserted, BulkMode};
 
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]

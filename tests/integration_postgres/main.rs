@@ -9,6 +9,8 @@ mod aggregates;
 mod append;
 /// Natural batching: what callers see of sharing statements.
 mod batching;
+/// Many documents at once.
+mod bulk;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Documents by id and version.

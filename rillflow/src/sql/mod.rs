@@ -50,6 +50,12 @@ statements! {
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
     PATCH_DOCUMENT = "patch_document.sql";
+    COPY_DOCUMENTS = "copy_documents.sql";
+    STAGE_DOCUMENTS = "stage_documents.sql";
+    COPY_STAGED = "copy_staged.sql";
+    INSERT_STAGED = "insert_staged.sql";
+    PUT_STAGED = "put_staged.sql";
+    DELETED_STAGED = "deleted_staged.sql";
     GET_DOCUMENTS = "get_documents.sql";
     DOCUMENT_STATE = "document_state.sql";
     DOCUMENT_EXISTS = "document_exists.sql";

@@ -3,6 +3,7 @@
 mod aggregates;
 mod append_builder;
 mod builder;
+mod bulk;
 mod collection;
 mod docs;
 mod document_query;
@@ -18,6 +19,7 @@ use sqlx::PgPool;
 pub use aggregates::Aggregates;
 pub use append_builder::AppendBuilder;
 pub use builder::{Source, StoreBuilder};
+pub use bulk::{BulkInsert, BulkInserted, BulkMode};
 pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
 pub use events::Events;
