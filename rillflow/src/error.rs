@@ -138,6 +138,13 @@ pub enum Error {
         reason: String,
     },
 
+    /// A dynamic query that cannot be asked; nothing was sent.
+    #[error("cannot query: {problem}")]
+    InvalidQuery {
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// A stored event that this program has no variant for.
     #[error(
         "stream {stream_id} holds event `{name}` version {version}, which this program cannot read: add the variant or its upcaster"

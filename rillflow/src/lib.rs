@@ -33,7 +33,13 @@ pub use storage::projections::ProjectionStatus;
 pub use store::{
     Aggregates, AppendBuilder, Docs, DocumentQuery, Events, Schema, SelectQuery, Source, Store, StoreBuilder,
 };
-pub use store::{BulkInsert, BulkInserted, BulkMode};
+pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
+
+/// Queries that are put together while the program runs.
+pub mod query {
+    pub use crate::model::{CompiledQuery, DocumentQueryContext, Predicate, SortDirection};
+    pub use crate::store::DynamicQuery;
+}
 
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]

@@ -15,6 +15,8 @@ mod bulk;
 mod dev_postgres;
 /// Documents by id and version.
 mod documents;
+/// Queries put together while the program runs, and documents of no declared type.
+mod dynamic;
 /// Keys and ids that make an append happen once.
 mod idempotency;
 /// The global order: what readers see while appends are open.

@@ -80,6 +80,17 @@ pub struct Collection {
 }
 
 impl Collection {
+    /// Documents of no declared type. A migration makes the table.
+    pub const SCHEMALESS: &'static Self = &Self {
+        type_name: "serde_json::Value",
+        name: "docs",
+        table: "public.docs",
+        id_type: SqlType::Uuid,
+        create_table: "",
+        indexes: &[],
+        soft_delete: true,
+    };
+
     /// What a document that did not compile has.
     #[doc(hidden)]
     pub const REFUSED: &'static Self = &Self {

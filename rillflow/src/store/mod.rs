@@ -7,9 +7,11 @@ mod bulk;
 mod collection;
 mod docs;
 mod document_query;
+mod dynamic;
 mod events;
 mod patch;
 mod schema;
+mod schemaless;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +24,10 @@ pub use builder::{Source, StoreBuilder};
 pub use bulk::{BulkInsert, BulkInserted, BulkMode};
 pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
+pub use dynamic::DynamicQuery;
 pub use events::Events;
 pub use schema::Schema;
+pub use schemaless::Schemaless;
 
 use crate::Result;
 use crate::model::query::Query;
