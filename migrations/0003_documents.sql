@@ -19,7 +19,7 @@ CREATE INDEX docs_doc_gin ON public.docs USING gin (doc jsonb_path_ops);
 
 -- Applies changes to a document in their order, as `[{"op": "set", "path": ["address", "city"], "value": "Oslo"}]`.
 -- Each changes what is at its path and nothing beside it; objects missing on the way come into being.
--- Refuses, with SQLSTATE RF001, what does not fit what is stored.
+-- Refuses, with SQLSTATE RF002, what does not fit what is stored.
 CREATE FUNCTION public.rillflow_patch(doc jsonb, changes jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -39,7 +39,7 @@ BEGIN
         END;
         IF jsonb_typeof(stored) <> needed THEN
             RAISE EXCEPTION '% holds a JSON %, and `%` needs a JSON %',
-                array_to_string(path, '.'), jsonb_typeof(stored), change->>'op', needed USING ERRCODE = 'RF001';
+                array_to_string(path, '.'), jsonb_typeof(stored), change->>'op', needed USING ERRCODE = 'RF002';
         END IF;
         IF needed = 'array' THEN
             stored := coalesce(stored, '[]');
@@ -74,7 +74,7 @@ BEGIN
         END CASE;
         IF change ? 'max' AND changed::numeric NOT BETWEEN (change->'min')::numeric AND (change->'max')::numeric THEN
             RAISE EXCEPTION '% would become %, beyond what its type holds', array_to_string(path, '.'), changed
-                USING ERRCODE = 'RF001';
+                USING ERRCODE = 'RF002';
         END IF;
 
         FOR depth IN 0 .. cardinality(path) - 1 LOOP
@@ -83,12 +83,20 @@ BEGIN
                 doc := jsonb_set(doc, path[:depth], '{}');
             ELSIF jsonb_typeof(stored) IS DISTINCT FROM 'object' THEN
                 RAISE EXCEPTION '% lies inside a JSON %, not an object',
-                    array_to_string(path, '.'), coalesce(jsonb_typeof(stored), 'null') USING ERRCODE = 'RF001';
+                    array_to_string(path, '.'), coalesce(jsonb_typeof(stored), 'null') USING ERRCODE = 'RF002';
             END IF;
         END LOOP;
         doc := jsonb_set(doc, path, changed);
     END LOOP;
     RETURN doc;
+END;
+$$;
+
+-- Ends a session whose streams or documents are not as expected: one statement, so nothing of it stays.
+CREATE FUNCTION public.rillflow_refuse() RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'a stream or a document is not as this session expects' USING ERRCODE = 'RF001';
 END;
 $$;
 

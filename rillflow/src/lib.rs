@@ -1,4 +1,4 @@
-//! A typed document and event store on PostgreSQL.
+#![doc = include_str!("../README.md")]
 
 // The derives write `::rillflow::..`; this lets them work in our own tests and docs too.
 #[allow(unused_extern_crates, reason = "only the output of the derives names it")]
@@ -28,10 +28,11 @@ pub use rillflow_derive::{
 };
 pub use runtime::daemon::{Daemon, DaemonConfig};
 pub use runtime::decide::{DecideError, Decided, Loaded};
+pub use runtime::session::Committed;
 pub use runtime::sync::SchemaChanges;
 pub use storage::projections::ProjectionStatus;
 pub use store::{
-    Aggregates, AppendBuilder, Docs, DocumentQuery, Events, Schema, SelectQuery, Source, Store, StoreBuilder,
+    Aggregates, AppendBuilder, Docs, DocumentQuery, Events, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
 

@@ -29,3 +29,5 @@ mod projections;
 mod queries;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
+/// Units of work: documents and events together, or not at all.
+mod sessions;

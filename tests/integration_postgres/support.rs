@@ -76,3 +76,14 @@ impl tracing::Subscriber for Statements {
     fn enter(&self, _: &tracing::span::Id) {}
     fn exit(&self, _: &tracing::span::Id) {}
 }
+
+/// How many transactions the database has committed, told by the server.
+pub(crate) async fn transactions(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::raw_sql("SELECT pg_stat_force_next_flush()").execute(pool).await.map(drop).or_else(|e| match e {
+        sqlx::Error::Database(_) => Ok(()), // before PostgreSQL 15 there is nothing to flush
+        other => Err(other),
+    })?;
+    sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+        .fetch_one(pool)
+        .await
+}

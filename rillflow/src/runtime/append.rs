@@ -176,7 +176,7 @@ async fn conflict(conn: &mut PgConnection, core: &Core, append: &Append) -> Resu
 }
 
 /// Folds the events just appended into one inline projection's documents.
-async fn project(
+pub(super) async fn project(
     conn: &mut PgConnection,
     core: &Core,
     projection: &dyn AnyProjection,

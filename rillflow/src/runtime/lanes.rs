@@ -65,6 +65,7 @@ struct Lane {
 }
 
 /// Where an append goes.
+#[expect(clippy::large_enum_variant, reason = "taken apart where it is made")]
 enum Way {
     Alone(Lane, Append),
     Together(oneshot::Receiver<Result<Appended>>),

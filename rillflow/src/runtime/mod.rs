@@ -8,6 +8,7 @@ pub(crate) mod lanes;
 mod listener;
 pub(crate) mod marks;
 mod projector;
+pub(crate) mod session;
 pub(crate) mod sync;
 pub(crate) mod wait;
 

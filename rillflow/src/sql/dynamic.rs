@@ -127,14 +127,16 @@ impl Writer<'_> {
                 self.put(") IS NOT TRUE");
                 Ok(())
             }
-            Test::And(all) if all.is_empty() => Ok(self.put("true")),
-            Test::Or(any) if any.is_empty() => Ok(self.put("false")),
-            Test::And(all) => self.joined(all, " AND ", depth),
-            Test::Or(any) => self.joined(any, " OR ", depth),
+            Test::And(all) => self.joined(all, " AND ", "true", depth),
+            Test::Or(any) => self.joined(any, " OR ", "false", depth),
         }
     }
 
-    fn joined(&mut self, predicates: &[Predicate], between: &str, depth: usize) -> Result<()> {
+    fn joined(&mut self, predicates: &[Predicate], between: &str, of_none: &str, depth: usize) -> Result<()> {
+        if predicates.is_empty() {
+            self.put(of_none);
+            return Ok(());
+        }
         self.put("(");
         self.list(predicates, between, |writer, predicate| writer.test(predicate, depth + 1))?;
         self.put(")");

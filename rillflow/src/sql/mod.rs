@@ -5,6 +5,7 @@
 pub(crate) mod dynamic;
 mod filtered;
 pub(crate) mod render;
+pub(crate) mod session;
 mod texts;
 
 pub(crate) use filtered::FilteredWrite;
@@ -67,6 +68,8 @@ statements! {
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";
+    SESSION_DOCUMENTS = "session_documents.sql";
+    DOCUMENT_VERSIONS = "document_versions.sql";
     EMPTY_COLLECTION = "empty_collection.sql";
 }
 

@@ -4,9 +4,9 @@ use sqlx::{PgConnection, Row};
 
 use super::bind::arguments;
 use super::failure::of_collection;
-use crate::Result;
 use crate::model::{Changes, Collection, IdValue, ProjectionBatch, SqlType, SqlValue};
 use crate::sql::{self, FilteredWrite, Texts};
+use crate::{Error, Result};
 
 /// What a question about one document needs to know: whose texts, which collection.
 #[derive(Clone, Copy, Debug)]
@@ -171,4 +171,9 @@ pub(super) fn jsonb(row: &sqlx::postgres::PgRow, column: usize) -> Result<&[u8]>
         [1, json @ ..] => Ok(json),
         json => Ok(json),
     }
+}
+
+/// The error for a document that is not as expected.
+pub(crate) fn conflict(collection: &'static Collection, id: &IdValue, expected: i64, actual: i64) -> Error {
+    Error::DocVersionConflict { collection: collection.name, id: id.to_string(), expected, actual }
 }

@@ -64,6 +64,17 @@ fn unique_index(error: &sqlx::Error) -> Option<String> {
     violated.constraint().map(str::to_owned)
 }
 
+/// Whether a session was ended as something was not as it expects. (The code is ours: `rillflow_refuse`.)
+pub(crate) fn refused(error: &Error) -> bool {
+    matches!(error, Error::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("RF001"))
+}
+
+/// Whether the error speaks of this table.
+pub(super) fn names_table(error: &sqlx::Error, table: &str) -> bool {
+    let name = table.rsplit('.').next().unwrap_or(table);
+    error.as_database_error().and_then(DatabaseError::table) == Some(name)
+}
+
 /// What an error of a document statement means for its collection.
 pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection) -> Error {
     let Some(refused) = error.as_database_error() else { return error.into() };
@@ -86,7 +97,7 @@ pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection)
 }
 
 /// The SQLSTATE by which `rillflow_patch` refuses a change.
-const PATCH_REFUSED: &str = "RF001";
+const PATCH_REFUSED: &str = "RF002";
 
 /// The id in `Key (id)=(42) already exists.`: what was violated is the primary key, whatever it is called.
 fn taken_id(refused: &dyn DatabaseError) -> Option<String> {

@@ -11,3 +11,4 @@ pub(crate) mod marks;
 pub(crate) mod projections;
 pub(crate) mod queries;
 pub(crate) mod schema;
+pub(crate) mod session;

@@ -107,7 +107,7 @@ impl<'s> Access<'s> {
     }
 
     fn conflict(&self, id: &IdValue, expected: i64, actual: i64) -> Error {
-        Error::DocVersionConflict { collection: self.collection.name, id: id.to_string(), expected, actual }
+        documents::conflict(self.collection, id, expected, actual)
     }
 
     fn deleted(&self, id: &IdValue) -> Error {

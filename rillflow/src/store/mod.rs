@@ -12,6 +12,7 @@ mod events;
 mod patch;
 mod schema;
 mod schemaless;
+mod session;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub use dynamic::DynamicQuery;
 pub use events::Events;
 pub use schema::Schema;
 pub use schemaless::Schemaless;
+pub use session::Session;
 
 use crate::Result;
 use crate::model::query::Query;
@@ -104,6 +106,12 @@ impl Store {
     pub fn aggregate<A: Aggregate>(&self, id: impl StreamKey) -> Aggregates<'_, A> {
         let stream_id: StreamId = id.stream_id();
         Aggregates::new(&self.core, stream_id)
+    }
+
+    /// Begins a unit of work: documents and events that are written together, or not at all.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::new(self.core.clone())
     }
 
     /// The tables, functions and indexes that the store needs.
