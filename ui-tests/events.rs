@@ -74,6 +74,7 @@ impl Document for CustomerSales {
         id_type: SqlType::Uuid,
         create_table: "",
         indexes: &[],
+        soft_delete: false,
     };
 
     fn id(&self) -> &Uuid {

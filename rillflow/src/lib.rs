@@ -16,11 +16,11 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use error::{BoxError, Error, Result};
+pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{DocumentValue, Find, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, RawJson, StreamId, StreamKey, StreamState,
+    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, StreamId, StreamKey, StreamState,
 };
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
@@ -38,6 +38,13 @@ pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
     ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
 };
+pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
+
+/// Queries that are put together while the program runs.
+pub mod query {
+    pub use crate::model::{CompiledQuery, DocumentQueryContext, Predicate, SortDirection};
+    pub use crate::store::DynamicQuery;
+}
 
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]

@@ -9,16 +9,22 @@ mod aggregates;
 mod append;
 /// Natural batching: what callers see of sharing statements.
 mod batching;
+/// Many documents at once.
+mod bulk;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Documents by id and version.
 mod documents;
+/// Queries put together while the program runs, and documents of no declared type.
+mod dynamic;
 /// Events stored under old names and versions.
 mod evolution;
 /// Keys and ids that make an append happen once.
 mod idempotency;
 /// The global order: what readers see while appends are open.
 mod order;
+/// Changes to parts of documents.
+mod patch;
 /// Projections: inline, async, leases, failures.
 mod projections;
 /// Typed queries against real documents.

@@ -1,5 +1,6 @@
 use rillflow::Lifecycle::Inline;
-use rillflow::{Error, Expected, Session, Store};
+use rillflow::{Document, Error, Expected, Session, Store};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::orders::{Customer, CustomerSales, Order, SalesProjection, Status, customer, placed};
@@ -215,5 +216,39 @@ async fn sessions_work_in_a_schema_of_their_own() -> TestResult {
     session.append(Uuid::now_v7(), Expected::Any, [tick(1)])?;
     session.commit().await?;
     assert!(stored(&store, 1).await?.is_some());
+    Ok(())
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(soft_delete)]
+struct Note {
+    #[document(id)]
+    id: i64,
+    text: String,
+}
+
+#[tokio::test]
+async fn a_session_deletes_softly_where_the_collection_does_and_respects_what_is_deleted() -> TestResult {
+    let (_db, store) = store_with(|it| it.document::<Note>()).await?;
+    let note = |id| Note { id, text: "milk".to_owned() };
+    store.docs().put(&note(1)).await?;
+    store.docs().put(&note(2)).await?;
+    let mut session = store.session();
+    session.delete::<Note>(&1);
+    session.commit().await?;
+    assert_eq!(store.docs().get::<Note>(&1).await?, None);
+
+    let stages: [fn(&mut Session, &Note) -> rillflow::Result<()>; 3] =
+        [|it, note| it.store(note), |it, note| it.insert(note), |it, note| it.update(note, 1)];
+    for stage in stages {
+        let mut session = store.session();
+        session.store(&note(3))?;
+        stage(&mut session, &note(1))?;
+        let refused = session.commit().await;
+        assert!(matches!(&refused, Err(Error::DocDeleted { id, .. }) if id == "1"), "{refused:?}");
+        assert_eq!(store.docs().get::<Note>(&3).await?, None);
+    }
+    store.docs().restore::<Note>(&1).await?;
+    assert!(store.docs().get::<Note>(&1).await?.is_some());
     Ok(())
 }

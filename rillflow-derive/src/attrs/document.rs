@@ -17,6 +17,8 @@ pub(crate) struct DocumentAttrs {
     pub(crate) collection: Option<LitStr>,
     /// `gin`, `index(..)` and `unique(..)`.
     pub(crate) indexes: Vec<IndexAttr>,
+    /// `soft_delete`.
+    pub(crate) soft_delete: bool,
     /// Where the attribute is.
     pub(crate) span: Option<Span>,
 }
@@ -72,6 +74,7 @@ impl DocumentAttrs {
         let span = meta.path.span();
         match name(meta).as_str() {
             "collection" => self.collection = Some(value(meta)?),
+            "soft_delete" => self.soft_delete = true,
             "gin" => self.indexes.push(IndexAttr { span, unique: false, name: None, keys: Vec::new() }),
             kind @ ("index" | "unique") => {
                 let content;
@@ -82,7 +85,7 @@ impl DocumentAttrs {
                 problems.at(
                     span,
                     format!(
-                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)` or `gin`"
+                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin` or `soft_delete`"
                     ),
                 );
                 pass_over(meta)?;

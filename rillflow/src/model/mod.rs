@@ -5,9 +5,14 @@
 mod aggregate;
 mod append;
 mod document;
+mod dynamic;
 mod envelope;
 mod event;
+mod finite;
 mod json;
+pub mod jsonb;
+mod patch;
+mod predicate;
 mod projection;
 pub mod query;
 mod shape;
@@ -18,12 +23,16 @@ mod value;
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
+pub use dynamic::{CompiledQuery, DocumentQueryContext};
+pub(crate) use dynamic::{Deleted, Fields};
 pub use envelope::EventEnvelope;
 pub use event::{
     Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
 };
 pub use json::RawJson;
-pub(crate) use projection::id_array;
+pub use patch::{Patch, PathTo};
+pub(crate) use predicate::{Comparison, JsonPath, Test};
+pub use predicate::{Predicate, SortDirection};
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{Collection, Document, DocumentId, EventEnvelope, EventSet, EventType, IdValue, SqlType, SqlValue};
+use super::{Collection, Document, DocumentId, EventEnvelope, EventSet, EventType, IdValue, SqlValue, jsonb};
 use crate::{BoxError, Error, Result};
 
 /// When a projection runs.
@@ -49,6 +49,7 @@ pub enum Lifecycle {
 /// #     type Paths = Paths;
 /// #     const COLLECTION: &'static Collection = &Collection {
 /// #         type_name: "", name: "", table: "", id_type: SqlType::Uuid, create_table: "", indexes: &[],
+/// #         soft_delete: false,
 /// #     };
 /// #     fn id(&self) -> &Uuid { &self.id }
 /// #     fn set_id(&mut self, id: Uuid) { self.id = id; }
@@ -330,7 +331,7 @@ impl<P: DocumentProjection> ProjectionBatch for Batch<P> {
     }
 
     fn ids(&self) -> SqlValue {
-        id_array(<KeyOf<P> as DocumentId>::SQL_TYPE, self.slots.iter().map(|slot| slot.id.clone()))
+        IdValue::array(<KeyOf<P> as DocumentId>::SQL_TYPE, self.slots.iter().map(|slot| slot.id.clone()))
     }
 
     fn is_empty(&self) -> bool {
@@ -367,7 +368,7 @@ impl<P: DocumentProjection> ProjectionBatch for Batch<P> {
         slots.sort_by(|a, b| a.id.cmp(&b.id));
         let docs = slots.iter().map(|slot| encode::<P>(slot)).collect::<Result<_>>()?;
         Ok(Changes {
-            ids: id_array(<KeyOf<P> as DocumentId>::SQL_TYPE, slots.iter().map(|slot| slot.id.clone())),
+            ids: IdValue::array(<KeyOf<P> as DocumentId>::SQL_TYPE, slots.iter().map(|slot| slot.id.clone())),
             versions: slots.iter().map(|slot| slot.version).collect(),
             docs,
         })
@@ -375,23 +376,7 @@ impl<P: DocumentProjection> ProjectionBatch for Batch<P> {
 }
 
 fn encode<P: DocumentProjection>(slot: &Slot<P>) -> Result<String> {
-    serde_json::to_string(&slot.doc).map_err(|e| Error::Encode {
-        what: format!("{} {}", P::Document::COLLECTION.name, slot.id),
-        reason: e.to_string(),
-    })
-}
-
-/// Ids as one array parameter of the id column's type.
-pub(crate) fn id_array(sql_type: SqlType, ids: impl Iterator<Item = IdValue>) -> SqlValue {
-    match sql_type {
-        SqlType::Uuid => {
-            SqlValue::Uuids(ids.filter_map(|id| if let IdValue::Uuid(id) = id { Some(id) } else { None }).collect())
-        }
-        SqlType::Int => {
-            SqlValue::Ints(ids.filter_map(|id| if let IdValue::Int(id) = id { Some(id) } else { None }).collect())
-        }
-        _ => SqlValue::Texts(ids.map(|id| id.to_string()).collect()),
-    }
+    jsonb::encode(&slot.doc, || format!("{} {}", P::Document::COLLECTION.name, slot.id))
 }
 
 #[cfg(all(test, feature = "derive"))]

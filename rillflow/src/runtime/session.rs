@@ -98,10 +98,14 @@ async fn conflict(conn: &mut PgConnection, core: &Core, appends: &[&Append], cha
     for documents in changes {
         let versions = session::versions(conn, &core.texts, documents).await?;
         for (id, change) in &documents.changes {
-            let actual = versions.get(&id.to_string()).copied().unwrap_or(0);
+            let (actual, deleted) = versions.get(&id.to_string()).copied().unwrap_or((0, false));
+            let collection = documents.collection.name;
             match change {
+                Change::Put(_) | Change::Replace(..) if deleted => {
+                    return Ok(Error::DocDeleted { collection, id: id.to_string() });
+                }
                 Change::Replace(_, 0) if actual > 0 => {
-                    return Ok(Error::AlreadyExists { collection: documents.collection.name, id: id.to_string() });
+                    return Ok(Error::AlreadyExists { collection, id: id.to_string() });
                 }
                 Change::Replace(_, expected) if *expected != actual => {
                     return Ok(documents::conflict(documents.collection, id, *expected, actual));

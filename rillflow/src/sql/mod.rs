@@ -2,10 +2,13 @@
 //!
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
+pub(crate) mod dynamic;
+mod filtered;
 pub(crate) mod render;
 pub(crate) mod session;
 mod texts;
 
+pub(crate) use filtered::FilteredWrite;
 pub(crate) use texts::{SchemaName, Texts};
 
 /// Names one file per statement.
@@ -63,6 +66,20 @@ statements! {
     INSERT_DOCUMENT = "insert_document.sql";
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
+    PATCH_DOCUMENT = "patch_document.sql";
+    COPY_DOCUMENTS = "copy_documents.sql";
+    STAGE_DOCUMENTS = "stage_documents.sql";
+    COPY_STAGED = "copy_staged.sql";
+    INSERT_STAGED = "insert_staged.sql";
+    PUT_STAGED = "put_staged.sql";
+    DELETED_STAGED = "deleted_staged.sql";
+    GET_DOCUMENTS = "get_documents.sql";
+    DOCUMENT_STATE = "document_state.sql";
+    DOCUMENT_EXISTS = "document_exists.sql";
+    COUNT_DOCUMENTS = "count_documents.sql";
+    DELETE_DOCUMENT = "delete_document.sql";
+    SOFT_DELETE_DOCUMENT = "soft_delete_document.sql";
+    RESTORE_DOCUMENT = "restore_document.sql";
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";
@@ -81,6 +98,7 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.
 pub(crate) const TABLES: &[&str] = &[
+    "docs",
     "streams",
     "events",
     "event_marks",

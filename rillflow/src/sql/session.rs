@@ -6,7 +6,7 @@ use super::{APPEND_MANY, SESSION_DOCUMENTS, Texts};
 
 /// The parameters of `append_many`, and those of each collection after them.
 const OF_APPENDS: usize = 17;
-const OF_A_COLLECTION: usize = 6;
+const OF_A_COLLECTION: usize = 7;
 
 /// The statement for a session that writes to `collections`, in this order, as text for the default schema.
 ///
@@ -26,16 +26,17 @@ pub(crate) fn session(texts: &Texts, collections: &[&'static Collection]) -> Str
         documents.push_str(", ");
         documents.push_str(&collection_part(texts, collection, number, &before));
         let first = OF_APPENDS + OF_A_COLLECTION * (number - 1);
-        let all_changed = format!(" AND (SELECT count(*) FROM changed{number}) = cardinality(${})", first + 3);
-        as_expected.push_str(&all_changed);
-        as_expected.push_str(&format!(" AND (SELECT count(*) FROM removed{number}) >= 0"));
-        complete.push_str(&all_changed);
+        let all_written = [("put", 1), ("changed", 3)]
+            .map(|(part, ids)| format!(" AND (SELECT count(*) FROM {part}{number}) = cardinality(${})", first + ids));
+        as_expected.push_str(&all_written.concat());
+        as_expected.push_str(&format!(" AND (SELECT count(*) FROM marked{number}) >= 0"));
+        complete.push_str(&all_written.concat());
         for part in ["put", "changed"] {
             rows.push_str(&format!(
                 " UNION ALL SELECT {number}, version, NULL, NULL, NULL, NULL, id::text FROM {part}{number}"
             ));
         }
-        before = format!("removed{number}");
+        before = format!("marked{number}");
     }
     let appends = texts.statement(APPEND_MANY);
     let (head, outcome) = appends.as_str().split_once("/* outcome */").unwrap_or_default();
@@ -54,7 +55,7 @@ fn collection_part(texts: &Texts, collection: &'static Collection, number: usize
     let part = texts.of(SESSION_DOCUMENTS, collection);
     let without_header = part.as_str().lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
     let mut part = without_header.replace("FROM before)", &format!("FROM {before})"));
-    for name in ["put", "changed", "removed"] {
+    for name in ["put", "changed", "removed", "marked"] {
         part = part.replace(&format!("{name} AS ("), &format!("{name}{number} AS ("));
         part = part.replace(&format!("FROM {name})"), &format!("FROM {name}{number})"));
     }

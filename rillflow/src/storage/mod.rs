@@ -2,7 +2,9 @@
 
 pub(crate) mod append;
 pub(crate) mod bind;
+pub(crate) mod bulk;
 pub(crate) mod documents;
+pub(crate) mod dynamic;
 pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod marks;

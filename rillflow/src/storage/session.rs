@@ -8,7 +8,7 @@ use super::append::{Append, Outcome, append_arguments, outcome};
 use super::bind::add_all;
 use super::failure::of_collection;
 use crate::Result;
-use crate::model::{Collection, IdValue, SqlValue, id_array};
+use crate::model::{Collection, IdValue, SqlValue};
 use crate::sql::{self, Texts};
 
 /// What a session does to one document.
@@ -20,6 +20,8 @@ pub(crate) enum Change {
     Replace(String, i64),
     /// Remove it.
     Remove,
+    /// Keep it, marked as deleted.
+    MarkDeleted,
 }
 
 /// The changes of one collection, in the order of the ids.
@@ -80,11 +82,11 @@ pub(crate) async fn commit(
     Ok(written)
 }
 
-/// The six parameters of one collection.
-fn columns(documents: &Documents) -> [SqlValue; 6] {
+/// The parameters of one collection.
+fn columns(documents: &Documents) -> [SqlValue; 7] {
     let id_type = documents.collection.id_type;
     let ids = |wanted: fn(&Change) -> bool| {
-        id_array(id_type, documents.changes.iter().filter(|(_, change)| wanted(change)).map(|(id, _)| id.clone()))
+        IdValue::array(id_type, documents.changes.iter().filter(|(_, change)| wanted(change)).map(|(id, _)| id.clone()))
     };
     let put =
         documents.changes.iter().filter_map(|(_, it)| if let Change::Put(doc) = it { Some(doc.clone()) } else { None });
@@ -101,18 +103,19 @@ fn columns(documents: &Documents) -> [SqlValue; 6] {
         SqlValue::Texts(replaced().map(|it| it.0).collect()),
         SqlValue::Ints(replaced().map(|it| it.1).collect()),
         ids(|it| matches!(it, Change::Remove)),
+        ids(|it| matches!(it, Change::MarkDeleted)),
     ]
 }
 
-/// The versions of some documents, by id; those that are not there are missing.
+/// The version of some documents by id, and whether they are marked as deleted; those that are not there are missing.
 pub(crate) async fn versions(
     conn: &mut PgConnection,
     texts: &Texts,
     documents: &Documents,
-) -> Result<HashMap<String, i64>> {
-    let ids = id_array(documents.collection.id_type, documents.changes.iter().map(|(id, _)| id.clone()));
+) -> Result<HashMap<String, (i64, bool)>> {
+    let ids = IdValue::array(documents.collection.id_type, documents.changes.iter().map(|(id, _)| id.clone()));
     let arguments = super::bind::arguments(vec![ids])?;
     let rows =
         sqlx::query_with(texts.of(sql::DOCUMENT_VERSIONS, documents.collection), arguments).fetch_all(conn).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))).collect()
 }

@@ -3,12 +3,17 @@
 mod aggregates;
 mod append_builder;
 mod builder;
+mod bulk;
+mod collection;
 mod docs;
 mod document_query;
+mod dynamic;
 mod events;
+mod patch;
 mod reading;
 mod repository;
 mod schema;
+mod schemaless;
 mod session;
 mod streams;
 
@@ -20,12 +25,15 @@ use sqlx::PgPool;
 pub use aggregates::Aggregates;
 pub use append_builder::AppendBuilder;
 pub use builder::{Source, StoreBuilder};
+pub use bulk::{BulkInsert, BulkInserted, BulkMode};
 pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
+pub use dynamic::DynamicQuery;
 pub use events::Events;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
 pub use schema::Schema;
+pub use schemaless::Schemaless;
 pub use session::Session;
 
 use crate::Result;

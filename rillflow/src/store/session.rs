@@ -6,13 +6,13 @@ use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 
 use crate::model::{
-    Aggregate, AppendOptions, Collection, Document, DocumentId, Event, Expected, IdValue, StreamId, StreamKey,
+    Aggregate, AppendOptions, Collection, Document, DocumentId, Event, Expected, IdValue, StreamId, StreamKey, jsonb,
 };
 use crate::runtime::SharedCore;
 use crate::runtime::marks::Marks;
 use crate::runtime::session::{Committed, commit, commit_on};
 use crate::storage::append::{Append, Outcome};
-use crate::storage::documents;
+use crate::storage::documents::{self, In};
 use crate::storage::session::{Change, Documents, Written};
 use crate::{Error, Result};
 
@@ -78,13 +78,14 @@ impl Session {
             return entry.json.as_deref().map(|json| read::<D>(&id, json.as_bytes())).transpose();
         }
         let mut conn = self.core.pool.acquire().await?;
-        let found = documents::get(&mut conn, &self.core.texts, D::COLLECTION, id.clone(), |json, version| {
-            Ok((read::<D>(&id, json)?, String::from_utf8_lossy(json).into_owned(), version))
+        let at = In { texts: &self.core.texts, collection: D::COLLECTION };
+        let found = documents::get(&mut conn, at, id.clone(), |json| {
+            Ok((read::<D>(&id, json)?, String::from_utf8_lossy(json).into_owned()))
         })
         .await?;
         let entry = self.entry_mut(D::COLLECTION, id);
         match found {
-            Some((document, json, version)) => {
+            Some(((document, json), version)) => {
                 (entry.loaded, entry.json) = (Some(version), Some(json));
                 Ok(Some(document))
             }
@@ -100,7 +101,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Encode`] when it does not serialise.
+    /// [`Error::Payload`] when PostgreSQL would not store it as it is, [`Error::Encode`] when it does not serialise.
     pub fn store<D: Document>(&mut self, document: &D) -> Result<()> {
         self.stage(document, None)
     }
@@ -123,16 +124,16 @@ impl Session {
         self.stage(document, Some(expected))
     }
 
-    /// Stages the removal of a document, whether it is there or not.
+    /// Stages the deletion of a document, whether it is there or not; softly, if that is how its collection deletes.
     pub fn delete<D: Document>(&mut self, id: &D::Id) {
         let entry = self.entry_mut(D::COLLECTION, id.id_value());
-        (entry.json, entry.change) = (None, Some(Change::Remove));
+        let change = if D::COLLECTION.soft_delete { Change::MarkDeleted } else { Change::Remove };
+        (entry.json, entry.change) = (None, Some(change));
     }
 
     fn stage<D: Document>(&mut self, document: &D, expected: Option<i64>) -> Result<()> {
         let id = document.id().id_value();
-        let json = serde_json::to_string(document)
-            .map_err(|e| Error::Encode { what: format!("{} {id}", D::COLLECTION.name), reason: e.to_string() })?;
+        let json = jsonb::encode(document, || format!("{} {id}", D::COLLECTION.name))?;
         let entry = self.entry_mut(D::COLLECTION, id);
         // what an earlier call expected still counts: the last document wins, the first expectation stays
         let before = match &entry.change {

@@ -17,6 +17,7 @@ impl Document for Numbered {
         id_type: SqlType::Int,
         create_table: "",
         indexes: &[],
+        soft_delete: false,
     };
     fn id(&self) -> &i64 {
         &self.id

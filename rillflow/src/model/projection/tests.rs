@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::model::query::PathSet;
-use crate::model::{RawJson, StreamId};
+use crate::model::{RawJson, SqlType, StreamId};
 use crate::{Event, projection};
 
 #[derive(Serialize, Deserialize)]
@@ -70,6 +70,7 @@ impl Document for CustomerSales {
         id_type: SqlType::Uuid,
         create_table: "",
         indexes: &[],
+        soft_delete: false,
     };
 
     fn id(&self) -> &Uuid {
