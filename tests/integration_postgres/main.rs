@@ -19,3 +19,5 @@ mod projections;
 mod queries;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
+/// Everything at once, and every event counted.
+mod torture;
