@@ -7,6 +7,8 @@ mod support;
 mod aggregates;
 /// Expected versions, conflicts, several writers of one stream.
 mod append;
+/// Servers that are killed, connections that are cut.
+mod crash;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Documents by id and version.
@@ -21,3 +23,5 @@ mod queries;
 mod schema;
 /// Everything at once, and every event counted.
 mod torture;
+/// What would lose events if it were done the obvious way.
+mod traps;
