@@ -26,6 +26,9 @@ struct Arguments {
     /// How many read, beside the projection.
     #[arg(long, default_value_t = 3)]
     readers: usize,
+    /// Send every append by itself.
+    #[arg(long)]
+    no_batching: bool,
     /// Where the dice begin.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -65,7 +68,7 @@ async fn on_a_server_of_its_own(arguments: &Arguments) -> Result<Report, Box<dyn
 }
 
 async fn run(arguments: &Arguments, url: &str, elsewhere: &str) -> Result<Report, Box<dyn Error>> {
-    let &Arguments { seconds, writers, readers, seed } = arguments;
+    let &Arguments { seconds, writers, readers, no_batching, seed } = arguments;
     println!("{writers} writers, {readers} readers and a projection for {seconds} s, seed {seed} ...");
     let torture = Torture {
         url: url.to_owned(),
@@ -73,6 +76,7 @@ async fn run(arguments: &Arguments, url: &str, elsewhere: &str) -> Result<Report
         duration: Duration::from_secs(seconds),
         writers,
         readers,
+        batch_appends: !no_batching,
         seed,
     };
     torture.run().await

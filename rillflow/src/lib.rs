@@ -19,8 +19,8 @@ pub mod testing;
 pub use error::{BoxError, Error, Result};
 pub use model::query::{DocumentValue, Find, Query};
 pub use model::{
-    Aggregate, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload, EventSet,
-    EventType, Expected, Lifecycle, RawJson, StreamId, StreamKey,
+    Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
+    EventSet, EventType, Expected, Lifecycle, RawJson, StreamId, StreamKey,
 };
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
@@ -30,7 +30,9 @@ pub use runtime::daemon::{Daemon, DaemonConfig};
 pub use runtime::decide::{DecideError, Decided, Loaded};
 pub use runtime::sync::SchemaChanges;
 pub use storage::projections::ProjectionStatus;
-pub use store::{Aggregates, Docs, DocumentQuery, Events, Schema, SelectQuery, Source, Store, StoreBuilder};
+pub use store::{
+    Aggregates, AppendBuilder, Docs, DocumentQuery, Events, Schema, SelectQuery, Source, Store, StoreBuilder,
+};
 
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]

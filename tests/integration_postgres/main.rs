@@ -7,12 +7,16 @@ mod support;
 mod aggregates;
 /// Expected versions, conflicts, several writers of one stream.
 mod append;
+/// Natural batching: what callers see of sharing statements.
+mod batching;
 /// Servers that are killed, connections that are cut.
 mod crash;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Documents by id and version.
 mod documents;
+/// Keys and ids that make an append happen once.
+mod idempotency;
 /// The global order: what readers see while appends are open.
 mod order;
 /// Projections: inline, async, leases, failures.

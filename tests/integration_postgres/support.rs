@@ -2,6 +2,7 @@
 
 use rillflow::testing::TestDatabase;
 use rillflow::{Event, Store, StoreBuilder};
+use sqlx::PgPool;
 
 /// What a test returns: any error ends it.
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -34,4 +35,14 @@ pub(crate) async fn append_raw(store: &Store, name: &str, version: i32, body: &s
 /// An event of little meaning.
 pub(crate) fn tick(number: i64) -> Event {
     Event::new("tick", &number)
+}
+
+/// Returns once some session of this database waits for a lock.
+pub(crate) async fn until_somebody_waits(pool: &PgPool) -> sqlx::Result<()> {
+    let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock')";
+    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await? {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }

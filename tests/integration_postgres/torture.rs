@@ -14,6 +14,7 @@ async fn under_torture_no_event_is_lost_reordered_or_held_back() -> TestResult {
         duration: Duration::from_secs(4),
         writers: 8,
         readers: 2,
+        batch_appends: true,
         seed: 1,
     };
     let report = torture.run().await?;

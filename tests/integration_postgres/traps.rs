@@ -182,7 +182,7 @@ async fn a_promoted_standby_goes_on_and_its_projection_agrees_with_its_own_histo
     let kept = append(&primary, 1).await?.position();
     primary.wait_for("customer-sales", kept, SOON).await?;
     let standby = PgPool::connect(&standby_server.url("orders")).await?;
-    until(&standby, "SELECT position >= 1 FROM projections").await?;
+    until(&standby, "SELECT EXISTS (SELECT FROM projections WHERE position >= 1)").await?;
 
     // replication stops, events go on, the primary dies
     sqlx::raw_sql("ALTER SYSTEM SET primary_conninfo = ''").execute(&standby).await?;

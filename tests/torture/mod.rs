@@ -41,6 +41,8 @@ pub struct Torture {
     pub writers: usize,
     /// How many read.
     pub readers: usize,
+    /// Whether appends share statements, as they do by default.
+    pub batch_appends: bool,
     /// Where the dice begin.
     pub seed: u64,
 }
@@ -54,6 +56,7 @@ impl Torture {
     pub async fn run(&self) -> Result<Report, Failure> {
         let store = Store::builder(&self.url)
             .max_connections(self.writers as u32 + self.readers as u32 + 6)
+            .batch_appends(self.batch_appends)
             .projection::<Tallies>(Lifecycle::Async)
             .build()
             .await?;

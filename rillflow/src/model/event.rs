@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{RawJson, StreamId};
+use super::RawJson;
 use crate::{Error, Result};
 
 mod payload;
@@ -187,27 +186,5 @@ impl<E: EventSet> From<E> for Event {
             causation_id: None,
             correlation_id: None,
         }
-    }
-}
-
-/// What an append reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Appended {
-    /// The stream.
-    pub stream_id: StreamId,
-    /// The version the stream reached: the number of its events.
-    pub version: i64,
-    /// The place of each event among all events of the store, in the order given.
-    pub positions: Vec<i64>,
-    /// When the server recorded them.
-    pub created_at: DateTime<Utc>,
-}
-
-impl Appended {
-    /// The position of the last event: what a reader waits for to see this append.
-    #[must_use]
-    pub fn position(&self) -> i64 {
-        self.positions.last().copied().unwrap_or(0)
     }
 }

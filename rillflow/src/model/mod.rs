@@ -3,6 +3,7 @@
 //! Nothing here does I/O, spawns a task or asks for the time.
 
 mod aggregate;
+mod append;
 mod document;
 mod envelope;
 mod event;
@@ -13,9 +14,10 @@ mod stream;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
+pub use append::{AppendOptions, Appended};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use envelope::EventEnvelope;
-pub use event::{Appended, Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
+pub use event::{Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
 pub use json::RawJson;
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::SharedCore;
 use super::append::append;
 use super::backoff::Backoff;
-use crate::model::{Aggregate, Appended, EventSet, Expected, StreamId};
+use crate::model::{Aggregate, AppendOptions, Appended, EventSet, Expected, StreamId};
+use crate::storage::append::Append;
 use crate::storage::events;
 use crate::{Error, Result};
 
@@ -109,8 +110,8 @@ pub(crate) async fn decide<A: Aggregate, E>(
         }
         decided.iter().for_each(|event| state.apply(event));
         let events = decided.into_iter().map(Into::into);
-        let request = events::Append::new(stream_id, A::STREAM, Expected::Exact(version), events)?;
-        match append(core, &request).await {
+        let options = AppendOptions::default().expected(Expected::Exact(version));
+        match append(core, Append::new(stream_id, A::STREAM, options, events)?).await {
             Ok(appended) => return Ok(Decided { state, version: appended.version, appended: Some(appended) }),
             Err(Error::VersionConflict { .. }) if backoff.tries() < TRIES => tokio::time::sleep(backoff.next()).await,
             Err(error) => return Err(error.into()),

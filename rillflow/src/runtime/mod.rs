@@ -4,6 +4,7 @@ pub(crate) mod append;
 mod backoff;
 pub(crate) mod daemon;
 pub(crate) mod decide;
+pub(crate) mod lanes;
 mod listener;
 pub(crate) mod marks;
 mod projector;
@@ -23,6 +24,7 @@ pub(crate) struct Core {
     pub(crate) pool: PgPool,
     pub(crate) texts: Texts,
     pub(crate) projections: Vec<Registered>,
+    pub(crate) lanes: lanes::Lanes,
     pub(crate) marks: marks::Marks,
     pub(crate) progress: wait::Progress,
 }

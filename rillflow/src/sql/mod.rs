@@ -18,7 +18,11 @@ statements! {
     APPLIED_MIGRATIONS = "applied_migrations.sql";
     CHECK_SEQUENCE = "check_sequence.sql";
 
-    APPEND = "append.sql";
+    APPEND_ONE = "append_one.sql";
+    APPEND_MANY = "append_many.sql";
+    FIND_APPENDED = "find_appended.sql";
+    LOCK_STREAM = "lock_stream.sql";
+    FORGET_KEYS = "forget_keys.sql";
     STREAM_VERSION = "stream_version.sql";
     READ_STREAM = "read_stream.sql";
     FOLD_STREAM = "fold_stream.sql";
@@ -57,4 +61,4 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.
-pub(crate) const TABLES: &[&str] = &["streams", "events", "event_marks", "projections"];
+pub(crate) const TABLES: &[&str] = &["streams", "events", "event_marks", "idempotency_keys", "projections"];

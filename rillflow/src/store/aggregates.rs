@@ -3,11 +3,11 @@
 use std::marker::PhantomData;
 
 use crate::Result;
-use crate::model::{Aggregate, Appended, Expected, StreamId};
+use crate::model::{Aggregate, AppendOptions, Appended, Expected, StreamId};
 use crate::runtime::SharedCore;
 use crate::runtime::append::append;
 use crate::runtime::decide::{self, DecideError, Decided, Loaded};
-use crate::storage::events;
+use crate::storage::append::Append;
 
 /// One aggregate of a store.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
     ///
     /// As [`Events::append_stream`](super::Events::append_stream).
     pub async fn append(&self, expected: Expected, events: Vec<A::Event>) -> Result<Appended> {
-        let events = events.into_iter().map(Into::into);
-        append(self.core, &events::Append::new(self.stream_id, A::STREAM, expected, events)?).await
+        let options = AppendOptions::default().expected(expected);
+        append(self.core, Append::new(self.stream_id, A::STREAM, options, events.into_iter().map(Into::into))?).await
     }
 }

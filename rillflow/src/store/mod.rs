@@ -1,6 +1,7 @@
 //! Layer 5, the store: what an application holds.
 
 mod aggregates;
+mod append_builder;
 mod builder;
 mod docs;
 mod document_query;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 
 pub use aggregates::Aggregates;
+pub use append_builder::AppendBuilder;
 pub use builder::{Source, StoreBuilder};
 pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};

@@ -59,7 +59,7 @@ fn site(kind: Kind) -> Result<Site> {
     let binaries = match FOUND.get() {
         Some(binaries) => binaries.clone(),
         None => {
-            let found = search::find(&search::Places::of_this_machine(), &folders)?;
+            let found = search::find(&search::Places::of_this_machine(&folders), &folders)?;
             FOUND.get_or_init(|| found).clone()
         }
     };

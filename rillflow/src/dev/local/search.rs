@@ -34,12 +34,15 @@ pub(super) struct Places {
     pub(super) root: PathBuf,
     pub(super) path: OsString,
     pub(super) chosen: Option<OsString>,
+    /// Where a download is kept; without it there is none.
+    pub(super) cache: Option<PathBuf>,
 }
 
 impl Places {
-    pub(super) fn of_this_machine() -> Self {
+    pub(super) fn of_this_machine(folders: &Folders) -> Self {
         let variable = |name| std::env::var_os(name).filter(|it| !it.is_empty());
-        Self { root: "/".into(), path: variable("PATH").unwrap_or_default(), chosen: variable(BIN_VARIABLE) }
+        let (path, chosen) = (variable("PATH").unwrap_or_default(), variable(BIN_VARIABLE));
+        Self { root: "/".into(), path, chosen, cache: folders.cache().ok() }
     }
 
     /// A program on the `PATH`.
@@ -58,8 +61,7 @@ pub(super) fn find(places: &Places, folders: &Folders) -> Result<Binaries> {
         });
     }
     let mut search = Search { folders, tried: vec![format!("DATABASE_URL and {BIN_VARIABLE}: not set")] };
-    let cache = folders.cache();
-    let embedded = cache.as_ref().map(|cache| npm::folder(cache)).ok();
+    let embedded = places.cache.as_deref().map(npm::folder);
     search
         .any("PATH", on_path(places))
         .or_else(|| search.any("pg_config --bindir", told_by_pg_config(places)))
@@ -67,7 +69,7 @@ pub(super) fn find(places: &Places, folders: &Folders) -> Result<Binaries> {
             known::PATTERNS.iter().find_map(|it| search.any(&format!("/{it}"), known::expand(&places.root, it)))
         })
         .or_else(|| search.any("downloaded before", embedded))
-        .or_else(|| search.download(places, cache.as_deref().ok()))
+        .or_else(|| search.download(places))
         .ok_or_else(|| advice::missing(places, folders.uid, &search.tried))
 }
 
@@ -91,8 +93,8 @@ impl Search<'_> {
         None
     }
 
-    fn download(&mut self, places: &Places, cache: Option<&Path>) -> Option<Binaries> {
-        let fetched = match (places.program("npm"), cache) {
+    fn download(&mut self, places: &Places) -> Option<Binaries> {
+        let fetched = match (places.program("npm"), &places.cache) {
             (Some(program), Some(cache)) => npm::fetch(&program, cache),
             (None, _) => Err("no npm on the PATH".to_owned()),
             (_, None) => Err("no cache folder can be made".to_owned()),
@@ -163,7 +165,8 @@ mod tests {
     use super::*;
 
     fn empty_machine(chosen: Option<&str>) -> (Places, Folders) {
-        let places = Places { root: "/nowhere".into(), path: OsString::new(), chosen: chosen.map(OsString::from) };
+        let chosen = chosen.map(OsString::from);
+        let places = Places { root: "/nowhere".into(), path: OsString::new(), chosen, cache: None };
         (places, Folders { uid: super::super::account::own_uid().expect("a uid"), account: None })
     }
 
