@@ -11,6 +11,8 @@ mod append;
 mod batching;
 /// Many documents at once.
 mod bulk;
+/// Servers that are killed, connections that are cut.
+mod crash;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Documents by id and version.
@@ -39,3 +41,7 @@ mod sessions;
 mod snapshots;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Everything at once, and every event counted.
+mod torture;
+/// What would lose events if it were done the obvious way.
+mod traps;
