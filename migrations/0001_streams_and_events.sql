@@ -40,11 +40,26 @@ CREATE TABLE public.events (
     correlation_id  uuid,
     created_at      timestamptz NOT NULL DEFAULT now(),
 
+    CONSTRAINT events_event_id_key UNIQUE (event_id),
     CONSTRAINT events_stream_seq_key UNIQUE (stream_id, stream_seq),
     CONSTRAINT events_stream_seq_from_one CHECK (1 <= stream_seq)
 );
 ALTER SEQUENCE public.events_global_seq OWNED BY public.events.global_seq;
 CREATE INDEX events_created_at_brin ON public.events USING brin (created_at);
+
+-- What was appended under a key that the application chose: a repeated append finds the first result here.
+CREATE TABLE public.idempotency_keys (
+    scope       text        NOT NULL,
+    key         text        NOT NULL,
+    fingerprint uuid        NOT NULL,
+    stream_id   uuid        NOT NULL,
+    version     bigint      NOT NULL,
+    positions   bigint[]    NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (scope, key)
+);
+CREATE INDEX idempotency_keys_created_at_idx ON public.idempotency_keys (created_at);
 
 -- How far the global order is settled, for those who cannot compute it: standbys, and readers between two notifications.
 CREATE TABLE public.event_marks (

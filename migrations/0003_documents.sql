@@ -6,4 +6,12 @@ CREATE FUNCTION public.rillflow_ts(value text) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN value::timestamptz;
 
+-- Ends a session whose streams or documents are not as expected: one statement, so nothing of it stays.
+CREATE FUNCTION public.rillflow_refuse() RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'a stream or a document is not as this session expects' USING ERRCODE = 'RF001';
+END;
+$$;
+
 INSERT INTO public.rillflow_migrations (version, name) VALUES (3, 'documents');

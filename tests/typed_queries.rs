@@ -403,3 +403,18 @@ fn rows_become_results() {
     assert_eq!(compiled::recent(1, "a").decode(&[Row::new(&[Some(&count)])]).unwrap(), 7);
     assert!(compiled::known("a".into()).decode(&[Row::new(&[Some(&[1])])]).unwrap());
 }
+
+#[test]
+fn the_form_written_in_place_is_not_limited_to_short_texts() {
+    macro_rules! all_of {
+        ($c:ident $first:literal $($next:literal)*) => { $c.hostile.ne($first) $(& $c.hostile.ne($next))* };
+    }
+    let query = Customer::query().filter(|c| {
+        all_of!(c 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37
+            38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71 72 73
+            74 75 76 77 78 79 80 81 82 83 84 85 86 87 88 89 90)
+    });
+    assert_eq!(query.binds().len(), 90);
+    assert!(query.sql().len() > 4096);
+    assert!(query.sql().ends_with("<> $90::bigint AND deleted_at IS NULL"));
+}

@@ -18,7 +18,32 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
     code.into()
 }
 
-/// See `rillflow::Document`.
+/// Makes a struct a document: a collection of its own, typed paths for queries, and declared indexes.
+///
+/// The trait of the same name shows an example.
+///
+/// | on the struct | |
+/// |---|---|
+/// | `collection = "customers"` | names the collection; else the type's name in snake case and an `s` |
+/// | `index(status, created_at desc)` | an index over these fields, nested ones as `address.city` |
+/// | `unique(..)` | the same, and no two documents share the values |
+/// | `gin` | an index over everything inside, which serves `contains` and `any` |
+///
+/// An index may be given a name: `index(status, name = "customers_by_status")`. A name that would be too long for
+/// PostgreSQL is cut and ends in a hash of the whole.
+///
+/// | on a field | |
+/// |---|---|
+/// | `id` | the id: exactly one field, a `Uuid`, `i64`, `String` or a newtype of one |
+/// | `index`, `unique` | as above, for this field alone |
+/// | `opaque` | JSON that queries do not look into: any type that serde writes |
+/// | `skip` | the field has no path in queries |
+///
+/// serde's `rename`, `rename_all`, `default`, `skip` and `skip_serializing_if` are followed. What changes the JSON in
+/// ways that types do not show (`flatten`, `with`, `serialize_with`, `tag`, `transparent` and the like) is refused
+/// where it stands, since a query would look in the wrong place; on a field, `opaque` or `skip` accepts it.
+///
+/// A path is visible to those who see both the struct and the field.
 #[proc_macro_derive(Document, attributes(document))]
 pub fn document(item: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(item as syn::DeriveInput);
@@ -28,7 +53,10 @@ pub fn document(item: TokenStream) -> TokenStream {
     })
 }
 
-/// See `rillflow::DocumentFields`.
+/// Gives a struct that is nested in documents typed paths: `c.address.city`.
+///
+/// Fields take `#[document(opaque)]` and `#[document(skip)]`, as in `Document`; ids and indexes are declared on the
+/// document. The trait `DocumentValue` shows an example.
 #[proc_macro_derive(DocumentFields, attributes(document))]
 pub fn document_fields(item: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(item as syn::DeriveInput);
@@ -38,7 +66,10 @@ pub fn document_fields(item: TokenStream) -> TokenStream {
     })
 }
 
-/// See `rillflow::DocumentValue`.
+/// Makes an enum of unit variants, or a struct with one field, a value that documents hold and queries compare.
+///
+/// An enum is text, under the names that serde's `rename` and `rename_all` give its variants. A newtype is what it
+/// wraps, and names documents and streams as that does. The trait of the same name shows an example.
 #[proc_macro_derive(DocumentValue)]
 pub fn document_value(item: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(item as syn::DeriveInput);
@@ -48,7 +79,44 @@ pub fn document_value(item: TokenStream) -> TokenStream {
     })
 }
 
-/// See `rillflow::compiled_query`.
+/// Makes a function a query whose SQL is written, and whose indexes are checked, while it compiles.
+///
+/// The function takes plain arguments, returns `impl Query<_>`, and its body is one chain that begins with
+/// `SomeDocument::query()`. The trait `Query` shows an example.
+///
+/// | step | |
+/// |---|---|
+/// | `filter(\|c\| ..)` | a condition; several must all hold |
+/// | `order_by(\|c\| c.created_at.desc())` | `.asc()` or `.desc()` of a field, or a tuple of such |
+/// | `limit(n)`, `offset(n)` | a range |
+/// | `select(\|c\| ..)` | a field, a tuple of fields, or a struct of fields: `Contact { email: c.email }`, whose serde names are its field names |
+/// | none of the following | gives `Vec<_>` |
+/// | `one()` | gives `Option<_>`; a second row found is an error |
+/// | `count()`, `exists()` | give `i64` and `bool` |
+///
+/// Conditions are `==`, `!=`, `<`, `<=`, `>`, `>=` between a field and a value, a `bool` field alone, and the methods
+/// `contains`, `any`, `one_of`, `is_null`, `is_some`, `starts_with`, `like` and `ilike`, joined by `&&`, `||` and `!`.
+/// They mean what they mean in Rust: a missing value differs from every value, and `!` turns false into true also
+/// where a value is missing.
+///
+/// A value is a literal or an enum's variant, which becomes part of the SQL; an argument, which becomes a parameter;
+/// or any other expression, which is computed when the function is called and becomes a parameter too.
+///
+/// # Indexes
+///
+/// A query that no declared index serves does not compile:
+///
+/// - of conditions joined by `&&` one must be served, of those joined by `||` all;
+/// - a comparison, `one_of` or a null test is served by an index that begins with the field, or by the id;
+/// - `contains`, and `any` of equalities, are served by `gin`;
+/// - `!`, `!=` and text patterns are served by none;
+/// - an order is served by an index whose keys, after those that the filter compares by `==`, follow it, all in the
+///   same or all in the opposite direction; the id may come last;
+/// - without a filter the whole collection is read, which only `exists`, or a limit and an order that an index
+///   delivers, make cheap.
+///
+/// `#[compiled_query(allow(scan))]` accepts reading the whole collection, and with it sorting;
+/// `#[compiled_query(allow(sort))]` accepts sorting what was found.
 #[proc_macro_attribute]
 pub fn compiled_query(attr: TokenStream, item: TokenStream) -> TokenStream {
     let function = syn::parse_macro_input!(item as syn::ItemFn);
@@ -69,6 +137,9 @@ pub fn compiled_query(attr: TokenStream, item: TokenStream) -> TokenStream {
 /// - `#[event(version = 3, upcast(1 => placed_v1, 2 => placed_v2))]`: the version that is written, by default 1, and one
 ///   function per older version. `placed_v1` takes the payload as it was at version 1 and returns version 2's;
 ///   `placed_v2` returns the current one. A missing step, or one that leads elsewhere, does not compile.
+///   `upcast(1 => json placed_v1)` is a step from `serde_json::Value` to `serde_json::Value`.
+/// - `#[event(was = "placed", was = "order_placed")]`: names that this event was stored under before. They are read as
+///   this event, with the same version numbers.
 ///
 /// A payload belongs to one enum, since handlers tell events apart by it. `rillflow::EventSet` has a complete example.
 #[proc_macro_derive(Event, attributes(event))]

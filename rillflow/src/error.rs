@@ -112,6 +112,26 @@ pub enum Error {
         query: &'static str,
     },
 
+    /// The idempotency key, or the event ids, of this append belong to an earlier one with other events. Nothing was
+    /// written.
+    #[error("{key} was used before to append other events than these to stream {stream_id}")]
+    IdempotencyConflict {
+        /// The stream of this append.
+        stream_id: StreamId,
+        /// What was used before.
+        key: String,
+    },
+
+    /// The connection broke while the append was under way: it may be there or not. To try again without appending
+    /// twice, use an idempotency key, or events with ids of their own.
+    #[error("the connection broke during an append to stream {stream_id}, which may be there or not: {reason}")]
+    OutcomeUnknown {
+        /// The stream.
+        stream_id: StreamId,
+        /// How it broke.
+        reason: String,
+    },
+
     /// A stored event that this program has no variant for.
     #[error(
         "stream {stream_id} holds event `{name}` version {version}, which this program cannot read: add the variant or its upcaster"

@@ -1,4 +1,4 @@
-//! A typed document and event store on PostgreSQL.
+#![doc = include_str!("../README.md")]
 
 // The derives write `::rillflow::..`; this lets them work in our own tests and docs too.
 #[allow(unused_extern_crates, reason = "only the output of the derives names it")]
@@ -19,8 +19,8 @@ pub mod testing;
 pub use error::{BoxError, Error, Result};
 pub use model::query::{DocumentValue, Find, Query};
 pub use model::{
-    Aggregate, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload, EventSet,
-    EventType, Expected, Lifecycle, RawJson, StreamId, StreamKey, StreamState,
+    Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
+    EventSet, EventType, Expected, Lifecycle, RawJson, StreamId, StreamKey, StreamState,
 };
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
@@ -30,17 +30,19 @@ pub use runtime::aggregates::Loaded;
 pub use runtime::daemon::{Daemon, DaemonConfig};
 pub use runtime::decide::{DecideError, Decided};
 pub use runtime::reading::EventPage;
+pub use runtime::session::Committed;
 pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
 pub use runtime::sync::SchemaChanges;
 pub use storage::projections::ProjectionStatus;
 pub use store::{
-    AggregateRepository, Aggregates, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll, ReadStream,
-    Schema, SelectQuery, Source, Store, StoreBuilder,
+    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
+    ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::__event_types as event_types;
     pub use crate::__sql_text as sql_text;
     pub use crate::model::query::text::*;
     pub use crate::model::query::tree::*;

@@ -7,10 +7,16 @@ mod support;
 mod aggregates;
 /// Expected versions, conflicts, several writers of one stream.
 mod append;
+/// Natural batching: what callers see of sharing statements.
+mod batching;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Documents by id and version.
 mod documents;
+/// Events stored under old names and versions.
+mod evolution;
+/// Keys and ids that make an append happen once.
+mod idempotency;
 /// The global order: what readers see while appends are open.
 mod order;
 /// Projections: inline, async, leases, failures.
@@ -21,6 +27,8 @@ mod queries;
 mod reading;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
+/// Units of work: documents and events together, or not at all.
+mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
 mod snapshots;
 /// Streams as a whole: state, archive, deletion, aliases.

@@ -2,7 +2,7 @@ use rillflow::{Expected, Store};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::{TestResult, store, tick};
+use crate::support::{TestResult, store, tick, until_somebody_waits};
 
 /// The bodies of all events that a reader may see.
 async fn seen(store: &Store) -> rillflow::Result<Vec<i64>> {
@@ -18,16 +18,6 @@ async fn announcements(pool: &PgPool) -> sqlx::Result<i64> {
     )
     .fetch_one(pool)
     .await
-}
-
-/// Returns once some session of this database waits for a lock.
-async fn until_somebody_waits(pool: &PgPool) -> sqlx::Result<()> {
-    let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity \
-                   WHERE datname = current_database() AND wait_event_type = 'Lock')";
-    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await? {
-        tokio::task::yield_now().await;
-    }
-    Ok(())
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use rillflow::testing::TestDatabase;
 use rillflow::{Event, Store, StoreBuilder};
+use sqlx::PgPool;
 
 /// What a test returns: any error ends it.
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -34,4 +35,25 @@ pub(crate) async fn append_raw(store: &Store, name: &str, version: i32, body: &s
 /// An event of little meaning.
 pub(crate) fn tick(number: i64) -> Event {
     Event::new("tick", &number)
+}
+
+/// Returns once some session of this database waits for a lock.
+pub(crate) async fn until_somebody_waits(pool: &PgPool) -> sqlx::Result<()> {
+    let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock')";
+    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await? {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+/// How many transactions the database has committed, told by the server.
+pub(crate) async fn transactions(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::raw_sql("SELECT pg_stat_force_next_flush()").execute(pool).await.map(drop).or_else(|e| match e {
+        sqlx::Error::Database(_) => Ok(()), // before PostgreSQL 15 there is nothing to flush
+        other => Err(other),
+    })?;
+    sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+        .fetch_one(pool)
+        .await
 }

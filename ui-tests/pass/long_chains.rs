@@ -1,5 +1,5 @@
 //! A filter of 250 conditions stays within the compiler's limits.
-use rillflow::{Document, Query, compiled_query};
+use rillflow::{Query, compiled_query};
 use rillflow_ui_tests::Customer;
 
 #[compiled_query]

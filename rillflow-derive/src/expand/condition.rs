@@ -21,11 +21,13 @@ pub(crate) fn condition(condition: &Condition, values: &Values<'_>) -> TokenStre
         }
         Condition::Any(list, method, variable, inner) => {
             let inner = self::condition(inner, values);
-            let (elements, any) = (Ident::new("elements", method.span()), Ident::new("any", method.span()));
+            let span = method.span();
+            let elements = quote_spanned! {span=> ::rillflow::__private::elements(__list) };
+            let any = quote_spanned! {span=> ::rillflow::__private::any };
             quote! {{
                 let __list = #list;
-                let #variable = ::rillflow::__private::#elements(__list);
-                ::rillflow::__private::#any(__list, #inner)
+                let #variable = #elements;
+                #any(__list, #inner)
             }}
         }
         Condition::Field(field) => quote!(#field),

@@ -75,21 +75,21 @@ fn paths(fields: &Struct) -> TokenStream {
     let tags = fields.fields.iter().map(|field| field_type(fields, field));
     let members = fields.fields.iter().map(|field| {
         let (name, vis, tag) = (&field.ident, &field.vis, tag(fields, field));
-        quote! { #vis #name: ::rillflow::__private::PathsAt<__P, #tag> }
+        // here rustc reports a type that is no document value
+        let paths = quote_spanned! {field.ty.span()=> ::rillflow::__private::PathsAt<__P, #tag> };
+        quote! { #vis #name: #paths }
     });
     let values = fields.fields.iter().map(|field| {
-        let name = &field.ident;
-        quote! { #name: ::rillflow::__private::PathSet::NEW }
+        // where the member's type is, so that rustc drops a second report of it
+        let mut name = field.ident.clone();
+        name.set_span(field.ty.span());
+        quote_spanned! {field.ty.span()=> #name: ::rillflow::__private::PathSet::NEW }
     });
     quote! {
         #(#tags)*
         #vis struct #ident<__P: ::rillflow::__private::Parent> {
             #(#members,)*
             __parent: ::core::marker::PhantomData<fn() -> __P>,
-        }
-        impl<__P: ::rillflow::__private::Parent> ::core::marker::Copy for #ident<__P> {}
-        impl<__P: ::rillflow::__private::Parent> ::core::clone::Clone for #ident<__P> {
-            fn clone(&self) -> Self { *self }
         }
         impl<__P: ::rillflow::__private::Parent> ::rillflow::__private::PathSet for #ident<__P> {
             const NEW: Self = #ident { #(#values,)* __parent: ::core::marker::PhantomData };
@@ -129,12 +129,13 @@ fn implementation(document: &Document) -> TokenStream {
     let (type_name, collection) = (ident.unraw().to_string(), &document.collection);
     let table = format!("public.{}", document.table());
     let id = id(document);
+    let id_type = id_type(document);
     let definitions = document.indexes.iter().map(|index| definition(ident, index));
     let indexes = document.indexes.iter().enumerate().map(|(at, index)| rendered(at, index));
     quote! {
         const __TABLE: ::rillflow::__private::Table = ::rillflow::__private::Table {
             name: #table,
-            id_type: <<#ident as ::rillflow::__private::Document>::Id as ::rillflow::__private::DocumentId>::SQL_TYPE,
+            id_type: #id_type,
         };
         const __INDEXES: &[::rillflow::__private::IndexDefinition] = &[#(#definitions),*];
         impl ::rillflow::__private::Document for #ident {
@@ -161,6 +162,19 @@ fn id(document: &Document) -> TokenStream {
             fn id(&self) -> &i64 { &0 }
             fn set_id(&mut self, _: i64) {}
         },
+    }
+}
+
+/// The id's type as its path has it, which leaves a type that cannot be an id to be reported at the field alone.
+fn id_type(document: &Document) -> TokenStream {
+    let (ident, fields) = (&document.fields.ident, &document.fields);
+    match fields.fields.iter().find(|field| field.attrs.id.is_some()) {
+        Some(id) => {
+            let tag = tag(fields, id);
+            let path = quote!(::rillflow::__private::At<::rillflow::__private::Root<#ident>, #tag>);
+            quote!(<#path as ::rillflow::__private::Parent>::INFO.sql_type)
+        }
+        None => quote!(::rillflow::__private::SqlType::Int),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Step 3: checked input into code. Nothing here can fail.
 
 pub(crate) mod aggregate;
+pub(crate) mod checks;
 pub(crate) mod condition;
 pub(crate) mod document;
 pub(crate) mod event;
 pub(crate) mod handlers;
+pub(crate) mod output;
+pub(crate) mod paths;
 pub(crate) mod projection;
 pub(crate) mod query;
 pub(crate) mod stand_in;

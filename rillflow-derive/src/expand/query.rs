@@ -1,15 +1,18 @@
 //! `#[compiled_query]`: the statement and its checks as consts, the function as what binds its arguments.
 
-use proc_macro2::{Delimiter, Group, Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, ExprStruct, ItemFn, Lifetime, Member, ReturnType, Type, TypeReference};
+use syn::{ItemFn, Lifetime, ReturnType, Type, TypeParamBound, TypeReference};
 
+use super::checks::checks;
 use super::condition::condition;
-use crate::model::condition::{Argument, Literal, Value};
-use crate::model::query::{CompiledQuery, Ending, Selection, ends, result_of};
-use crate::model::quoted;
+use super::output::output;
+use super::paths::{reference, with_paths};
+use crate::model::condition::Argument;
+use crate::model::literal::{Literal, Value};
+use crate::model::query::{CompiledQuery, Ending, result_of};
 
 /// The function, with a body that hands over text and arguments.
 pub(crate) fn query(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
@@ -45,16 +48,17 @@ pub(crate) fn refused(function: &ItemFn) -> TokenStream {
         (None, ReturnType::Type(_, ty)) if matches!(**ty, Type::ImplTrait(_)) => return TokenStream::new(),
         _ => quote!(::core::unreachable!()),
     };
-    let function = with_body(function, &body);
-    quote! { #[allow(unused_variables, clippy::all)] #function }
+    let (attrs, vis, sig) = (&function.attrs, &function.vis, &function.sig);
+    quote! { #[allow(unused_variables)] #(#attrs)* #vis #sig { #body } }
 }
 
 fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
-    let (attrs, vis, sig) = (&function.attrs, &function.vis, &function.sig);
-    let mut sig = sig.clone();
+    let (attrs, vis) = (&function.attrs, &function.vis);
+    let mut sig = function.sig.clone();
     // the query owns its arguments: it borrows nothing from the caller
     if let ReturnType::Type(_, ty) = &mut sig.output
         && let Type::ImplTrait(opaque) = &mut **ty
+        && !opaque.bounds.iter().any(|bound| matches!(bound, TypeParamBound::PreciseCapture(_)))
     {
         opaque.bounds.push(syn::parse_quote!(use<>));
     }
@@ -180,136 +184,35 @@ fn statement(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
     }
 }
 
-/// `{ let c = paths; body }`
-fn with_paths(query: &CompiledQuery, variable: &Ident, body: &TokenStream) -> TokenStream {
-    let document = &query.document;
-    quote! {{ let #variable = <#document as ::rillflow::__private::Document>::PATHS; #body }}
-}
-
 fn filter(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
-    let document = &query.document;
-    let filters =
-        query.steps.filters.iter().map(|(variable, tree, _)| with_paths(query, variable, &condition(tree, values)));
+    let filters = query
+        .steps
+        .filters
+        .iter()
+        .map(|(variable, tree, body)| with_paths(query, variable, body, &condition(tree, values)));
     let Some(all) = filters.reduce(|all, next| quote!(::rillflow::__private::and(#all, #next))) else {
         return quote!(&::rillflow::__private::Node::Everything);
     };
-    quote!(::rillflow::__private::node_of::<#document, _>(&#all))
+    quote!(::rillflow::__private::node_of(&#all))
 }
 
 fn order(query: &CompiledQuery) -> TokenStream {
-    let document = &query.document;
     let Some((variable, keys)) = &query.steps.order else {
         return quote!(&[]);
     };
-    let body = with_paths(query, variable, &quote!(#keys));
-    let (first, _) = ends(keys);
-    let keys_of = Ident::new("keys_of", first);
-    quote!(::rillflow::__private::#keys_of::<#document, _>(&#body))
+    let body = reference(keys, &with_paths(query, variable, keys, &quote!(#keys)));
+    quote!(::rillflow::__private::keys_of(#body))
 }
 
 fn rows(value: Option<&Value>, values: &Values<'_>) -> TokenStream {
     match value {
         Some(value) => {
-            let value = values.value(value);
-            quote!(::core::option::Option::Some(::rillflow::__private::rows_operand(&#value)))
+            let (span, value) = (value.span(), values.value(value));
+            let value = quote_spanned!(span=> &#value);
+            quote!(::core::option::Option::Some(::rillflow::__private::rows_operand(#value)))
         }
         None => quote!(::core::option::Option::None),
     }
-}
-
-/// What a row holds, and the function that reads the rows: it is what ties the result's type to the query.
-fn output(query: &CompiledQuery) -> (TokenStream, TokenStream) {
-    let (document, span) = (&query.document, query.result.span());
-    let reader = |name: &str| Ident::new(name, span);
-    let one = query.steps.ending == Ending::One;
-    match (query.steps.ending, &query.steps.select) {
-        (Ending::Count, _) => (quote!(::rillflow::__private::Output::Count), decode(&reader("count"), None, query)),
-        (Ending::Exists, _) => {
-            (quote!(::rillflow::__private::Output::Exists), decode(&reader("existence"), None, query))
-        }
-        (_, None) => {
-            let name = reader(if one { "at_most_one" } else { "many" });
-            (quote!(::rillflow::__private::Output::Document), decode(&name, Some(quote!(#document)), query))
-        }
-        (_, Some((variable, Selection::Fields(fields)))) => {
-            let selection = with_paths(query, variable, &quote!(#fields));
-            let name = reader(if one { "at_most_one_selected" } else { "many_selected" });
-            let result = &query.result;
-            let decode = quote_spanned! {span=> ::rillflow::__private::#name::<_, #result>(&#selection) };
-            (quote!(::rillflow::__private::output_of::<#document, _>(&#selection)), decode)
-        }
-        (_, Some((variable, Selection::Struct(row)))) => {
-            let name = reader(if one { "at_most_one" } else { "many" });
-            (object(query, variable, row), row_check(query, variable, row, &name))
-        }
-    }
-}
-
-fn decode(function: &Ident, row: Option<TokenStream>, query: &CompiledQuery) -> TokenStream {
-    let result = &query.result;
-    let row = row.map(|row| quote!(#row,));
-    quote_spanned! {function.span()=> ::rillflow::__private::#function::<#row #result>() }
-}
-
-/// `jsonb_build_object('email', doc->'email', ..)`
-fn object(query: &CompiledQuery, variable: &Ident, row: &ExprStruct) -> TokenStream {
-    let fields = row.fields.iter().map(|field| {
-        let name = match &field.member {
-            Member::Named(name) => quoted(&syn::ext::IdentExt::unraw(name).to_string()),
-            Member::Unnamed(_) => String::new(),
-        };
-        let path = &field.expr;
-        quote!((#name, ::rillflow::__private::field_of(#path)))
-    });
-    let fields = with_paths(query, variable, &quote!([#(#fields),*]));
-    quote!(::rillflow::__private::Output::Object(&#fields))
-}
-
-/// A function that is never called checks the types of the row's fields.
-fn row_check(query: &CompiledQuery, variable: &Ident, row: &ExprStruct, name: &Ident) -> TokenStream {
-    let ty = &row.path;
-    let fields = row.fields.iter().map(|field| {
-        let (member, path) = (&field.member, &field.expr);
-        let value = quote_spanned! {path.span()=> ::rillflow::__private::value_of(#path) };
-        quote!(#member: #value)
-    });
-    let row = with_paths(query, variable, &quote!(#ty { #(#fields),* }));
-    let decode = decode(name, Some(quote!(#ty)), query);
-    quote! {{
-        #[allow(dead_code)]
-        fn __row() -> #ty #row
-        #decode
-    }}
-}
-
-/// The coverage checks, each raised at what it is about.
-fn checks(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
-    let document = &query.document;
-    let name = function.sig.ident.to_string();
-    let type_name = document.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
-    let indexes = quote!(<#document as ::rillflow::__private::Document>::INDEXES);
-    let sort_allowed = query.allow.sort;
-    let mut checks = TokenStream::new();
-    if !query.allow.scan {
-        let about = query.steps.filters.last().map_or(&query.body, |(_, _, body)| body);
-        let arguments = quote!(#name, #type_name, &__STATEMENT, #indexes, #sort_allowed);
-        checks.extend(check("check_filter", about, arguments));
-    }
-    if let (false, false, Some((_, keys))) = (query.allow.scan, query.allow.sort, &query.steps.order) {
-        checks.extend(check("check_order", keys, quote!(#name, #type_name, &__STATEMENT, #indexes)));
-    }
-    checks
-}
-
-/// A const assertion that is underlined from the first to the last token of `about`: the path of the call has the
-/// first token's span, its parentheses have the last one's.
-fn check(function: &str, about: &Expr, arguments: TokenStream) -> TokenStream {
-    let (first, last) = ends(about);
-    let function = Ident::new(function, first);
-    let path = quote_spanned!(first=> ::rillflow::__private::#function);
-    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
-    arguments.set_span(last);
-    quote!(const _: () = #path #arguments;)
 }
 
 /// The type without the lifetimes of a call: only what it says of SQL matters.

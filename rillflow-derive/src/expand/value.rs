@@ -1,7 +1,9 @@
 //! `#[derive(DocumentValue)]`.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Member, Type};
 
 use crate::model::quoted;
@@ -50,7 +52,10 @@ fn enumeration(ident: &Ident, variants: &[(Ident, String)]) -> TokenStream {
     }
 }
 
+/// The inner type is named once where it can fail, so that a wrong one is reported once.
 fn newtype(ident: &Ident, member: &Member, inner: &Type) -> TokenStream {
+    let name = ident.unraw().to_string();
+    let sql_type = quote_spanned! {inner.span()=> ::rillflow::__private::newtype_of::<#inner>(#name) };
     quote! {
         impl ::rillflow::__private::Newtype for #ident {
             type Inner = #inner;
@@ -58,15 +63,20 @@ fn newtype(ident: &Ident, member: &Member, inner: &Type) -> TokenStream {
         }
         impl ::rillflow::__private::DocumentValue for #ident {
             type Scalar = #ident;
-            const SQL_TYPE: ::rillflow::__private::SqlType = <#inner as ::rillflow::__private::DocumentValue>::SQL_TYPE;
-            const NULLABLE: bool = <#inner as ::rillflow::__private::DocumentValue>::NULLABLE;
+            const SQL_TYPE: ::rillflow::__private::SqlType = #sql_type;
             type Paths<__P: ::rillflow::__private::Path> = ::rillflow::__private::Column<__P>;
         }
         impl ::rillflow::__private::Value for #ident {
-            const OPERAND: ::rillflow::__private::Operand = <#inner as ::rillflow::__private::Value>::OPERAND;
+            const OPERAND: ::rillflow::__private::Operand = ::rillflow::__private::Operand::Next(
+                <#ident as ::rillflow::__private::DocumentValue>::SQL_TYPE,
+                ::rillflow::__private::Arity::One,
+            );
             fn bind(&self, binds: &mut ::rillflow::__private::Binds) {
-                ::rillflow::__private::Value::bind(&self.#member, binds)
+                #[allow(unused_imports)]
+                use ::rillflow::__private::BindNothing as _;
+                ::rillflow::__private::Bind(&self.#member).bind(binds)
             }
         }
+        const _: ::rillflow::__private::Operand = <#ident as ::rillflow::__private::Value>::OPERAND;
     }
 }

@@ -2,10 +2,10 @@
 
 use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
-use syn::visit::{self, Visit};
-use syn::{BinOp, Expr, ExprBinary, ExprClosure, ExprField, ExprMethodCall, Lit, Pat, Path, Stmt, Type, UnOp};
+use syn::{BinOp, Expr, ExprBinary, ExprClosure, ExprMethodCall, Pat, Stmt, Type, UnOp};
 
-use super::quoted;
+use super::literal::{Literal, Value, bare, literal};
+use super::mention::{first_mention, mention_of};
 use crate::attrs::problems::Problems;
 
 /// A condition. Paths to fields stay the user's own expressions.
@@ -21,26 +21,6 @@ pub(crate) enum Condition {
     Any(Expr, Ident, Ident, Box<Self>),
     /// A field alone.
     Field(Expr),
-}
-
-/// A value beside a field.
-pub(crate) enum Value {
-    /// An argument of the function, by its place in the signature.
-    Argument(usize, Span),
-    /// A literal or an enum's constant, by its place in [`Scope::literals`].
-    Literal(usize, Span),
-    /// Anything else, by its place in [`Scope::computed`].
-    Computed(usize, Span),
-}
-
-/// What a literal is.
-pub(crate) enum Literal {
-    Text(String),
-    Integer(i64),
-    Float(String),
-    Bool(bool),
-    /// `Status::Active`: the type, and the whole path.
-    Constant(Path, Path),
 }
 
 /// An argument of the query's function.
@@ -124,21 +104,21 @@ impl<'p> Scope<'p> {
             Expr::MethodCall(call) if call.method == "any" => self.any(call),
             Expr::MethodCall(call) => self.test(call),
             field if self.is_field(field) => Some(Condition::Field(field.clone())),
-            other => {
-                let (problem, example) = match self.mentions(other) {
-                    true => (
-                        "this has no SQL form",
-                        "conditions are comparisons such as `c.field == value`, joined by `&&`, `||` and `!`",
-                    ),
-                    false => (
-                        "this condition does not look at the document",
-                        "compare one of its fields, such as `c.field == value`",
-                    ),
-                };
-                self.problems.at(other.span(), format!("{problem}: {example}"));
+            other if self.mentions(other) => {
+                self.problems.at(
+                    other.span(),
+                    "this has no SQL form: conditions are comparisons such as `c.field == value`, joined by `&&`, `||` and `!`",
+                );
                 None
             }
+            other => self.without_field(other.span()),
         }
+    }
+
+    fn without_field<T>(&mut self, span: Span) -> Option<T> {
+        self.problems
+            .at(span, "this condition does not look at the document: compare a field, such as `c.field == value`");
+        None
     }
 
     /// The members of a chain of one operator, which rustc nests to the left.
@@ -170,8 +150,9 @@ impl<'p> Scope<'p> {
                 self.problems.at(span, "a field is compared with a value: two fields cannot be compared yet");
                 return None;
             }
+            (true, false) => (&binary.left, &binary.right, method),
             (false, true) => (&binary.right, &binary.left, mirrored),
-            (_, false) => (&binary.left, &binary.right, method),
+            (false, false) => return self.without_field(span),
         };
         let field = self.field(field)?;
         Some(Condition::Test(field, Ident::new(method, span), vec![self.value(value)?]))
@@ -179,18 +160,21 @@ impl<'p> Scope<'p> {
 
     fn test(&mut self, call: &ExprMethodCall) -> Option<Condition> {
         if !TESTS.contains(&call.method.to_string().as_str()) {
-            self.problems.at(
-                call.method.span(),
-                format!(
-                    "`{}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `any`, `one_of`, `is_null`, `is_some`, `starts_with`, `like` and `ilike`",
-                    call.method
-                ),
-            );
-            return None;
+            return self.unknown_method(&call.method);
         }
         let field = self.field(&call.receiver)?;
         let values = call.args.iter().map(|value| self.value(value)).collect::<Option<_>>()?;
         Some(Condition::Test(field, call.method.clone(), values))
+    }
+
+    fn unknown_method<T>(&mut self, method: &Ident) -> Option<T> {
+        self.problems.at(
+            method.span(),
+            format!(
+                "`{method}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `any`, `one_of`, `is_null`, `is_some`, `starts_with`, `like` and `ilike`"
+            ),
+        );
+        None
     }
 
     fn any(&mut self, call: &ExprMethodCall) -> Option<Condition> {
@@ -216,6 +200,9 @@ impl<'p> Scope<'p> {
         let expr = bare(expr);
         if self.is_field(expr) {
             return Some(expr.clone());
+        }
+        if let Expr::MethodCall(call) = expr {
+            return self.unknown_method(&call.method);
         }
         self.problems.at(expr.span(), "expected a field of the document, such as `c.address.city`");
         None
@@ -259,15 +246,6 @@ impl<'p> Scope<'p> {
     }
 }
 
-/// Without the parentheses around it.
-fn bare(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Paren(paren) => bare(&paren.expr),
-        Expr::Group(group) => bare(&group.expr),
-        other => other,
-    }
-}
-
 fn is_and(op: &BinOp) -> bool {
     matches!(op, BinOp::And(_))
 }
@@ -283,110 +261,5 @@ fn flatten<'e>(expr: &'e Expr, same: fn(&BinOp) -> bool, before: Span, members: 
             flatten(&binary.right, same, binary.op.span(), members);
         }
         member => members.push((member, before)),
-    }
-}
-
-/// A literal, with its sign, or a path such as `Status::Active`; none for any other expression.
-fn literal(expr: &Expr) -> syn::Result<Option<Literal>> {
-    Ok(match expr {
-        Expr::Lit(lit) => match &lit.lit {
-            Lit::Str(text) => Some(Literal::Text(text_literal(&text.value(), expr.span())?)),
-            Lit::Int(number) => Some(Literal::Integer(number.base10_parse()?)),
-            Lit::Float(number) => Some(Literal::Float(number.base10_digits().to_owned())),
-            Lit::Bool(bool) => Some(Literal::Bool(bool.value)),
-            _ => None,
-        },
-        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => match bare(&unary.expr) {
-            Expr::Lit(lit) => match &lit.lit {
-                Lit::Int(number) => Some(Literal::Integer(
-                    format!("-{}", number.base10_digits())
-                        .parse()
-                        .map_err(|_| syn::Error::new(expr.span(), "this number does not fit an `i64`"))?,
-                )),
-                Lit::Float(number) => Some(Literal::Float(format!("-{}", number.base10_digits()))),
-                _ => None,
-            },
-            _ => None,
-        },
-        Expr::Path(path) => constant(&path.path),
-        _ => None,
-    })
-}
-
-fn text_literal(text: &str, span: Span) -> syn::Result<String> {
-    if text.contains('\0') {
-        return Err(syn::Error::new(span, "PostgreSQL cannot store the NUL character"));
-    }
-    Ok(quoted(text))
-}
-
-/// `Status::Active`: a variant is written in camel case, where a constant is in capitals.
-fn constant(path: &Path) -> Option<Literal> {
-    let variant = path.segments.last()?.ident.to_string();
-    let is_variant = variant.starts_with(char::is_uppercase) && variant.contains(char::is_lowercase);
-    if path.segments.len() < 2 || !is_variant {
-        return None;
-    }
-    Some(Literal::Constant(without_last(path), path.clone()))
-}
-
-/// The path up to its last segment: the type of `Type::item`.
-pub(crate) fn without_last(path: &Path) -> Path {
-    let mut parent = path.clone();
-    parent.segments.pop();
-    parent.segments.pop_punct();
-    parent
-}
-
-/// Where one of the outer variables, unless it is shadowed, stands in the body.
-fn first_mention(outer: &[Ident], variable: &Ident, body: &Expr) -> Option<Span> {
-    outer.iter().filter(|other| *other != variable).find_map(|other| mention_of(other, body))
-}
-
-/// Where a variable stands in an expression.
-fn mention_of(variable: &Ident, expr: &Expr) -> Option<Span> {
-    let mut search = Mention { variable, found: None };
-    search.visit_expr(expr);
-    search.found
-}
-
-struct Mention<'v> {
-    variable: &'v Ident,
-    found: Option<Span>,
-}
-
-impl<'e> Visit<'e> for Mention<'_> {
-    fn visit_ident(&mut self, ident: &'e Ident) {
-        if ident == self.variable && self.found.is_none() {
-            self.found = Some(ident.span());
-        }
-    }
-
-    /// The names of fields are not variables.
-    fn visit_expr_field(&mut self, field: &'e ExprField) {
-        visit::visit_expr(self, &field.base);
-    }
-
-    /// Nor are the names of methods.
-    fn visit_expr_method_call(&mut self, call: &'e ExprMethodCall) {
-        visit::visit_expr(self, &call.receiver);
-        call.args.iter().for_each(|value| visit::visit_expr(self, value));
-    }
-
-    /// A macro's arguments are tokens: a variable among them counts.
-    fn visit_macro(&mut self, call: &'e syn::Macro) {
-        self.search(call.tokens.clone());
-    }
-}
-
-impl Mention<'_> {
-    fn search(&mut self, tokens: proc_macro2::TokenStream) {
-        for token in tokens {
-            match token {
-                proc_macro2::TokenTree::Ident(ident) => self.visit_ident(&ident),
-                proc_macro2::TokenTree::Group(group) => self.search(group.stream()),
-                _ => {}
-            }
-        }
     }
 }

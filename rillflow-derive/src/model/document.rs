@@ -34,7 +34,7 @@ pub(crate) fn check(input: &DeriveInput, problems: &mut Problems) -> Option<Docu
     let attrs = document::read(&input.attrs, problems);
     let fields = check_fields(input, Kind::Document, problems)?;
     let collection = check_collection(&attrs, &fields, problems);
-    let id = check_id(&fields, problems);
+    let id = check_id(&fields, problems.is_empty(), problems);
     let indexes = index::check(attrs.indexes, &fields.fields, &table(&collection), problems);
     Some(Document { fields, collection, id, indexes })
 }
@@ -62,11 +62,14 @@ fn check_collection(attrs: &DocumentAttrs, fields: &Struct, problems: &mut Probl
     name
 }
 
-fn check_id(fields: &Struct, problems: &mut Problems) -> Option<(Ident, Type)> {
+/// `fields_are_sound`: a field that was refused may have been the id.
+fn check_id(fields: &Struct, fields_are_sound: bool, problems: &mut Problems) -> Option<(Ident, Type)> {
     let mut marked = fields.fields.iter().filter(|field| field.attrs.id.is_some());
     let Some(id) = marked.next() else {
         let name = &fields.ident;
-        problems.at(name.span(), format!("document `{name}` has no id: mark one field `#[document(id)]`"));
+        if fields_are_sound {
+            problems.at(name.span(), format!("document `{name}` has no id: mark one field `#[document(id)]`"));
+        }
         return None;
     };
     for second in marked {

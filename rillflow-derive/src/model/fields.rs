@@ -7,12 +7,13 @@ use syn::{Data, DeriveInput, Fields, Type, Visibility};
 
 use crate::attrs::document::{FieldAttrs, read_field};
 use crate::attrs::problems::Problems;
-use crate::attrs::serde::{self, Rule, Serde};
+use crate::attrs::serde::{self, Serde};
 
 /// A struct whose fields have paths.
 pub(crate) struct Struct {
     pub(crate) ident: Ident,
     pub(crate) vis: Visibility,
+    /// Those with a path.
     pub(crate) fields: Vec<Field>,
 }
 
@@ -68,11 +69,7 @@ pub(crate) fn check(input: &DeriveInput, kind: Kind, problems: &mut Problems) ->
     };
     let container = serde::read(&input.attrs, problems);
     check_container(&container, problems);
-    let fields = named
-        .named
-        .iter()
-        .filter_map(|field| check_field(field, input, kind, container.rename_all, problems))
-        .collect();
+    let fields = named.named.iter().filter_map(|field| check_field(field, input, kind, &container, problems)).collect();
     Some(Struct { ident: input.ident.clone(), vis: input.vis.clone(), fields })
 }
 
@@ -91,7 +88,7 @@ fn check_field(
     field: &syn::Field,
     input: &DeriveInput,
     kind: Kind,
-    rule: Rule,
+    container: &Serde,
     problems: &mut Problems,
 ) -> Option<Field> {
     let ident = field.ident.clone()?;
@@ -106,12 +103,12 @@ fn check_field(
     }
     refuse_reshaped(&serde, &attrs, problems)?;
     let name = ident.unraw().to_string();
-    let key = serde.rename.unwrap_or_else(|| rule.field(&name));
+    let key = serde.rename.unwrap_or_else(|| container.rename_all.field(&name));
     if key.contains('\0') {
         problems.at(ident.span(), "PostgreSQL cannot store the NUL character: choose another name");
     }
     let vis = narrower(&input.vis, &field.vis);
-    Some(Field { ident, name, vis, ty: field.ty.clone(), key, optional: serde.optional, attrs })
+    Some(Field { ident, name, vis, ty: field.ty.clone(), key, optional: serde.optional || container.optional, attrs })
 }
 
 fn refuse_skipped(attrs: &FieldAttrs, problems: &mut Problems) {

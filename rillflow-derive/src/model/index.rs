@@ -108,6 +108,6 @@ mod tests {
     fn long_names_are_cut_to_a_stable_hash() {
         let name = index_name("docs_notes", &[key(&"long".repeat(20))], false);
         assert_eq!(name.len(), LONGEST_NAME);
-        assert_eq!(name, "docs_notes_longlonglonglonglonglonglonglonglonglo_e0f5d6a2_idx");
+        assert_eq!(name, "docs_notes_longlonglonglonglonglonglonglonglonglon_f72b22b5_idx");
     }
 }

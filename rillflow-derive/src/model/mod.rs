@@ -8,6 +8,8 @@ pub(crate) mod fields;
 pub(crate) mod functions;
 pub(crate) mod handlers;
 pub(crate) mod index;
+pub(crate) mod literal;
+pub(crate) mod mention;
 pub(crate) mod names;
 pub(crate) mod projection;
 pub(crate) mod query;

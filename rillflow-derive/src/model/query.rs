@@ -7,7 +7,8 @@ use syn::{
     ReturnType, Signature, Stmt, Type, TypeParamBound,
 };
 
-use super::condition::{Argument, Condition, Literal, Scope, Value, without_last};
+use super::condition::{Argument, Condition, Scope};
+use super::literal::{Literal, Value, without_last};
 use crate::attrs::problems::Problems;
 use crate::attrs::query::{self, Allow};
 

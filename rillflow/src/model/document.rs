@@ -8,6 +8,29 @@ use super::query::{Find, PathSet};
 use super::{Newtype, SqlType, SqlValue};
 
 /// A type kept as a document. Derive it.
+///
+/// # Example
+///
+/// ```
+/// use rillflow::Document;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Document)]
+/// #[document(collection = "notes", gin, index(author, year desc))]
+/// #[serde(rename_all = "camelCase")]
+/// struct Note {
+///     #[document(id)]
+///     id: i64,
+///     #[document(unique)]
+///     title: String,
+///     author: String,
+///     year: i32,
+///     tags: Vec<String>,
+/// }
+///
+/// assert_eq!(Note::COLLECTION.table, "public.docs_notes");
+/// assert_eq!(Note::COLLECTION.indexes[2].name, "docs_notes_title_key");
+/// ```
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a document", label = "add `#[derive(Document)]` to `{Self}`")]
 pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The type of the field marked `#[document(id)]`.

@@ -3,25 +3,32 @@
 //! Nothing here does I/O, spawns a task or asks for the time.
 
 mod aggregate;
+mod append;
 mod document;
 mod envelope;
 mod event;
 mod json;
 mod projection;
 pub mod query;
+mod shape;
 mod snapshot;
 mod stream;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
+pub use append::{AppendOptions, Appended};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use envelope::EventEnvelope;
-pub use event::{Appended, Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
+pub use event::{
+    Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
+};
 pub use json::RawJson;
+pub(crate) use projection::id_array;
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,
 };
+pub use shape::Shape;
 pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
 pub use value::{SqlType, SqlValue};

@@ -382,7 +382,7 @@ fn encode<P: DocumentProjection>(slot: &Slot<P>) -> Result<String> {
 }
 
 /// Ids as one array parameter of the id column's type.
-fn id_array(sql_type: SqlType, ids: impl Iterator<Item = IdValue>) -> SqlValue {
+pub(crate) fn id_array(sql_type: SqlType, ids: impl Iterator<Item = IdValue>) -> SqlValue {
     match sql_type {
         SqlType::Uuid => {
             SqlValue::Uuids(ids.filter_map(|id| if let IdValue::Uuid(id) = id { Some(id) } else { None }).collect())

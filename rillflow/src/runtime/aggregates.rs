@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::append::append;
 use super::backoff::Backoff;
 use super::{SharedCore, snapshots};
-use crate::model::{Aggregate, Appended, Event, EventSet, Expected, Snapshots, StreamId};
-use crate::storage::events;
+use crate::model::{Aggregate, AppendOptions, Appended, Event, EventSet, Expected, Snapshots, StreamId};
+use crate::storage::append::Append;
 use crate::storage::snapshots::{Piece, Until, fold};
 use crate::{BoxError, Error, Result};
 
@@ -148,7 +148,7 @@ pub(crate) async fn append_events<A: Aggregate>(
     if rules.look_at_states() && !events.is_empty() {
         return append_checked(core, stream_id, expected, events, rules).await;
     }
-    let appended = append(core, &request::<A>(stream_id, expected, events)?).await?;
+    let appended = append(core, request::<A>(stream_id, expected, events)?).await?;
     let before = appended.version - events.len() as i64;
     if rules.snapshots.is_some_and(|it| it.due(before, appended.version)) {
         match load::<A>(core, stream_id, rules.snapshots.as_ref(), Until::Latest).await {
@@ -193,11 +193,12 @@ pub(crate) async fn append_to<A: Aggregate>(
     let Loaded { mut state, version } = loaded;
     events.iter().for_each(|event| state.apply(event));
     rules.check(stream_id, &state)?;
-    let appended = append(core, &request::<A>(stream_id, Expected::Exact(version), events)?).await?;
+    let appended = append(core, request::<A>(stream_id, Expected::Exact(version), events)?).await?;
     rules.keep(core, stream_id, version, appended.version, &state).await;
     Ok((appended, state))
 }
 
-fn request<A: Aggregate>(stream_id: StreamId, expected: Expected, events: &[A::Event]) -> Result<events::Append> {
-    events::Append::new(stream_id, A::STREAM, expected, events.iter().map(Event::of))
+fn request<A: Aggregate>(stream_id: StreamId, expected: Expected, events: &[A::Event]) -> Result<Append> {
+    let options = AppendOptions::default().expected(expected);
+    Append::new(stream_id, A::STREAM, options, events.iter().map(Event::of))
 }

@@ -7,8 +7,10 @@ use sqlx::{Connection, PgConnection};
 
 use super::backoff::Backoff;
 use super::marks::Marks;
-use super::{Core, SharedCore};
+use super::{Core, SharedCore, lanes};
 use crate::model::{AnyProjection, Appended, EventEnvelope, ProjectionBatch};
+use crate::storage::append::{self as appends, Append, Outcome};
+use crate::storage::failure::{broke, repeated};
 use crate::storage::{documents, events, streams};
 use crate::{Error, Result};
 
@@ -16,54 +18,139 @@ use crate::{Error, Result};
 const TRIES: u32 = 10;
 
 /// Appends in a transaction of its own.
-pub(crate) async fn append(core: &SharedCore, append: &events::Append) -> Result<Appended> {
-    let appended = if core.inline().next().is_none() {
-        let mut conn = core.pool.acquire().await?;
-        append_on(&mut conn, core, append).await?
+pub(crate) async fn append(core: &SharedCore, append: Append) -> Result<Appended> {
+    let appended = if core.inline().next().is_some() {
+        append_with_projections(core, &append).await?
     } else {
-        append_with_projections(core, append).await?
+        lanes::append(core, append).await?
     };
     Marks::appended(core, appended.position());
     Ok(appended)
 }
 
-async fn append_with_projections(core: &Core, append: &events::Append) -> Result<Appended> {
+async fn append_with_projections(core: &Core, append: &Append) -> Result<Appended> {
     let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(50));
     let mut conn = core.pool.acquire().await?;
     loop {
-        let mut tx = conn.begin().await?;
-        match append_on(&mut tx, core, append).await {
-            Ok(appended) => {
-                tx.commit().await?;
-                return Ok(appended);
-            }
-            // the server, or a new document, says that nothing was written: safe to do again
+        match in_transaction(&mut conn, core, append).await {
+            // the server, or a document that came into being, says that nothing was written: safe to do again
             Err(Error::Contention(error)) if backoff.tries() < TRIES => {
-                tx.rollback().await?;
+                if let Some(found) = already_there(&mut conn, core, append).await? {
+                    return Ok(found);
+                }
                 tracing::debug!(%error, "an append with inline projections gave way to another; trying again");
                 tokio::time::sleep(backoff.next()).await;
             }
-            Err(error) => return Err(error),
+            result => return result,
         }
     }
 }
 
+/// Appends in a transaction that first waits for everybody else who asks for this stream in this way.
+pub(crate) async fn append_locked(core: &SharedCore, append: &Append) -> Result<Appended> {
+    let mut conn = core.pool.acquire().await?;
+    let mut tx = conn.begin().await?;
+    appends::lock(&mut tx, &core.texts, append.stream_id).await?;
+    let appended = append_on(&mut tx, core, append).await?;
+    tx.commit().await.map_err(|e| outcome_unknown(append, e.into()))?;
+    Marks::appended(core, appended.position());
+    Ok(appended)
+}
+
+/// Dropping the transaction on an error rolls it back.
+async fn in_transaction(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Appended> {
+    let mut tx = conn.begin().await?;
+    let appended = append_on(&mut tx, core, append).await?;
+    tx.commit().await.map_err(|e| outcome_unknown(append, e.into()))?;
+    Ok(appended)
+}
+
 /// Appends on a connection whose transaction belongs to the caller, with the inline projections.
-pub(crate) async fn append_on(conn: &mut PgConnection, core: &Core, append: &events::Append) -> Result<Appended> {
-    if append.is_empty() {
+pub(crate) async fn append_on(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Appended> {
+    if append.events.is_empty() {
         return nothing_to_append(conn, core, append).await;
     }
-    let Some(appended) = events::append(conn, &core.texts, append).await? else {
-        return Err(conflict(conn, core, append).await?);
+    let appended = match attempt(conn, core, append).await {
+        Err(error) if repeated(&error).is_some() => return Err(Error::Contention(repeated_in_transaction())),
+        result => result?,
     };
-    for registered in core.inline() {
-        project(conn, core, &*registered.projection, append.envelopes(&appended)).await?;
+    if !appended.repeated {
+        for registered in core.inline() {
+            project(conn, core, &*registered.projection, append.envelopes(&appended)).await?;
+        }
     }
     Ok(appended)
 }
 
+/// Appends on a connection with no transaction open: what was here before is found out, and an unknown outcome is named.
+pub(super) async fn settle(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Appended> {
+    if append.events.is_empty() {
+        return nothing_to_append(conn, core, append).await;
+    }
+    match attempt(conn, core, append).await {
+        Err(error) if repeated(&error).is_some() => match already_there(conn, core, append).await? {
+            Some(found) => Ok(found),
+            // the first use has given up meanwhile, or the ids belong to another stream's events
+            None => attempt(conn, core, append).await.map_err(|error| match repeated(&error) {
+                Some(_) => appends::other_events(append),
+                None => outcome_unknown(append, error),
+            }),
+        },
+        result => result.map_err(|e| outcome_unknown(append, e)),
+    }
+}
+
+/// The append statement, and what its answer means.
+async fn attempt(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Appended> {
+    match appends::append(conn, &core.texts, append).await? {
+        Outcome::Appended(appended) => Ok(appended),
+        Outcome::OtherEvents => Err(appends::other_events(append)),
+        Outcome::NotAsExpected => match again(conn, core, append).await? {
+            Some(appended) => Ok(appended),
+            None => Err(conflict(conn, core, append).await?),
+        },
+    }
+}
+
+/// A keyed append that finds the stream moved on may have waited for its own first use: a new look tells.
+async fn again(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Option<Appended>> {
+    if append.key.is_none() {
+        return Ok(None);
+    }
+    match appends::append(conn, &core.texts, append).await? {
+        Outcome::Appended(appended) => Ok(Some(appended)),
+        Outcome::OtherEvents => Err(appends::other_events(append)),
+        Outcome::NotAsExpected => Ok(None),
+    }
+}
+
+/// The first result of an append that has been here before: by its key, or by the ids of its events.
+async fn already_there(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Option<Appended>> {
+    if append.key.is_some() {
+        return Ok(None); // the statement itself looks
+    }
+    match appends::find(conn, &core.texts, append).await? {
+        appends::Found::Same(appended) => Ok(Some(appended)),
+        appends::Found::Other => Err(appends::other_events(append)),
+        appends::Found::Nothing => Ok(None),
+    }
+}
+
+/// In a transaction nothing more can be asked after a refusal.
+fn repeated_in_transaction() -> sqlx::Error {
+    sqlx::Error::Protocol("the same key, or the same event ids, were being appended at the same time".to_owned())
+}
+
+/// Names an outcome that nobody knows; other errors mean that nothing was written.
+pub(super) fn outcome_unknown(append: &Append, error: Error) -> Error {
+    if broke(&error) {
+        return Error::OutcomeUnknown { stream_id: append.stream_id, reason: error.to_string() };
+    }
+    error
+}
+
 /// An empty append still checks what the caller expected.
-async fn nothing_to_append(conn: &mut PgConnection, core: &Core, append: &events::Append) -> Result<Appended> {
+async fn nothing_to_append(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Appended> {
     let version = events::stream_version(conn, &core.texts, append.stream_id).await?;
     if !append.expected.admits(version) {
         return Err(Error::VersionConflict { stream_id: append.stream_id, expected: append.expected, actual: version });
@@ -73,15 +160,23 @@ async fn nothing_to_append(conn: &mut PgConnection, core: &Core, append: &events
         version,
         positions: Vec::new(),
         created_at: chrono::DateTime::default(),
+        repeated: false,
     })
 }
 
-async fn conflict(conn: &mut PgConnection, core: &Core, append: &events::Append) -> Result<Error> {
-    streams::refusal(conn, &core.texts, append.stream_id, append.expected).await
+async fn conflict(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Error> {
+    let state = streams::state(conn, &core.texts, append.stream_id).await?;
+    let (stream_id, expected) = (append.stream_id, append.expected);
+    let actual = state.as_ref().map_or(0, |it| it.version);
+    Ok(streams::refusal(stream_id, expected, state.as_ref()).unwrap_or(Error::VersionConflict {
+        stream_id,
+        expected,
+        actual,
+    }))
 }
 
 /// Folds the events just appended into one inline projection's documents.
-async fn project(
+pub(super) async fn project(
     conn: &mut PgConnection,
     core: &Core,
     projection: &dyn AnyProjection,

@@ -6,10 +6,12 @@ pub(crate) mod append;
 mod backoff;
 pub(crate) mod daemon;
 pub(crate) mod decide;
+pub(crate) mod lanes;
 mod listener;
 pub(crate) mod marks;
 mod projector;
 pub(crate) mod reading;
+pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod sync;
 pub(crate) mod wait;
@@ -27,6 +29,7 @@ pub(crate) struct Core {
     pub(crate) pool: PgPool,
     pub(crate) texts: Texts,
     pub(crate) projections: Vec<Registered>,
+    pub(crate) lanes: lanes::Lanes,
     pub(crate) marks: marks::Marks,
     pub(crate) progress: wait::Progress,
     pub(crate) aliases: aliases::AliasCache,

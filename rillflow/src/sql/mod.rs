@@ -3,6 +3,7 @@
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
 pub(crate) mod render;
+pub(crate) mod session;
 mod texts;
 
 pub(crate) use texts::{SchemaName, Texts};
@@ -18,7 +19,11 @@ statements! {
     APPLIED_MIGRATIONS = "applied_migrations.sql";
     CHECK_SEQUENCE = "check_sequence.sql";
 
-    APPEND = "append.sql";
+    APPEND_ONE = "append_one.sql";
+    APPEND_MANY = "append_many.sql";
+    FIND_APPENDED = "find_appended.sql";
+    LOCK_STREAM = "lock_stream.sql";
+    FORGET_KEYS = "forget_keys.sql";
     STREAM_VERSION = "stream_version.sql";
     READ_STREAM = "read_stream.sql";
     READ_ALL = "read_all.sql";
@@ -61,6 +66,8 @@ statements! {
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";
+    SESSION_DOCUMENTS = "session_documents.sql";
+    DOCUMENT_VERSIONS = "document_versions.sql";
     EMPTY_COLLECTION = "empty_collection.sql";
 }
 
@@ -73,5 +80,13 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.
-pub(crate) const TABLES: &[&str] =
-    &["streams", "events", "event_marks", "projections", "stream_aliases", "snapshots", "removed_events"];
+pub(crate) const TABLES: &[&str] = &[
+    "streams",
+    "events",
+    "event_marks",
+    "idempotency_keys",
+    "removed_events",
+    "projections",
+    "stream_aliases",
+    "snapshots",
+];

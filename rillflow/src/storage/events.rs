@@ -1,4 +1,4 @@
-//! Events: append to a stream, read one, read all.
+//! Events: read a stream, read all.
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
@@ -7,105 +7,8 @@ use uuid::Uuid;
 
 use super::failure::text;
 use crate::Result;
-use crate::model::{Appended, Event, EventEnvelope, Expected, RawJson, StreamId};
+use crate::model::{EventEnvelope, RawJson, StreamId};
 use crate::sql::{self, Texts};
-
-/// Events on their way into one stream, checked and taken apart into columns.
-#[derive(Debug)]
-pub(crate) struct Append {
-    pub(crate) stream_id: StreamId,
-    pub(crate) category: String,
-    pub(crate) expected: Expected,
-    ids: Vec<Uuid>,
-    types: Vec<String>,
-    type_versions: Vec<i32>,
-    bodies: Vec<String>,
-    headers: Vec<Option<String>>,
-    causation_ids: Vec<Option<Uuid>>,
-    correlation_ids: Vec<Option<Uuid>>,
-}
-
-impl Append {
-    pub(crate) fn new(
-        stream_id: StreamId,
-        category: &str,
-        expected: Expected,
-        events: impl IntoIterator<Item = Event>,
-    ) -> Result<Self> {
-        let mut append = Self {
-            stream_id,
-            category: category.to_owned(),
-            expected,
-            ids: Vec::new(),
-            types: Vec::new(),
-            type_versions: Vec::new(),
-            bodies: Vec::new(),
-            headers: Vec::new(),
-            causation_ids: Vec::new(),
-            correlation_ids: Vec::new(),
-        };
-        events.into_iter().try_for_each(|event| append.push(event))?;
-        Ok(append)
-    }
-
-    fn push(&mut self, event: Event) -> Result<()> {
-        self.ids.push(event.id);
-        self.types.push(event.name.into_owned());
-        self.type_versions.push(event.version);
-        self.bodies.push(event.body?.into_text());
-        self.headers.push(event.headers.transpose()?.map(RawJson::into_text));
-        self.causation_ids.push(event.causation_id);
-        self.correlation_ids.push(event.correlation_id);
-        Ok(())
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
-
-    /// The events as recorded, for what runs in the same transaction.
-    pub(crate) fn envelopes(&self, appended: &Appended) -> Vec<EventEnvelope> {
-        let first = appended.version - self.ids.len() as i64 + 1;
-        appended
-            .positions
-            .iter()
-            .enumerate()
-            .map(|(i, &global_seq)| EventEnvelope {
-                global_seq,
-                stream_id: self.stream_id,
-                stream_seq: first + i as i64,
-                event_id: self.ids[i],
-                typ: self.types[i].as_str().into(),
-                type_version: self.type_versions[i],
-                body: RawJson::from_text(self.bodies[i].as_str()),
-                headers: self.headers[i].as_deref().map(RawJson::from_text),
-                causation_id: self.causation_ids[i],
-                correlation_id: self.correlation_ids[i],
-                created_at: appended.created_at,
-            })
-            .collect()
-    }
-}
-
-/// Appends in one statement. `None`: the stream is not as expected, and nothing was written or drawn.
-pub(crate) async fn append(conn: &mut PgConnection, texts: &Texts, append: &Append) -> Result<Option<Appended>> {
-    let row = sqlx::query(texts.statement(sql::APPEND))
-        .bind(append.stream_id.0)
-        .bind(&append.category)
-        .bind(append.expected.as_parameter())
-        .bind(&append.ids)
-        .bind(&append.types)
-        .bind(&append.type_versions)
-        .bind(&append.bodies)
-        .bind(&append.headers)
-        .bind(&append.causation_ids)
-        .bind(&append.correlation_ids)
-        .fetch_one(conn)
-        .await?;
-    let Some(version) = row.try_get::<Option<i64>, _>(0)? else { return Ok(None) };
-    let stream_id = append.stream_id;
-    Ok(Some(Appended { stream_id, version, positions: row.try_get(1)?, created_at: row.try_get(2)? }))
-}
 
 /// The version of a stream, 0 when there is none.
 pub(crate) async fn stream_version(conn: &mut PgConnection, texts: &Texts, stream_id: StreamId) -> Result<i64> {

@@ -27,6 +27,48 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// Which way an append that PostgreSQL refused has been here before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeated {
+    /// Its idempotency key was being used at the same time.
+    Key,
+    /// One of its event ids is taken.
+    EventId,
+}
+
+/// Whether an append was refused as it has been here before.
+pub(crate) fn repeated(error: &Error) -> Option<Repeated> {
+    let Error::Database(error) = error else { return None };
+    match unique_index(error).as_deref() {
+        Some("idempotency_keys_pkey") => Some(Repeated::Key),
+        Some("events_event_id_key") => Some(Repeated::EventId),
+        _ => None,
+    }
+}
+
+/// Whether the connection broke, so that nobody knows what became of the statement.
+pub(crate) fn broke(error: &Error) -> bool {
+    matches!(error, Error::Database(sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_)))
+        || is_shutdown(error)
+}
+
+/// The server ended the session: admin_shutdown, crash_shutdown, cannot_connect_now.
+fn is_shutdown(error: &Error) -> bool {
+    let Error::Database(sqlx::Error::Database(error)) = error else { return false };
+    matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
+}
+
+/// Whether a session was ended as something was not as it expects. (The code is ours: `rillflow_refuse`.)
+pub(crate) fn refused(error: &Error) -> bool {
+    matches!(error, Error::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("RF001"))
+}
+
+/// Whether the error speaks of this table.
+pub(super) fn names_table(error: &sqlx::Error, table: &str) -> bool {
+    let name = table.rsplit('.').next().unwrap_or(table);
+    error.as_database_error().and_then(DatabaseError::table) == Some(name)
+}
+
 /// What an error of a document statement means for its collection.
 pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection) -> Error {
     match unique_index(&error) {

@@ -1,13 +1,15 @@
 //! Layer 3, storage: one function is one question to PostgreSQL, connection first. No loops, no tasks.
 
+pub(crate) mod append;
 pub(crate) mod bind;
 pub(crate) mod documents;
 pub(crate) mod events;
-mod failure;
+pub(crate) mod failure;
 pub(crate) mod marks;
 pub(crate) mod projections;
 pub(crate) mod queries;
 pub(crate) mod reading;
 pub(crate) mod schema;
+pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod streams;

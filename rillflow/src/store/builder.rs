@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgPool};
 
 use super::Store;
 use crate::model::{Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, Registered, Snapshots};
 use crate::runtime::Core;
+use crate::runtime::lanes::Lanes;
 use crate::runtime::snapshots::SnapshotPolicies;
 use crate::sql::{SchemaName, Texts};
 use crate::{Error, Result};
+
+/// A connection that rested longer may have been cut meanwhile.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// Where a store gets its connections from.
 #[derive(Clone, Debug)]
@@ -62,6 +66,7 @@ pub struct StoreBuilder {
     source: Source,
     max_connections: u32,
     connect_timeout: Duration,
+    batch_appends: bool,
     schema: Result<SchemaName, String>,
     collections: Vec<&'static Collection>,
     projections: Vec<Registered>,
@@ -74,6 +79,7 @@ impl StoreBuilder {
             source,
             max_connections: 10,
             connect_timeout: Duration::from_secs(30),
+            batch_appends: true,
             schema: Ok(SchemaName::default()),
             collections: Vec::new(),
             projections: Vec::new(),
@@ -90,6 +96,15 @@ impl StoreBuilder {
     /// How long a call waits for a connection, free or new; 30 seconds by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// Whether appends that arrive while others are under way go together in one statement; true by default.
+    ///
+    /// Up to four connections, and never more than half of the pool, are kept for it while appends arrive. Appends in a
+    /// transaction of the application, or with inline projections, are never put together.
+    pub fn batch_appends(mut self, batch: bool) -> Self {
+        self.batch_appends = batch;
         self
     }
 
@@ -144,22 +159,36 @@ impl StoreBuilder {
                 let options = PgPoolOptions::new()
                     .max_connections(self.max_connections)
                     .acquire_timeout(self.connect_timeout)
-                    // a connection is checked when it comes back; one that fails meanwhile is replaced by the next call
-                    .test_before_acquire(false);
+                    // a round trip before each use would double the cost of a short one: only those that rested are checked
+                    .test_before_acquire(false)
+                    .before_acquire(|conn, meta| {
+                        Box::pin(async move {
+                            if meta.idle_for > RESTED {
+                                conn.ping().await?;
+                            }
+                            Ok(true)
+                        })
+                    });
                 options.connect(&url).await?
             }
         };
         let core = Core {
-            pool,
             texts: Texts::new(schema),
+            lanes: Lanes::new(if self.batch_appends { lanes(&pool) } else { 0 }),
             projections: self.projections,
             marks: Default::default(),
             progress: Default::default(),
             aliases: Default::default(),
             snapshots: self.snapshots,
+            pool,
         };
         Ok(Store { core: Arc::new(core), collections: self.collections.into() })
     }
+}
+
+/// How many lanes appends may have: half of the pool stays for everything else.
+fn lanes(pool: &PgPool) -> usize {
+    (pool.options().get_max_connections() / 2).min(4) as usize
 }
 
 fn refuse_twins<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {

@@ -1,23 +1,28 @@
 //! Events by stream, typed or not.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 
+use super::AppendBuilder;
 use crate::Result;
-use crate::model::{Appended, Event, EventEnvelope, Expected, StreamKey};
+use crate::model::{AppendOptions, Appended, Event, EventEnvelope, Expected, StreamKey};
 use crate::runtime::SharedCore;
-use crate::runtime::append::{append, append_on};
+use crate::runtime::append::{append, append_locked, append_on};
 use crate::runtime::marks::Marks;
+use crate::storage::append::{Append, forget_keys};
 use crate::storage::{events, marks};
 
 /// The events of a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Events<'s> {
     pub(super) core: &'s SharedCore,
+    locked: bool,
 }
 
 impl<'s> Events<'s> {
     pub(super) fn new(core: &'s SharedCore) -> Self {
-        Self { core }
+        Self { core, locked: false }
     }
 
     /// Appends events to a stream in one round trip: all of them, or none.
@@ -46,8 +51,47 @@ impl<'s> Events<'s> {
         expected: Expected,
         events: impl IntoIterator<Item = E>,
     ) -> Result<Appended> {
-        let events = events.into_iter().map(Into::into);
-        append(self.core, &events::Append::new(stream.stream_id(), "", expected, events)?).await
+        self.append_with(stream, AppendOptions::default().expected(expected), events).await
+    }
+
+    /// As [`append_stream`](Self::append_stream), with headers, causation, correlation, an idempotency key.
+    ///
+    /// # Errors
+    ///
+    /// As [`append_stream`](Self::append_stream); and [`Error::IdempotencyConflict`](crate::Error::IdempotencyConflict)
+    /// when the key, or the id of an event, was used before for other events;
+    /// [`Error::OutcomeUnknown`](crate::Error::OutcomeUnknown) when the connection broke meanwhile.
+    pub async fn append_with<E: Into<Event>>(
+        &self,
+        stream: impl StreamKey,
+        options: AppendOptions,
+        events: impl IntoIterator<Item = E>,
+    ) -> Result<Appended> {
+        let request = Append::new(stream.stream_id(), "", options, events.into_iter().map(Into::into))?;
+        if self.locked { append_locked(self.core, &request).await } else { append(self.core, request).await }
+    }
+
+    /// Begins an append that is put together step by step.
+    pub fn builder(&self, stream: impl StreamKey) -> AppendBuilder<'s> {
+        AppendBuilder::new(*self, stream.stream_id())
+    }
+
+    /// Makes appends of this value wait for each other per stream before they look at it, instead of racing for it.
+    ///
+    /// Worth it only where writers of one stream lose to each other all the time: it costs a transaction of its own.
+    #[must_use]
+    pub fn with_advisory_locks(self) -> Self {
+        Self { locked: true, ..self }
+    }
+
+    /// Forgets idempotency keys that are older than `age`, and says how many. A repeat after that appends again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
+    pub async fn forget_idempotency_keys(&self, age: Duration) -> Result<u64> {
+        let mut conn = self.core.pool.acquire().await?;
+        forget_keys(&mut conn, &self.core.texts, age).await
     }
 
     /// As [`append_stream`](Self::append_stream), in the caller's own transaction: nothing is there before it commits.
@@ -65,8 +109,8 @@ impl<'s> Events<'s> {
         expected: Expected,
         events: impl IntoIterator<Item = E>,
     ) -> Result<Appended> {
-        let events = events.into_iter().map(Into::into);
-        let request = events::Append::new(stream.stream_id(), "", expected, events)?;
+        let options = AppendOptions::default().expected(expected);
+        let request = Append::new(stream.stream_id(), "", options, events.into_iter().map(Into::into))?;
         let appended = append_on(tx, self.core, &request).await?;
         Marks::appended(self.core, appended.position());
         Ok(appended)

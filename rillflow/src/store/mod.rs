@@ -1,6 +1,7 @@
 //! Layer 5, the store: what an application holds.
 
 mod aggregates;
+mod append_builder;
 mod builder;
 mod docs;
 mod document_query;
@@ -8,6 +9,7 @@ mod events;
 mod reading;
 mod repository;
 mod schema;
+mod session;
 mod streams;
 
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 
 pub use aggregates::Aggregates;
+pub use append_builder::AppendBuilder;
 pub use builder::{Source, StoreBuilder};
 pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
@@ -23,6 +26,7 @@ pub use events::Events;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
 pub use schema::Schema;
+pub use session::Session;
 
 use crate::Result;
 use crate::model::query::Query;
@@ -99,6 +103,12 @@ impl Store {
     pub fn aggregate<A: Aggregate>(&self, id: impl StreamKey) -> Aggregates<'_, A> {
         let stream_id: StreamId = id.stream_id();
         Aggregates::new(&self.core, stream_id)
+    }
+
+    /// Begins a unit of work: documents and events that are written together, or not at all.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::new(self.core.clone())
     }
 
     /// The tables, functions and indexes that the store needs.

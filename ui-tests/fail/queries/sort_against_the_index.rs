@@ -1,5 +1,5 @@
-use rillflow::{Document, Query, compiled_query};
-use rillflow_ui_tests::Customer;
+use rillflow::{Query, compiled_query};
+use rillflow_ui_tests::{Customer, Status};
 
 #[compiled_query]
 fn query(status: Status) -> impl Query<Vec<Customer>> {

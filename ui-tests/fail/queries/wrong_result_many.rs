@@ -1,4 +1,4 @@
-use rillflow::{Document, Query, compiled_query};
+use rillflow::{Query, compiled_query};
 use rillflow_ui_tests::Customer;
 
 #[compiled_query]

@@ -2,10 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::operand::{ComparableTo, Value};
-use super::path::{
-    Column, DocumentValue, Element, Flag, ItemOf, List, Nullable, Orderable, Path, PathSet, ScalarOf, Tag, Text,
-};
+use super::operand::Value;
+use super::path::{Column, DocumentValue, Element, Flag, ItemOf, List, Path, PathSet, Tag};
 use super::tree::{Node, Operand, Operator};
 use crate::model::SqlValue;
 
@@ -28,7 +26,8 @@ pub trait Condition: Send + Sync {
 /// Makes a marker type for an operator.
 macro_rules! operators {
     ($($name:ident)*) => { $(
-        #[doc(hidden)]
+        #[doc = concat!("The operator `", stringify!($name), "` as a type.")]
+        #[derive(Debug)]
         pub struct $name;
         impl OperatorType for $name {
             const OPERATOR: Operator = Operator::$name;
@@ -46,7 +45,6 @@ pub trait OperatorType: 'static {
 operators!(Equal NotEqual Less LessOrEqual Greater GreaterOrEqual StartsWith Like ILike);
 
 /// Every document.
-#[doc(hidden)]
 pub struct Everything<D>(Tag<D>);
 
 impl<D> Everything<D> {
@@ -60,10 +58,9 @@ impl<D> Condition for Everything<D> {
 }
 
 /// A field against a value.
-#[doc(hidden)]
 pub struct Compare<P, O, V> {
-    value: V,
-    path: Tag<(P, O)>,
+    pub(super) value: V,
+    pub(super) path: Tag<(P, O)>,
 }
 
 impl<P: Path, O: OperatorType, V: Value> Condition for Compare<P, O, V> {
@@ -75,10 +72,9 @@ impl<P: Path, O: OperatorType, V: Value> Condition for Compare<P, O, V> {
 }
 
 /// A field against a list of values.
-#[doc(hidden)]
 pub struct OneOf<P, V> {
-    values: V,
-    path: Tag<P>,
+    pub(super) values: V,
+    pub(super) path: Tag<P>,
 }
 
 impl<P: Path, V: Value> Condition for OneOf<P, V> {
@@ -90,26 +86,21 @@ impl<P: Path, V: Value> Condition for OneOf<P, V> {
 }
 
 /// A list that holds a value.
-#[doc(hidden)]
 pub struct Contains<P, V> {
-    value: V,
-    path: Tag<P>,
+    pub(super) value: V,
+    pub(super) path: Tag<P>,
 }
 
-impl<P: Path, V: Value> Condition for Contains<P, V>
-where
-    P::Value: List,
-{
+impl<P: Path, V: Value> Condition for Contains<P, V> {
     type Root = P::Root;
-    const NODE: &'static Node = &Node::Contains(P::INFO, V::OPERAND, <ItemOf<P> as DocumentValue>::SQL_TYPE);
+    const NODE: &'static Node = &Node::Contains(P::INFO, V::OPERAND, <P::Value as DocumentValue>::ITEM_SQL_TYPE);
     fn bind(&self, binds: &mut Vec<SqlValue>) {
         self.value.bind(binds);
     }
 }
 
 /// A field with or without a value.
-#[doc(hidden)]
-pub struct NullTest<P, const NULL: bool>(Tag<P>);
+pub struct NullTest<P, const NULL: bool>(pub(super) Tag<P>);
 
 impl<P: Path, const NULL: bool> Condition for NullTest<P, NULL> {
     type Root = P::Root;
@@ -118,10 +109,9 @@ impl<P: Path, const NULL: bool> Condition for NullTest<P, NULL> {
 }
 
 /// A list with an element that fulfils a condition.
-#[doc(hidden)]
 pub struct Any<P, C> {
-    condition: C,
-    path: Tag<P>,
+    pub(super) condition: C,
+    pub(super) path: Tag<P>,
 }
 
 impl<P: Path, C: Condition> Condition for Any<P, C> {
@@ -133,7 +123,6 @@ impl<P: Path, C: Condition> Condition for Any<P, C> {
 }
 
 /// Both conditions.
-#[doc(hidden)]
 pub struct And<A, B>(A, B);
 
 impl<A: Condition, B: Condition<Root = A::Root>> Condition for And<A, B> {
@@ -149,7 +138,6 @@ impl<A: Condition, B: Condition<Root = A::Root>> Condition for And<A, B> {
 }
 
 /// Either condition.
-#[doc(hidden)]
 pub struct Or<A, B>(A, B);
 
 impl<A: Condition, B: Condition<Root = A::Root>> Condition for Or<A, B> {
@@ -162,7 +150,6 @@ impl<A: Condition, B: Condition<Root = A::Root>> Condition for Or<A, B> {
 }
 
 /// The opposite of a condition.
-#[doc(hidden)]
 pub struct Not<A>(A);
 
 impl<A: Condition> Condition for Not<A> {
@@ -201,9 +188,9 @@ pub const fn not<A: Condition>(a: A) -> Not<A> {
     Not(a)
 }
 
-/// The tree of a condition on `D`.
+/// The tree of a condition.
 #[doc(hidden)]
-pub const fn node_of<D, C: Condition<Root = D>>(_: &C) -> &'static Node {
+pub const fn node_of<C: Condition>(_: &C) -> &'static Node {
     C::NODE
 }
 
@@ -243,88 +230,6 @@ combine! {
     [A] Not<A>;
 }
 
-/// The comparisons of a field: all of one shape, some only for certain types.
-macro_rules! comparisons {
-    ($($(#[$doc:meta])* $method:ident: $operator:ident($value:ty) $(where $capability:ident)?;)*) => {
-        impl<P: Path> Column<P> { $(
-            $(#[$doc])*
-            pub const fn $method<V: ComparableTo<$value>>(self, value: V) -> Compare<P, $operator, V>
-            $(where P::Value: $capability)?
-            {
-                Compare { value, path: PhantomData }
-            }
-        )* }
-    };
-}
-
-comparisons! {
-    /// `==` in a compiled query.
-    eq: Equal(ScalarOf<P>);
-    /// `!=` in a compiled query; a missing value differs from every value.
-    ne: NotEqual(ScalarOf<P>);
-    /// `<` in a compiled query.
-    lt: Less(ScalarOf<P>) where Orderable;
-    /// `<=` in a compiled query.
-    le: LessOrEqual(ScalarOf<P>) where Orderable;
-    /// `>` in a compiled query.
-    gt: Greater(ScalarOf<P>) where Orderable;
-    /// `>=` in a compiled query.
-    ge: GreaterOrEqual(ScalarOf<P>) where Orderable;
-    /// Text that begins with these characters. A plain index does not serve it.
-    starts_with: StartsWith(String) where Text;
-    /// Text that fits an SQL pattern: `%` for any characters, `_` for one. A plain index does not serve it.
-    like: Like(String) where Text;
-    /// As [`like`](Self::like), upper and lower case being the same.
-    ilike: ILike(String) where Text;
-}
-
-impl<P: Path> Column<P> {
-    /// One of several values: a `Vec`, slice or array of them.
-    pub const fn one_of<V: ComparableTo<[ScalarOf<P>]>>(self, values: V) -> OneOf<P, V>
-    where
-        ScalarOf<P>: Sized,
-    {
-        OneOf { values, path: PhantomData }
-    }
-
-    /// No value: null, or no such key.
-    pub const fn is_null(self) -> NullTest<P, true>
-    where
-        P::Value: Nullable,
-    {
-        NullTest(PhantomData)
-    }
-
-    /// A value.
-    pub const fn is_some(self) -> NullTest<P, false>
-    where
-        P::Value: Nullable,
-    {
-        NullTest(PhantomData)
-    }
-}
-
-impl<P: Path> Column<P> {
-    /// A list that holds this value.
-    pub const fn contains<V: ComparableTo<<ItemOf<P> as DocumentValue>::Scalar>>(self, value: V) -> Contains<P, V>
-    where
-        P::Value: List,
-    {
-        Contains { value, path: PhantomData }
-    }
-
-    /// A list with an element that fulfils a condition.
-    pub fn any<C: Condition<Root = Element<P>>>(
-        self,
-        condition: impl FnOnce(<ItemOf<P> as DocumentValue>::Paths<Element<P>>) -> C,
-    ) -> Any<P, C>
-    where
-        P::Value: List,
-    {
-        Any { condition: condition(PathSet::NEW), path: PhantomData }
-    }
-}
-
 /// The paths of the elements of a list: what the closure of `any` sees, in const.
 #[doc(hidden)]
 pub const fn elements<P: Path>(_: Column<P>) -> <ItemOf<P> as DocumentValue>::Paths<Element<P>>
@@ -334,11 +239,9 @@ where
     PathSet::NEW
 }
 
-/// `list.any(|element| condition)`, in const, where closures cannot be called.
+/// `list.any(|element| condition)`, in const, where closures cannot be called. That it is a list, [`elements`] has
+/// checked.
 #[doc(hidden)]
-pub const fn any<P: Path, C: Condition<Root = Element<P>>>(_: Column<P>, condition: C) -> Any<P, C>
-where
-    P::Value: List,
-{
+pub const fn any<P: Path, C: Condition<Root = Element<P>>>(_: Column<P>, condition: C) -> Any<P, C> {
     Any { condition, path: PhantomData }
 }

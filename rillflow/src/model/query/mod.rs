@@ -7,6 +7,7 @@
 pub mod text;
 pub mod tree;
 
+mod column;
 mod compiled;
 mod condition;
 mod coverage;
@@ -36,6 +37,52 @@ use crate::Result;
 /// A query whose text was made by rustc. `#[compiled_query]` returns one, and [`Find`] is one.
 ///
 /// Object safe: `Box<dyn Query<Vec<Customer>>>` works.
+///
+/// # Example
+///
+/// ```
+/// use rillflow::{Document, Query, compiled_query};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Document)]
+/// #[document(gin, index(author, year desc))]
+/// struct Note {
+///     #[document(id)]
+///     id: i64,
+///     author: String,
+///     year: i32,
+///     tags: Vec<String>,
+/// }
+///
+/// #[compiled_query]
+/// fn latest(author: &str, tag: &str, limit: i64) -> impl Query<Vec<Note>> {
+///     Note::query()
+///         .filter(|n| n.author == author && (n.tags.contains(tag) || n.year > 2020))
+///         .order_by(|n| n.year.desc())
+///         .limit(limit)
+/// }
+///
+/// let query = latest("ada", "math", 10);
+/// assert_eq!(
+///     query.sql(),
+///     "SELECT doc FROM public.docs_notes WHERE (doc->>'author') = $1::text \
+///      AND (doc @> jsonb_build_object('tags', jsonb_build_array($2::text)) OR ((doc->>'year')::bigint) > 2020) \
+///      AND deleted_at IS NULL ORDER BY ((doc->>'year')::bigint) DESC LIMIT $3::bigint",
+/// );
+/// ```
+///
+/// A query that no declared index serves does not compile:
+///
+/// ```compile_fail
+/// # use rillflow::{Document, Query, compiled_query};
+/// # #[derive(serde::Serialize, serde::Deserialize, Document)]
+/// # struct Note { #[document(id)] id: i64, author: String }
+/// #[compiled_query]
+/// fn by_author(author: &str) -> impl Query<Vec<Note>> {
+///     Note::query().filter(|n| n.author == author)
+/// }
+/// ```
+#[must_use = "a query does nothing until a store runs it"]
 pub trait Query<Out>: Send + Sync {
     /// The function's name, or the collection's, for logs and errors.
     fn name(&self) -> &'static str;

@@ -48,7 +48,6 @@ impl<U: Value + ?Sized> Value for &U {
 impl<T: ?Sized, U: ComparableTo<T> + ?Sized> ComparableTo<T> for &U {}
 
 /// Parameter number `N` of a compiled query, of type `U`.
-#[doc(hidden)]
 pub struct Argument<const N: u16, U>(Tag<U>);
 
 impl<const N: u16, U> Argument<N, U> {
@@ -80,7 +79,6 @@ pub trait Literal: 'static {
 }
 
 /// The value of a [`Literal`].
-#[doc(hidden)]
 pub struct Inline<L>(Tag<L>);
 
 impl<L> Inline<L> {
@@ -98,7 +96,6 @@ impl<L: Literal> RowCount for Inline<L> where L::As: RowCount {}
 
 /// Adds an argument to the parameters. When its type is not a [`Value`], the place of its use has already said so, and
 /// [`BindNothing`] keeps this call from saying it again.
-#[doc(hidden)]
 pub struct Bind<'a, T>(pub &'a T);
 
 impl<T: Value> Bind<'_, T> {

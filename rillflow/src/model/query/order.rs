@@ -6,7 +6,6 @@ use super::path::{Column, Orderable, Path, Tag};
 use super::tree::SortKey;
 
 /// A field, least first or greatest first.
-#[doc(hidden)]
 pub struct Sorted<P, const DESCENDING: bool>(Tag<P>);
 
 /// One key of an order.
@@ -46,7 +45,6 @@ impl<P: Path, const DESCENDING: bool> OrderBy for Sorted<P, DESCENDING> {
 }
 
 /// No order.
-#[doc(hidden)]
 pub struct Unordered<D>(Tag<D>);
 
 impl<D> OrderBy for Unordered<D> {
@@ -82,8 +80,8 @@ impl<P: Path> Column<P> {
     }
 }
 
-/// The keys of an order of `D`.
+/// The keys of an order.
 #[doc(hidden)]
-pub const fn keys_of<D, O: OrderBy<Root = D>>(_: &O) -> &'static [SortKey] {
+pub const fn keys_of<O: OrderBy>(_: &O) -> &'static [SortKey] {
     O::KEYS
 }

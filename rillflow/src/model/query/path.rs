@@ -12,7 +12,46 @@ pub(super) type Tag<T> = PhantomData<fn() -> T>;
 
 /// A Rust type that a field of a document may have.
 ///
-/// Derive it with `DocumentValue` for an enum of unit variants or a newtype, and with `DocumentFields` for a nested struct.
+/// Derive it with `DocumentValue` for an enum of unit variants or a newtype, and with `DocumentFields` for a nested
+/// struct. Integers beyond `i64` (`u64`, `usize`, `i128`, `u128`) are no document values: `bigint` does not hold them,
+/// and a comparison that fails for large numbers only would be found too late.
+///
+/// # Example
+///
+/// ```
+/// use rillflow::{Document, DocumentFields, DocumentValue, Query};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Serialize, Deserialize, DocumentValue)]
+/// struct BookId(i64);
+///
+/// #[derive(Serialize, Deserialize, DocumentValue)]
+/// #[serde(rename_all = "kebab-case")]
+/// enum Shelf {
+///     InFront,
+///     AtTheBack,
+/// }
+///
+/// #[derive(Serialize, Deserialize, DocumentFields)]
+/// struct Cover {
+///     color: String,
+/// }
+///
+/// #[derive(Serialize, Deserialize, Document)]
+/// struct Book {
+///     #[document(id)]
+///     id: BookId,
+///     shelf: Shelf,
+///     cover: Option<Cover>,
+/// }
+///
+/// let red = Book::query().filter(|b| b.shelf.eq(Shelf::AtTheBack) & b.cover.color.eq("red")).count();
+/// assert_eq!(
+///     red.sql(),
+///     "SELECT count(*) FROM public.docs_books WHERE (doc->>'shelf') = $1::text \
+///      AND (doc->'cover'->>'color') = $2::text AND deleted_at IS NULL",
+/// );
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a document",
     label = "not a document value",
@@ -26,13 +65,16 @@ pub trait DocumentValue: 'static {
     const SQL_TYPE: SqlType;
     /// True when it may be null.
     const NULLABLE: bool = false;
+    /// What the elements are cast to, when it is a list.
+    #[doc(hidden)]
+    const ITEM_SQL_TYPE: SqlType = SqlType::Json;
     /// What a closure in a query sees of the field.
     type Paths<P: Path>: PathSet;
 }
 
 /// The paths of a document's fields; the derives write it.
 #[doc(hidden)]
-pub trait PathSet: Copy + 'static {
+pub trait PathSet: 'static {
     /// The one value.
     const NEW: Self;
 }
@@ -56,8 +98,9 @@ pub trait Path: Parent {
 /// One field of a struct; the derives write a type per field.
 #[doc(hidden)]
 pub trait Field: 'static {
-    /// Its type.
-    type Value: DocumentValue;
+    /// Its type: a [`DocumentValue`]. Not a bound of this trait, so that a type which is none is reported once, where
+    /// the paths are written.
+    type Value;
     /// Its JSON key.
     const KEY: &'static str;
     /// Its JSON key as an SQL literal.
@@ -79,7 +122,6 @@ pub type ScalarOf<P> = <<P as Path>::Value as DocumentValue>::Scalar;
 pub type PathsAt<P, F> = <<F as Field>::Value as DocumentValue>::Paths<At<P, F>>;
 
 /// The path to a document.
-#[doc(hidden)]
 pub struct Root<D>(Tag<D>);
 
 impl<D: 'static> Parent for Root<D> {
@@ -96,10 +138,12 @@ impl<D: 'static> Parent for Root<D> {
 }
 
 /// The path to the field `F` behind `P`.
-#[doc(hidden)]
 pub struct At<P, F>(Tag<(P, F)>);
 
-impl<P: Parent, F: Field> Parent for At<P, F> {
+impl<P: Parent, F: Field> Parent for At<P, F>
+where
+    F::Value: DocumentValue,
+{
     type Root = P::Root;
     const INFO: &'static PathInfo = &PathInfo {
         parent: Some(P::INFO),
@@ -112,12 +156,14 @@ impl<P: Parent, F: Field> Parent for At<P, F> {
     };
 }
 
-impl<P: Parent, F: Field> Path for At<P, F> {
+impl<P: Parent, F: Field> Path for At<P, F>
+where
+    F::Value: DocumentValue,
+{
     type Value = F::Value;
 }
 
 /// The path to an element of the list at `P`: a root of its own, so that it mixes with no other path.
-#[doc(hidden)]
 pub struct Element<P>(Tag<P>);
 
 /// The type of the elements of the list at `P`.
@@ -239,6 +285,20 @@ pub const fn index_key<C: SingleValue>(document: &str, _: &C) -> &'static PathIn
         panic!("{}", message.as_str());
     }
     C::INFO
+}
+
+/// The SQL type of a newtype of `T`; fails to compile when `T` is not one scalar.
+#[doc(hidden)]
+#[track_caller]
+pub const fn newtype_of<T: DocumentValue>(newtype: &str) -> SqlType {
+    if T::NULLABLE || matches!(T::SQL_TYPE, SqlType::Json) {
+        let message = Message::new()
+            .text("`")
+            .text(newtype)
+            .text("` does not wrap a single value, so queries cannot compare it.\n  help: mark the field that holds it `#[document(opaque)]` instead of deriving `DocumentValue`");
+        panic!("{}", message.as_str());
+    }
+    T::SQL_TYPE
 }
 
 /// No paths: what a refused document has.

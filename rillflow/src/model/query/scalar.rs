@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::operand::{ComparableTo, RowCount, Value};
 use super::path::{Column, DocumentValue, Flag, List, Nullable, Orderable, Path, Text};
 use super::tree::{Arity, Operand};
-use crate::model::{Newtype, SqlType, SqlValue};
+use crate::model::{Newtype, SqlType, SqlValue, StreamId};
 
 /// A scalar: its column type, and how it becomes a parameter.
 macro_rules! scalar {
@@ -42,6 +42,7 @@ scalar! {
     f32 as Float + Orderable: |v| as_written(*v);
     f64 as Float + Orderable: |v| *v;
     Uuid as Uuid + Orderable: |v| *v;
+    StreamId as Uuid + Orderable: |v| v.0;
     // PostgreSQL rounds the stored text to microseconds, so the parameter must not be cut off there
     DateTime<Utc> as Time + Orderable: |v| v.round_subsecs(6);
 }
@@ -73,6 +74,7 @@ comparable! {
     f32 => f32 f64;
     f64 => f32 f64;
     Uuid => Uuid;
+    StreamId => StreamId;
     DateTime<Utc> => DateTime<Utc>;
     integer => i8 i16 i32 i64 u8 u16 u32 f32 f64;
     float => f32 f64;
@@ -84,27 +86,37 @@ impl RowCount for u32 {}
 impl RowCount for integer {}
 
 /// An integer literal, as messages name it.
-#[doc(hidden)]
 #[allow(non_camel_case_types, reason = "it reads as a type of the language in messages")]
 #[derive(Debug)]
 pub struct integer;
 
 /// A float literal, as messages name it.
-#[doc(hidden)]
 #[allow(non_camel_case_types, reason = "it reads as a type of the language in messages")]
 #[derive(Debug)]
 pub struct float;
 
-/// Literals are part of the text: these values only lend them a type.
-macro_rules! literal_types {
-    ($($type:ty)*) => { $(
-        impl Value for $type {
+/// Types without parameters. Literals are part of the text, and only take their type from here. The other types compare
+/// with nothing: naming them here leaves one message for them, that of [`ComparableTo`].
+macro_rules! without_parameter {
+    ($([$($generic:tt)*] $type:ty;)*) => { $(
+        impl<$($generic)*> Value for $type {
             const OPERAND: Operand = Operand::Inline("");
             fn bind(&self, _: &mut Vec<SqlValue>) {}
         }
     )* };
 }
-literal_types!(integer float);
+without_parameter! {
+    [] integer;
+    [] float;
+    [] u64;
+    [] usize;
+    [] isize;
+    [] u128;
+    [] i128;
+    [] char;
+    [] ();
+    [T: Send + Sync] Option<T>;
+}
 
 impl Value for str {
     const OPERAND: Operand = Operand::Next(SqlType::Text, Arity::One);
@@ -117,6 +129,7 @@ impl<T: DocumentValue> DocumentValue for Option<T> {
     type Scalar = T::Scalar;
     const SQL_TYPE: SqlType = T::SQL_TYPE;
     const NULLABLE: bool = true;
+    const ITEM_SQL_TYPE: SqlType = T::ITEM_SQL_TYPE;
     type Paths<P: Path> = T::Paths<P>;
 }
 impl<T: Orderable> Orderable for Option<T> {}
@@ -130,6 +143,7 @@ impl<T: List> List for Option<T> {
 impl<T: DocumentValue> DocumentValue for Vec<T> {
     type Scalar = Vec<T>;
     const SQL_TYPE: SqlType = SqlType::Json;
+    const ITEM_SQL_TYPE: SqlType = T::SQL_TYPE;
     type Paths<P: Path> = Column<P>;
 }
 impl<T: DocumentValue> List for Vec<T> {

@@ -39,9 +39,9 @@ macro_rules! tuples {
 }
 tuples!([A] [A B] [A B C] [A B C D] [A B C D E] [A B C D E F] [A B C D E F G] [A B C D E F G H]);
 
-/// The output of a selection from `D`.
+/// The output of a selection.
 #[doc(hidden)]
-pub const fn output_of<D, S: Selection<Root = D>>(_: &S) -> Output {
+pub const fn output_of<S: Selection>(_: &S) -> Output {
     S::OUTPUT
 }
 

@@ -5,35 +5,41 @@
 
 use std::marker::PhantomData;
 
-use super::{Source, length, text};
+use super::{Rendered, Source, length, render};
 use crate::Result;
 use crate::model::SqlValue;
 use crate::model::query::{Definition, Query, Row};
 
 /// The text of `Q` in a buffer of `N` bytes; nothing when a smaller buffer, down to `MORE_THAN`, does.
-struct Sized<Q, const MORE_THAN: usize, const N: usize>(PhantomData<fn() -> Q>);
+struct Fitting<Q, const MORE_THAN: usize, const N: usize>(PhantomData<fn() -> Q>);
 
-impl<Q: Definition, const MORE_THAN: usize, const N: usize> Sized<Q, MORE_THAN, N> {
-    const FITS: bool = MORE_THAN < Rendered::<Q>::LENGTH && Rendered::<Q>::LENGTH <= N;
-    const BYTES: &'static [u8] = if Self::FITS { &super::bytes::<N>(Source::Statement(&Q::STATEMENT)) } else { &[] };
+impl<Q: Definition, const MORE_THAN: usize, const N: usize> Fitting<Q, MORE_THAN, N> {
+    const FITS: bool = MORE_THAN < Text::<Q>::LENGTH && Text::<Q>::LENGTH <= N;
+    const RENDERED: Option<&'static Rendered<N>> =
+        if Self::FITS { Some(&render(Source::Statement(&Q::STATEMENT))) } else { None };
+
+    const TEXT: &'static str = match Self::RENDERED {
+        Some(rendered) => rendered.as_str(),
+        None => "",
+    };
 }
 
 /// The text of `Q`.
-struct Rendered<Q>(PhantomData<fn() -> Q>);
+struct Text<Q>(PhantomData<fn() -> Q>);
 
-impl<Q: Definition> Rendered<Q> {
+impl<Q: Definition> Text<Q> {
     const LENGTH: usize = length(Source::Statement(&Q::STATEMENT));
     const SQL: &'static str = {
         let buffer = match Self::LENGTH {
-            0..=256 => Sized::<Q, 0, 256>::BYTES,
-            257..=1024 => Sized::<Q, 256, 1024>::BYTES,
-            1025..=4096 => Sized::<Q, 1024, 4096>::BYTES,
-            4097..=65536 => Sized::<Q, 4096, 65536>::BYTES,
+            0..=256 => Fitting::<Q, 0, 256>::TEXT,
+            257..=1024 => Fitting::<Q, 256, 1024>::TEXT,
+            1025..=4096 => Fitting::<Q, 1024, 4096>::TEXT,
+            4097..=65536 => Fitting::<Q, 4096, 65536>::TEXT,
             _ => panic!(
                 "this query's text is longer than 64 KiB: make it a `#[compiled_query]`, which has no such limit"
             ),
         };
-        text(buffer.split_at(Self::LENGTH).0)
+        buffer.split_at(Self::LENGTH).0
     };
 }
 
@@ -42,7 +48,7 @@ impl<Q: Definition> Query<Q::Out> for Q {
         Q::NAME
     }
     fn sql(&self) -> &'static str {
-        Rendered::<Q>::SQL
+        Text::<Q>::SQL
     }
     fn binds(&self) -> Vec<SqlValue> {
         let mut binds = Vec::new();

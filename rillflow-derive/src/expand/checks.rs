@@ -1,0 +1,37 @@
+//! The index coverage of a compiled query, as const assertions.
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Expr, ItemFn};
+
+use crate::model::query::{CompiledQuery, ends};
+
+/// The coverage checks, each raised at what it is about.
+pub(crate) fn checks(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
+    let document = &query.document;
+    let name = function.sig.ident.to_string();
+    let type_name = document.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+    let indexes = quote!(<#document as ::rillflow::__private::Document>::INDEXES);
+    let sort_allowed = query.allow.sort;
+    let mut checks = TokenStream::new();
+    if !query.allow.scan {
+        let about = query.steps.filters.last().map_or(&query.body, |(_, _, body)| body);
+        let arguments = quote!(#name, #type_name, &__STATEMENT, #indexes, #sort_allowed);
+        checks.extend(check("check_filter", about, arguments));
+    }
+    if let (false, false, Some((_, keys))) = (query.allow.scan, query.allow.sort, &query.steps.order) {
+        checks.extend(check("check_order", keys, quote!(#name, #type_name, &__STATEMENT, #indexes)));
+    }
+    checks
+}
+
+/// A const assertion that is underlined from the first to the last token of `about`: the path of the call has the
+/// first token's span, its parentheses have the last one's.
+fn check(function: &str, about: &Expr, arguments: TokenStream) -> TokenStream {
+    let (first, last) = ends(about);
+    let function = Ident::new(function, first);
+    let path = quote_spanned!(first=> ::rillflow::__private::#function);
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+    arguments.set_span(last);
+    quote!(const _: () = #path #arguments;)
+}

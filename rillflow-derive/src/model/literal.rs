@@ -1,0 +1,97 @@
+//! Values in a query: what is written into the text, and what becomes a parameter.
+
+use proc_macro2::Span;
+use syn::spanned::Spanned;
+use syn::{Expr, Lit, Path, UnOp};
+
+use super::quoted;
+
+/// A value beside a field.
+pub(crate) enum Value {
+    /// An argument of the function, by its place in the signature.
+    Argument(usize, Span),
+    /// A literal or an enum's constant, by its place in [`Scope::literals`].
+    Literal(usize, Span),
+    /// Anything else, by its place in [`Scope::computed`].
+    Computed(usize, Span),
+}
+
+impl Value {
+    /// Where it stands.
+    pub(crate) const fn span(&self) -> Span {
+        match self {
+            Self::Argument(_, span) | Self::Literal(_, span) | Self::Computed(_, span) => *span,
+        }
+    }
+}
+
+/// What a literal is.
+pub(crate) enum Literal {
+    Text(String),
+    Integer(i64),
+    Float(String),
+    Bool(bool),
+    /// `Status::Active`: the type, and the whole path.
+    Constant(Path, Path),
+}
+
+/// A literal, with its sign, or a path such as `Status::Active`; none for any other expression.
+pub(crate) fn literal(expr: &Expr) -> syn::Result<Option<Literal>> {
+    Ok(match expr {
+        Expr::Lit(lit) => match &lit.lit {
+            Lit::Str(text) => Some(Literal::Text(text_literal(&text.value(), expr.span())?)),
+            Lit::Int(number) => Some(Literal::Integer(number.base10_parse()?)),
+            Lit::Float(number) => Some(Literal::Float(number.base10_digits().to_owned())),
+            Lit::Bool(bool) => Some(Literal::Bool(bool.value)),
+            _ => None,
+        },
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => match bare(&unary.expr) {
+            Expr::Lit(lit) => match &lit.lit {
+                Lit::Int(number) => Some(Literal::Integer(
+                    format!("-{}", number.base10_digits())
+                        .parse()
+                        .map_err(|_| syn::Error::new(expr.span(), "this number does not fit an `i64`"))?,
+                )),
+                Lit::Float(number) => Some(Literal::Float(format!("-{}", number.base10_digits()))),
+                _ => None,
+            },
+            _ => None,
+        },
+        Expr::Path(path) => constant(&path.path),
+        _ => None,
+    })
+}
+
+fn text_literal(text: &str, span: Span) -> syn::Result<String> {
+    if text.contains('\0') {
+        return Err(syn::Error::new(span, "PostgreSQL cannot store the NUL character"));
+    }
+    Ok(quoted(text))
+}
+
+/// `Status::Active`: a variant is written in camel case, where a constant is in capitals.
+fn constant(path: &Path) -> Option<Literal> {
+    let variant = path.segments.last()?.ident.to_string();
+    let is_variant = variant.starts_with(char::is_uppercase) && variant.contains(char::is_lowercase);
+    if path.segments.len() < 2 || !is_variant {
+        return None;
+    }
+    Some(Literal::Constant(without_last(path), path.clone()))
+}
+
+/// The path up to its last segment: the type of `Type::item`.
+pub(crate) fn without_last(path: &Path) -> Path {
+    let mut parent = path.clone();
+    parent.segments.pop();
+    parent.segments.pop_punct();
+    parent
+}
+
+/// Without the parentheses around it.
+pub(crate) fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Paren(paren) => bare(&paren.expr),
+        Expr::Group(group) => bare(&group.expr),
+        other => other,
+    }
+}

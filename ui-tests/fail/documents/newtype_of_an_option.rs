@@ -1,0 +1,7 @@
+use rillflow::DocumentValue;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, DocumentValue)]
+struct Score(Option<f64>);
+
+fn main() {}

@@ -1,0 +1,10 @@
+use rillflow::{Query, compiled_query};
+use rillflow_ui_tests::Customer;
+
+#[compiled_query]
+fn query(email: &str) -> impl Query<Vec<Customer>> {
+    Customer::query()
+        .filter(|c| c.email == email && c.handle.any(|h| h.size == 3))
+}
+
+fn main() {}
