@@ -6,8 +6,9 @@ use std::fmt;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+mod below;
+mod made_up;
 mod trace;
-mod trace_access;
 
 /// The stored form of a type: what stands at each place of its JSON.
 ///

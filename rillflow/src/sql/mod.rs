@@ -85,8 +85,8 @@ pub(crate) const TABLES: &[&str] = &[
     "events",
     "event_marks",
     "idempotency_keys",
-    "removed_events",
     "projections",
     "stream_aliases",
     "snapshots",
+    "removed_events",
 ];

@@ -94,11 +94,21 @@ impl SchemaLock {
     }
 
     /// The events of a set, with samples of some of them.
+    ///
+    /// # Panics
+    ///
+    /// When the set does not derive `Event`, or a sample does not serialise.
     #[must_use]
     #[track_caller]
     pub fn events<E: EventSet>(mut self, samples: Vec<E>) -> Self {
         let samples: Vec<Event> = samples.into_iter().map(Into::into).collect();
-        for event in E::shapes() {
+        let shapes = E::shapes();
+        let set = type_name::<E>();
+        assert!(
+            !shapes.is_empty() || E::TYPES.is_empty(),
+            "`{set}` does not say how it is stored: derive `Event` on it"
+        );
+        for event in shapes {
             let Some((current, was)) = event.types.split_first() else { continue };
             let given = samples.iter().filter(|sample| sample.name == current.name);
             let given = given.map(|sample| match &sample.body {
@@ -123,6 +133,10 @@ impl SchemaLock {
     }
 
     /// The state of an aggregate, as snapshots keep it.
+    ///
+    /// # Panics
+    ///
+    /// When a sample does not serialise.
     #[must_use]
     #[track_caller]
     pub fn aggregates<A: Aggregate + Serialize + DeserializeOwned>(self, samples: Vec<A>) -> Self {
@@ -131,6 +145,10 @@ impl SchemaLock {
     }
 
     /// The documents of a collection.
+    ///
+    /// # Panics
+    ///
+    /// When a sample does not serialise.
     #[must_use]
     #[track_caller]
     pub fn documents<D: Document>(mut self, samples: Vec<D>) -> Self {

@@ -24,6 +24,7 @@ mod server;
 mod sweep;
 mod template;
 
+#[doc(inline)]
 pub use crate::__assert_schema_lock as assert_schema_lock;
 pub use database::TestDatabase;
 pub use given::{Given, Verdict, When, given};

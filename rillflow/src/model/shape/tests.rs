@@ -66,7 +66,7 @@ struct Parcel {
     carrier: Carrier,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Carrier {
     Ups,
     Other(String),
@@ -164,11 +164,28 @@ impl From<Shouted> for String {
 
 #[derive(Serialize, Deserialize)]
 struct Picky {
+    #[serde(deserialize_with = "of_a_list")]
+    any: i64,
     first: std::net::IpAddr,
     never: Never,
     some: Vec<Never>,
     last: i64,
     defaulted: Option<i64>,
+}
+
+/// Takes what a self-describing format has, but only a list.
+fn of_a_list<'de, D: serde::Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    struct Visitor;
+    impl<'de> serde::de::Visitor<'de> for Visitor {
+        type Value = i64;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<i64, A::Error> {
+            Ok(list.next_element()?.unwrap_or_default())
+        }
+    }
+    from.deserialize_any(Visitor)
 }
 
 struct Never;
@@ -197,6 +214,7 @@ fn a_value_that_cannot_be_made_up_hides_nothing_else() {
     assert_eq!(
         lines::<Picky>(),
         [
+            "any: as in its samples",
             "defaulted?: i64 or null",
             "first: text of its own form",
             "last: i64",
@@ -275,6 +293,50 @@ fn what_serde_buffers_is_known_by_samples() {
             "tagged[].kind: text",
             "tagged[].number?: number",
             "untagged?: number | text or null",
+        ]
+    );
+}
+
+#[derive(Serialize, Deserialize)]
+struct Foreign {
+    array: [u8; 2],
+    by_state: std::collections::BTreeMap<Carrier, i64>,
+    character: char,
+    duration: std::time::Duration,
+    flags: std::collections::BTreeSet<bool>,
+    moment: chrono::NaiveDateTime,
+    nothing: (),
+    positive: std::num::NonZeroU8,
+    result: Result<i64, String>,
+    shared: Box<str>,
+    twice: Option<Option<i64>>,
+}
+
+#[test]
+fn types_of_others_are_known_by_what_they_read() {
+    assert_eq!(
+        lines::<Foreign>(),
+        [
+            "array: list of 2",
+            "array[0]: u8",
+            "array[1]: u8",
+            "by_state: map",
+            r#"by_state{key}: "Ups" | "Other""#,
+            "by_state{key}(Other): text",
+            "by_state{}: i64",
+            "character: character",
+            "duration.nanos: u32",
+            "duration.secs: u64",
+            "flags: list",
+            "flags[]: bool",
+            "moment: date and time",
+            "nothing: null",
+            "positive: u8",
+            r#"result: "Ok" | "Err""#,
+            "result(Err): text",
+            "result(Ok): i64",
+            "shared: text",
+            "twice?: i64 or null",
         ]
     );
 }

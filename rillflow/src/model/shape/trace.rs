@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::trace_access::At;
+use super::made_up::At;
 use super::{Place, Shape};
 
 /// More rounds than any type needs that people can read.
@@ -57,8 +57,8 @@ pub(super) struct Trace {
 
 /// Why a round ended early.
 pub(super) enum Failed {
-    /// The candidate does not fit, and there are so many.
-    Candidate(String, usize),
+    /// The candidate does not fit.
+    Candidate(String),
     /// Nothing fits here, or the type is inside of itself; the innermost option, list or map around it.
     DeadEnd(String, Option<String>),
 }
@@ -67,7 +67,7 @@ impl Trace {
     /// Notes what stands at `path`; the first word stays.
     pub(super) fn note(&mut self, path: &str, kind: &str) {
         let place = self.places.entry(path.to_owned()).or_default();
-        if place.kind.is_empty() || (place.kind == OWN_FORM && kind != OWN_FORM) {
+        if place.kind.is_empty() {
             kind.clone_into(&mut place.kind);
             self.fresh = true;
         }
@@ -93,13 +93,8 @@ impl Trace {
     /// Learns from a failure. True when another round may come further.
     fn learn(&mut self, refusal: &Refusal) -> bool {
         match self.failed.take() {
-            Some(Failed::Candidate(path, candidates)) => {
-                let tried = self.tried.entry(path.clone()).or_default();
-                *tried += 1;
-                if *tried >= candidates {
-                    self.note(&path, OWN_FORM);
-                    self.stuck.insert(path);
-                }
+            Some(Failed::Candidate(path)) => {
+                *self.tried.entry(path).or_default() += 1;
                 true
             }
             // once more, with the field at the end; then without what is around it

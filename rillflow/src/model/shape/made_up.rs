@@ -1,16 +1,16 @@
-//! Made-up data as serde reads it: a place, and what is below it.
+//! Made-up data as serde reads it: one place.
 
 use std::any::type_name;
 use std::cell::RefCell;
 
 use serde::Deserializer;
-use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{DeserializeSeed, EnumAccess, Expected, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{Expected, Visitor};
 
+use super::below::{Elements, Entry, Fields, Variant};
 use super::trace::{Failed, OWN_FORM, Refusal, Trace};
 use super::{GAP, LIST, OBJECT, field};
 
-type Read<T> = Result<T, Refusal>;
+pub(super) type Read<T> = Result<T, Refusal>;
 
 /// Text that some type or other reads, with a word for its form.
 const TEXTS: &[(&str, &str)] = &[
@@ -45,7 +45,7 @@ pub(super) struct At<'t> {
 }
 
 impl<'t> At<'t> {
-    fn below(&self, step: &str) -> At<'t> {
+    pub(super) fn below(&self, step: &str) -> At<'t> {
         At { trace: self.trace, path: format!("{}{step}", self.path) }
     }
 
@@ -54,7 +54,14 @@ impl<'t> At<'t> {
     }
 
     /// A value that has nothing below it: the next candidate that was not refused yet.
-    fn leaf<T>(&self, candidates: usize, read: impl FnOnce(usize) -> (Read<T>, &'static str)) -> Read<T> {
+    ///
+    /// When all are refused, it is noted as `otherwise`.
+    fn leaf<T>(
+        &self,
+        candidates: usize,
+        otherwise: &'static str,
+        read: impl FnOnce(usize) -> (Read<T>, &'static str),
+    ) -> Read<T> {
         let tried = self.trace.borrow().tried.get(&self.path).copied().unwrap_or(0);
         if tried >= candidates {
             return self.dead_end();
@@ -62,7 +69,14 @@ impl<'t> At<'t> {
         let (value, kind) = read(tried);
         match &value {
             Ok(_) => self.note(kind),
-            Err(_) => self.trace.borrow_mut().failed = Some(Failed::Candidate(self.path.clone(), candidates)),
+            Err(_) if tried + 1 < candidates => {
+                self.trace.borrow_mut().failed = Some(Failed::Candidate(self.path.clone()))
+            }
+            Err(_) => {
+                self.note(otherwise);
+                self.trace.borrow_mut().failed = Some(Failed::Candidate(self.path.clone()));
+                self.trace.borrow_mut().stuck.insert(self.path.clone());
+            }
         }
         value
     }
@@ -100,7 +114,7 @@ impl<'t> At<'t> {
         value
     }
 
-    fn object<'de, V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Read<V::Value> {
+    pub(super) fn object<'de, V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Read<V::Value> {
         self.note(OBJECT);
         let keys = self.keys(fields);
         visitor.visit_map(Fields { at: self, keys, key: "" })
@@ -140,7 +154,7 @@ fn expected<'de, V: Visitor<'de>>(visitor: &V) -> String {
 macro_rules! number {
     ($($method:ident $visit:ident $kind:literal;)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-            self.leaf(NUMBERS.len(), |tried| (visitor.$visit(NUMBERS[tried].into()), $kind))
+            self.leaf(NUMBERS.len(), $kind, |tried| (visitor.$visit(NUMBERS[tried].into()), $kind))
         }
     )*};
 }
@@ -168,7 +182,7 @@ impl<'de> Deserializer<'de> for At<'_> {
         if type_name::<V>().contains("Content") {
             return self.gap();
         }
-        self.leaf(TEXTS.len() + 1, |tried| {
+        self.leaf(TEXTS.len() + 1, GAP, |tried| {
             let value = match tried {
                 0 => visitor.visit_u64(1),
                 other => visitor.visit_str(TEXTS[other - 1].1),
@@ -178,15 +192,15 @@ impl<'de> Deserializer<'de> for At<'_> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-        self.leaf(2, |tried| (visitor.visit_bool(tried == 0), "bool"))
+        self.leaf(2, "bool", |tried| (visitor.visit_bool(tried == 0), "bool"))
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-        self.leaf(1, |_| (visitor.visit_char('a'), "character"))
+        self.leaf(1, "character", |_| (visitor.visit_char('a'), "character"))
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-        self.leaf(TEXTS.len(), |tried| (visitor.visit_str(TEXTS[tried].1), TEXTS[tried].0))
+        self.leaf(TEXTS.len(), OWN_FORM, |tried| (visitor.visit_str(TEXTS[tried].1), TEXTS[tried].0))
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
@@ -198,7 +212,7 @@ impl<'de> Deserializer<'de> for At<'_> {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-        self.leaf(1, |_| (visitor.visit_bytes(b"a"), "bytes"))
+        self.leaf(1, "bytes", |_| (visitor.visit_bytes(b"a"), "bytes"))
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
@@ -206,7 +220,7 @@ impl<'de> Deserializer<'de> for At<'_> {
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-        self.leaf(1, |_| (visitor.visit_unit(), "null"))
+        self.leaf(1, "null", |_| (visitor.visit_unit(), "null"))
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
@@ -289,111 +303,5 @@ impl At<'_> {
             }
         }
         variants.get(trace.selection.get(&self.path).copied().unwrap_or(0)).copied()
-    }
-}
-
-/// The fields of a struct.
-struct Fields<'t> {
-    at: At<'t>,
-    keys: Vec<&'static str>,
-    key: &'static str,
-}
-
-impl<'de> MapAccess<'de> for Fields<'_> {
-    type Error = Refusal;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Read<Option<K::Value>> {
-        let Some(key) = self.keys.pop() else { return Ok(None) };
-        self.key = key;
-        self.at.trace.borrow_mut().key = field(&self.at.path, key);
-        seed.deserialize(BorrowedStrDeserializer::new(key)).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Read<V::Value> {
-        let path = field(&self.at.path, self.key);
-        {
-            let trace = &mut *self.at.trace.borrow_mut();
-            trace.fields.entry(path.clone()).or_insert_with(|| trace.selection.clone());
-        }
-        seed.deserialize(At { trace: self.at.trace, path })
-    }
-}
-
-/// The elements of a list or tuple.
-struct Elements<'t> {
-    at: At<'t>,
-    step: fn(usize) -> String,
-    next: usize,
-    len: usize,
-}
-
-impl<'de> SeqAccess<'de> for Elements<'_> {
-    type Error = Refusal;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Read<Option<T::Value>> {
-        if self.next == self.len {
-            return Ok(None);
-        }
-        self.next += 1;
-        seed.deserialize(self.at.below(&(self.step)(self.next - 1))).map(Some)
-    }
-}
-
-/// The one entry of a map.
-struct Entry<'t> {
-    at: At<'t>,
-    left: bool,
-}
-
-impl<'de> MapAccess<'de> for Entry<'_> {
-    type Error = Refusal;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Read<Option<K::Value>> {
-        if std::mem::take(&mut self.left) { seed.deserialize(self.at.below("{key}")).map(Some) } else { Ok(None) }
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Read<V::Value> {
-        seed.deserialize(self.at.below("{}"))
-    }
-}
-
-/// One variant of an enum.
-struct Variant<'a, 't> {
-    at: &'a At<'t>,
-    variant: &'static str,
-}
-
-impl<'t> Variant<'_, 't> {
-    fn content(&self) -> At<'t> {
-        self.at.below(&format!("({})", self.variant))
-    }
-}
-
-impl<'de> EnumAccess<'de> for Variant<'_, '_> {
-    type Error = Refusal;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Read<(V::Value, Self)> {
-        Ok((seed.deserialize(BorrowedStrDeserializer::new(self.variant))?, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_, '_> {
-    type Error = Refusal;
-
-    fn unit_variant(self) -> Read<()> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Read<T::Value> {
-        seed.deserialize(self.content())
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Read<V::Value> {
-        self.content().deserialize_tuple(len, visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Read<V::Value> {
-        self.content().object(fields, visitor)
     }
 }
