@@ -241,3 +241,34 @@ pub(crate) async fn until_somebody_waits(store: &rillflow::Store) -> TestResult 
     }
     Err("nobody waits".into())
 }
+
+#[tokio::test]
+async fn a_session_and_an_append_among_others_are_refused_by_an_archived_stream_as_well() -> TestResult {
+    let (_db, store) = store().await?;
+    let (archived, deleted) = (Uuid::now_v7(), Uuid::now_v7());
+    for id in [archived, deleted] {
+        store.events().append_stream(id, Expected::Any, [tick(1)]).await?;
+    }
+    store.events().archive_stream(archived).await?;
+    store.events().delete_stream(deleted).await?;
+    for (id, kind) in [(archived, "StreamArchived"), (deleted, "StreamDeleted")] {
+        let mut session = store.session();
+        session.append(id, Expected::Any, [tick(2)])?;
+        let refused = session.commit().await.err().ok_or(kind)?;
+        assert!(format!("{refused:?}").starts_with(kind), "{refused:?}");
+    }
+    // many at once share statements: those to open streams go through
+    let appends = (0..64).map(|n| {
+        let store = store.clone();
+        let id = if n % 4 == 0 { archived } else { Uuid::now_v7() };
+        tokio::spawn(async move { (id, store.events().append_stream(id, Expected::Any, [tick(n)]).await) })
+    });
+    for append in appends.collect::<Vec<_>>() {
+        match append.await? {
+            (id, Err(Error::StreamArchived { .. })) if id == archived => {}
+            (id, Ok(_)) if id != archived => {}
+            other => return Err(format!("{other:?}").into()),
+        }
+    }
+    Ok(())
+}

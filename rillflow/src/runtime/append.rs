@@ -165,14 +165,7 @@ async fn nothing_to_append(conn: &mut PgConnection, core: &Core, append: &Append
 }
 
 async fn conflict(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Error> {
-    let state = streams::state(conn, &core.texts, append.stream_id).await?;
-    let (stream_id, expected) = (append.stream_id, append.expected);
-    let actual = state.as_ref().map_or(0, |it| it.version);
-    Ok(streams::refusal(stream_id, expected, state.as_ref()).unwrap_or(Error::VersionConflict {
-        stream_id,
-        expected,
-        actual,
-    }))
+    streams::refusal(conn, &core.texts, append.stream_id, append.expected).await
 }
 
 /// Folds the events just appended into one inline projection's documents.

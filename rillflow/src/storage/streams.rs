@@ -21,15 +21,19 @@ pub(crate) async fn state(conn: &mut PgConnection, texts: &Texts, stream_id: Str
     }))
 }
 
-/// Why a stream in this state takes no append; `None` when it does.
-pub(crate) fn refusal(stream_id: StreamId, expected: Expected, state: Option<&StreamState>) -> Option<Error> {
-    let actual = state.map_or(0, |it| it.version);
-    match state {
-        Some(StreamState { deleted_at: Some(_), .. }) => Some(Error::StreamDeleted { stream_id }),
-        Some(StreamState { archived_at: Some(_), .. }) => Some(Error::StreamArchived { stream_id }),
-        _ if expected.admits(actual) => None,
-        _ => Some(Error::VersionConflict { stream_id, expected, actual }),
-    }
+/// Why the append statement wrote nothing.
+pub(crate) async fn refusal(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    stream_id: StreamId,
+    expected: Expected,
+) -> Result<Error> {
+    let state = state(conn, texts, stream_id).await?;
+    Ok(match state {
+        Some(StreamState { deleted_at: Some(_), .. }) => Error::StreamDeleted { stream_id },
+        Some(StreamState { archived_at: Some(_), .. }) => Error::StreamArchived { stream_id },
+        other => Error::VersionConflict { stream_id, expected, actual: other.map_or(0, |it| it.version) },
+    })
 }
 
 /// Whether there is a stream, and not its tombstone.
