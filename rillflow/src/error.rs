@@ -33,6 +33,38 @@ pub enum Error {
         actual: i64,
     },
 
+    /// The stream refuses appends; nothing was written. [`restore_stream`](crate::Events::restore_stream) opens it again.
+    #[error("stream {stream_id} is archived: restore it before you append to it")]
+    StreamArchived {
+        /// The stream.
+        stream_id: StreamId,
+    },
+
+    /// The stream was deleted for good; nothing was written. Its id is never used again: take another.
+    #[error("stream {stream_id} was deleted, and its id is never used again")]
+    StreamDeleted {
+        /// The stream.
+        stream_id: StreamId,
+    },
+
+    /// There is no such stream.
+    #[error("stream {stream_id} does not exist")]
+    StreamNotFound {
+        /// The stream.
+        stream_id: StreamId,
+    },
+
+    /// A validator refused the state that these events lead to; nothing was written.
+    #[error("the {aggregate} of stream {stream_id} would not be valid: {source}")]
+    Invalid {
+        /// The aggregate's name.
+        aggregate: &'static str,
+        /// Its stream.
+        stream_id: StreamId,
+        /// The validator's own error: `source.downcast_ref::<YourError>()`.
+        source: BoxError,
+    },
+
     /// The stored document is at another version; nothing was written. Load again and change again.
     #[error("{collection} {id} is at version {actual}, but {expected} was expected")]
     DocVersionConflict {

@@ -17,6 +17,8 @@ mod dev_postgres;
 mod documents;
 /// Queries put together while the program runs, and documents of no declared type.
 mod dynamic;
+/// Events stored under old names and versions.
+mod evolution;
 /// Keys and ids that make an append happen once.
 mod idempotency;
 /// The global order: what readers see while appends are open.
@@ -27,7 +29,13 @@ mod patch;
 mod projections;
 /// Typed queries against real documents.
 mod queries;
+/// Reading streams and the whole log: directions, bounds, filters, pages.
+mod reading;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
 /// Units of work: documents and events together, or not at all.
 mod sessions;
+/// Snapshots: when they are kept, what is loaded from them, compaction.
+mod snapshots;
+/// Streams as a whole: state, archive, deletion, aliases.
+mod streams;

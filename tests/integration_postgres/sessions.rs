@@ -76,7 +76,7 @@ async fn a_conflict_anywhere_leaves_nothing_written_and_everything_staged() -> T
         assert!(store.events().read_stream(fresh).await?.is_empty(), "{kind}");
 
         // what stood in the way goes, and the same session goes through
-        let clear = "DELETE FROM docs_customers; DELETE FROM streams; ALTER TABLE events DISABLE TRIGGER events_append_only; DELETE FROM events";
+        let clear = "DELETE FROM docs_customers; DELETE FROM streams; ALTER TABLE events DISABLE TRIGGER events_note_removal; DELETE FROM events";
         sqlx::raw_sql(clear).execute(store.pool()).await?;
         match session.commit().await {
             Ok(_) => {

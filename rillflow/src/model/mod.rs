@@ -15,6 +15,8 @@ mod patch;
 mod predicate;
 mod projection;
 pub mod query;
+mod shape;
+mod snapshot;
 mod stream;
 mod value;
 
@@ -24,7 +26,9 @@ pub use document::{Collection, Document, DocumentId, IdValue, Index};
 pub use dynamic::{CompiledQuery, DocumentQueryContext};
 pub(crate) use dynamic::{Deleted, Fields};
 pub use envelope::EventEnvelope;
-pub use event::{Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
+pub use event::{
+    Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
+};
 pub use json::RawJson;
 pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};
@@ -33,5 +37,7 @@ pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,
 };
-pub use stream::{Expected, Newtype, StreamId, StreamKey};
+pub use shape::Shape;
+pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
+pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
 pub use value::{SqlType, SqlValue};

@@ -5,11 +5,11 @@ use sqlx::{Connection, PgConnection};
 use super::append::{outcome_unknown, project};
 use super::marks::Marks;
 use super::{Core, SharedCore};
-use crate::model::{Appended, Expected};
+use crate::model::Appended;
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{refused, repeated};
 use crate::storage::session::{self, Change, Documents, Written};
-use crate::storage::{documents, events};
+use crate::storage::{documents, streams};
 use crate::{Error, Result};
 
 /// What a session wrote.
@@ -90,15 +90,9 @@ fn unknown(appends: &[&Append], error: Error) -> Error {
 /// Finds out what was not as the session expects.
 async fn conflict(conn: &mut PgConnection, core: &Core, appends: &[&Append], changes: &[Documents]) -> Result<Error> {
     for append in appends {
-        let actual = events::stream_version(conn, &core.texts, append.stream_id).await?;
-        let as_expected = match append.expected {
-            Expected::Any => true,
-            Expected::NoStream => actual == 0,
-            Expected::StreamExists => actual > 0,
-            Expected::Exact(expected) => actual == expected,
-        };
-        if !as_expected {
-            return Ok(Error::VersionConflict { stream_id: append.stream_id, expected: append.expected, actual });
+        match streams::refusal(conn, &core.texts, append.stream_id, append.expected).await? {
+            Error::VersionConflict { expected, actual, .. } if expected.admits(actual) => {}
+            refusal => return Ok(refusal),
         }
     }
     for documents in changes {

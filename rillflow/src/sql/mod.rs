@@ -29,10 +29,25 @@ statements! {
     FORGET_KEYS = "forget_keys.sql";
     STREAM_VERSION = "stream_version.sql";
     READ_STREAM = "read_stream.sql";
-    FOLD_STREAM = "fold_stream.sql";
     READ_ALL = "read_all.sql";
     READ_ALL_TYPES = "read_all_types.sql";
+    READ_STREAM_BACKWARDS = "read_stream_backwards.sql";
+    READ_ALL_FILTERED = "read_all_filtered.sql";
+    READ_ALL_OF_CATEGORIES = "read_all_of_categories.sql";
+    READ_ALL_OF_STREAMS = "read_all_of_streams.sql";
     EVENT_AT = "event_at.sql";
+
+    STREAM_STATE = "stream_state.sql";
+    STREAM_EXISTS = "stream_exists.sql";
+    ARCHIVE_STREAM = "archive_stream.sql";
+    RESTORE_STREAM = "restore_stream.sql";
+    DELETE_STREAM = "delete_stream.sql";
+    RESOLVE_ALIAS = "resolve_alias.sql";
+
+    LOAD_AGGREGATE = "load_aggregate.sql";
+    LOAD_AGGREGATE_AS_OF = "load_aggregate_as_of.sql";
+    PUT_SNAPSHOT = "put_snapshot.sql";
+    STREAMS_TO_COMPACT = "streams_to_compact.sql";
 
     SAFE_MARK = "safe_mark.sql";
     PUBLISH_MARK = "publish_mark.sql";
@@ -78,7 +93,18 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "streams_and_events", include_str!("../../migrations/0001_streams_and_events.sql")),
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
+    (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.
-pub(crate) const TABLES: &[&str] = &["docs", "streams", "events", "event_marks", "idempotency_keys", "projections"];
+pub(crate) const TABLES: &[&str] = &[
+    "docs",
+    "streams",
+    "events",
+    "event_marks",
+    "idempotency_keys",
+    "projections",
+    "stream_aliases",
+    "snapshots",
+    "removed_events",
+];

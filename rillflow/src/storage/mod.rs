@@ -10,5 +10,8 @@ pub(crate) mod failure;
 pub(crate) mod marks;
 pub(crate) mod projections;
 pub(crate) mod queries;
+pub(crate) mod reading;
 pub(crate) mod schema;
 pub(crate) mod session;
+pub(crate) mod snapshots;
+pub(crate) mod streams;

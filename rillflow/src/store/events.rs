@@ -16,7 +16,7 @@ use crate::storage::{events, marks};
 /// The events of a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Events<'s> {
-    core: &'s SharedCore,
+    pub(super) core: &'s SharedCore,
     locked: bool,
 }
 
