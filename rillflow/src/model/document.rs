@@ -9,6 +9,8 @@ use super::{Newtype, SqlType, SqlValue};
 
 /// A type kept as a document. Derive it.
 ///
+/// `#[document(soft_delete)]` makes deleting keep the row, so that it can be restored.
+///
 /// # Example
 ///
 /// ```

@@ -15,6 +15,17 @@ use crate::Result;
 ///
 /// Whatever a change does not name stays as it is, also what other programs wrote there. A missing object on the way to
 /// a field comes into being; a missing list counts as empty, a missing number as 0.
+///
+/// A document keeps its id: this does not compile.
+///
+/// ```compile_fail,E0080
+/// # use rillflow::{Document, Patch};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Document)]
+/// # struct Note { #[document(id)] id: i64, stars: i64 }
+/// let wrong: fn(<Note as Document>::Paths, Patch<Note>) -> Patch<Note> = |n, p| p.set(n.id, 2);
+/// # std::hint::black_box(wrong);
+/// ```
 #[must_use = "a patch changes nothing before it is returned to `patch`"]
 pub struct Patch<D> {
     /// The changes so far, without brackets, or the first value that cannot be stored.
