@@ -203,6 +203,8 @@ fn release(core: &SharedCore, streams: &[StreamId], counted: bool, conn: Option<
             return;
         };
         state.busy += 1;
+        // one that rests comes before a new one, or more and more of the pool would rest
+        let conn = conn.or_else(|| state.rested());
         let lane = Lane { core: core.clone(), conn, counts: true, streams: Vec::new() };
         runtime.spawn(serve(lane));
     } else if let Some(conn) = conn.filter(|_| counted) {
