@@ -17,6 +17,8 @@ mod documents;
 mod idempotency;
 /// The global order: what readers see while appends are open.
 mod order;
+/// Pages, endings and soft-deleted documents.
+mod pages;
 /// Projections: inline, async, leases, failures.
 mod projections;
 /// Typed queries against real documents.
