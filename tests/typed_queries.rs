@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Duration, SubsecRound, TimeZone, Utc};
 use rillflow::model::SqlValue;
-use rillflow::{Document, DocumentFields, DocumentValue, Query, compiled_query};
+use rillflow::{Cursor, Document, DocumentFields, DocumentValue, Page, Query, compiled_query};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -221,6 +221,33 @@ fn computed_values_come_after_the_arguments_that_are_parameters_themselves() {
     );
     let after = (time() - Duration::days(3)).round_subsecs(6);
     assert_eq!(query.binds(), [SqlValue::Text("a".into()), SqlValue::Time(after)]);
+}
+
+#[test]
+fn a_page_goes_on_where_its_cursor_ended() {
+    #[compiled_query]
+    fn uniform(status: Status, after: Option<Cursor>, size: i64) -> impl Query<Page<Customer>> {
+        Customer::query().filter(|c| c.status == status).order_by(|c| c.created_at.desc()).page(after, size)
+    }
+
+    let first = uniform(Status::Active, None, 5);
+    let (output, rest) = first.sql().split_once(" FROM ").unwrap();
+    assert!(output.starts_with("SELECT doc, jsonb_build_array("), "{output}");
+    assert!(output.ends_with(", public.rillflow_ts(doc->>'createdAt'), id), greatest($2::bigint, 1)"), "{output}");
+    assert_eq!(
+        rest,
+        "public.docs_customers WHERE (doc->>'status') = $1::text AND deleted_at IS NULL \
+         ORDER BY public.rillflow_ts(doc->>'createdAt') DESC, id DESC LIMIT greatest($2::bigint, 1) + 1"
+    );
+    // the cursor "[1]"
+    let next = uniform(Status::Active, Some("WzFd".parse().unwrap()), 5);
+    assert!(matches!(next.check(), Err(rillflow::Error::InvalidCursor { .. })));
+    assert_eq!(
+        next.sql().split_once(" AND deleted_at IS NULL").unwrap().1,
+        " AND (public.rillflow_ts(doc->>'createdAt'), id) < (($3::jsonb->>1)::timestamptz, ($3::jsonb->>2)::uuid) \
+         ORDER BY public.rillflow_ts(doc->>'createdAt') DESC, id DESC LIMIT greatest($2::bigint, 1) + 1"
+    );
+    assert_eq!(next.binds(), [SqlValue::Text("active".into()), SqlValue::Int(5), SqlValue::Json("[1]".into())]);
 }
 
 #[test]

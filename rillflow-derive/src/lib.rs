@@ -29,6 +29,8 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
 /// | `unique(..)` | the same, and no two documents share the values |
 /// | `gin` | an index over everything inside, which serves `contains` and `any` |
 ///
+/// A key may say where documents without a value go, `score desc nulls_last`, as an order does.
+///
 /// An index may be given a name: `index(status, name = "customers_by_status")`. A name that would be too long for
 /// PostgreSQL is cut and ends in a hash of the whole.
 ///
@@ -87,12 +89,17 @@ pub fn document_value(item: TokenStream) -> TokenStream {
 /// | step | |
 /// |---|---|
 /// | `filter(\|c\| ..)` | a condition; several must all hold |
-/// | `order_by(\|c\| c.created_at.desc())` | `.asc()` or `.desc()` of a field, or a tuple of such |
+/// | `order_by(\|c\| c.created_at.desc())` | `.asc()` or `.desc()` of a field, or a tuple of such; then `.nulls_first()` or `.nulls_last()` |
 /// | `limit(n)`, `offset(n)` | a range |
 /// | `select(\|c\| ..)` | a field, a tuple of fields, or a struct of fields: `Contact { email: c.email }`, whose serde names are its field names |
+/// | `include_deleted()`, `only_deleted()` | soft-deleted documents too, or alone |
 /// | none of the following | gives `Vec<_>` |
 /// | `one()` | gives `Option<_>`; a second row found is an error |
+/// | `first()` | gives `Option<_>`, the first in the order |
 /// | `count()`, `exists()` | give `i64` and `bool` |
+/// | `min`, `max`, `sum`, `avg` of `\|c\| c.field` | give `Option<_>`, none when no document found has a value |
+/// | `page(after, size)` | gives `Page<_>`: what comes after an `Option<Cursor>` |
+/// | `numbered_page(number, size)` | gives `NumberedPage<_>`: that page, from 1, and how many rows there are in all |
 ///
 /// Conditions are `==`, `!=`, `<`, `<=`, `>`, `>=` between a field and a value, a `bool` field alone, and the methods
 /// `contains`, `any`, `one_of`, `is_null`, `is_some`, `starts_with`, `like` and `ilike`, joined by `&&`, `||` and `!`.
@@ -112,8 +119,8 @@ pub fn document_value(item: TokenStream) -> TokenStream {
 /// - `!`, `!=` and text patterns are served by none;
 /// - an order is served by an index whose keys, after those that the filter compares by `==`, follow it, all in the
 ///   same or all in the opposite direction; the id may come last;
-/// - without a filter the whole collection is read, which only `exists`, or a limit and an order that an index
-///   delivers, make cheap.
+/// - without a filter the whole collection is read, which only `exists`, `min` and `max` of a field that begins an
+///   index, or a limit (a page, `first`) and an order that an index delivers, make cheap.
 ///
 /// `#[compiled_query(allow(scan))]` accepts reading the whole collection, and with it sorting;
 /// `#[compiled_query(allow(sort))]` accepts sorting what was found.

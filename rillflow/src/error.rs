@@ -150,6 +150,13 @@ pub enum Error {
         query: &'static str,
     },
 
+    /// A cursor that is damaged, or comes from another query. Begin at the first page.
+    #[error("this is no cursor of this query: {reason}")]
+    InvalidCursor {
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// The idempotency key, or the event ids, of this append belong to an earlier one with other events. Nothing was
     /// written.
     #[error("{key} was used before to append other events than these to stream {stream_id}")]

@@ -17,7 +17,7 @@ mod store;
 pub mod testing;
 
 pub use error::{BoxError, Error, PayloadProblem, Result};
-pub use model::query::{DocumentValue, Find, Query};
+pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
     EventSet, EventType, Expected, Lifecycle, Patch, RawJson, StreamId, StreamKey, StreamState,

@@ -25,6 +25,8 @@ mod evolution;
 mod idempotency;
 /// The global order: what readers see while appends are open.
 mod order;
+/// Pages, endings and soft-deleted documents.
+mod pages;
 /// Changes to parts of documents.
 mod patch;
 /// Projections: inline, async, leases, failures.

@@ -36,6 +36,7 @@ pub(crate) struct IndexAttr {
 pub(crate) struct KeyAttr {
     pub(crate) path: Vec<Ident>,
     pub(crate) descending: bool,
+    pub(crate) nulls_first: bool,
 }
 
 /// `#[document(..)]` on a field.
@@ -151,15 +152,18 @@ fn key(input: ParseStream<'_>) -> syn::Result<KeyAttr> {
         input.parse::<Token![.]>()?;
         path.push(input.call(Ident::parse_any)?);
     }
-    let descending = if input.peek(syn::Ident) {
-        let direction: Ident = input.parse()?;
-        match direction.to_string().as_str() {
-            "asc" => false,
-            "desc" => true,
-            _ => return Err(syn::Error::new(direction.span(), "expected `asc`, `desc` or `,`")),
+    let (mut descending, mut nulls_first) = (false, None);
+    while input.peek(syn::Ident) {
+        let word: Ident = input.parse()?;
+        match word.to_string().as_str() {
+            "asc" => descending = false,
+            "desc" => descending = true,
+            "nulls_first" => nulls_first = Some(true),
+            "nulls_last" => nulls_first = Some(false),
+            _ => {
+                return Err(syn::Error::new(word.span(), "expected `asc`, `desc`, `nulls_first`, `nulls_last` or `,`"));
+            }
         }
-    } else {
-        false
-    };
-    Ok(KeyAttr { path, descending })
+    }
+    Ok(KeyAttr { path, descending, nulls_first: nulls_first.unwrap_or(descending) })
 }

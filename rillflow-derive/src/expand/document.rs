@@ -194,11 +194,13 @@ fn definition(document: &Ident, index: &Index) -> TokenStream {
     let (name, unique, document_name) = (&index.name, index.unique, document.unraw().to_string());
     let method = if index.keys.is_empty() { quote!(Gin) } else { quote!(BTree) };
     let keys = index.keys.iter().map(|key| {
-        let (path, descending) = (&key.path, key.descending);
+        let (path, descending, nulls_first) = (&key.path, key.descending, key.nulls_first);
         let span = path.last().map_or_else(Span::call_site, Ident::span);
         let paths = quote!(<#document as ::rillflow::__private::Document>::PATHS);
         let path = quote_spanned! {span=> ::rillflow::__private::index_key(#document_name, &#paths #(.#path)*) };
-        quote! { ::rillflow::__private::SortKey { path: #path, descending: #descending } }
+        quote! {
+            ::rillflow::__private::SortKey { path: #path, descending: #descending, nulls_first: #nulls_first }
+        }
     });
     quote! {
         ::rillflow::__private::IndexDefinition {

@@ -3,38 +3,62 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ExprStruct, Member};
+use syn::{Expr, ExprStruct, Member};
 
 use super::paths::{reference, with_paths};
-use crate::model::query::{CompiledQuery, Ending, Selection};
+use crate::model::query::CompiledQuery;
 use crate::model::quoted;
+use crate::model::steps::{Ending, Selection};
 
 /// What a row holds, and the function that reads the rows: it is what ties the result's type to the query.
 pub(crate) fn output(query: &CompiledQuery) -> (TokenStream, TokenStream) {
     let (document, span) = (&query.document, query.result.span());
     let reader = |name: &str| Ident::new(name, span);
-    let one = query.steps.ending == Ending::One;
-    match (query.steps.ending, &query.steps.select) {
-        (Ending::Count, _) => (quote!(::rillflow::__private::Output::Count), decode(&reader("count"), None, query)),
-        (Ending::Exists, _) => {
-            (quote!(::rillflow::__private::Output::Exists), decode(&reader("existence"), None, query))
+    let rows = match &query.steps.ending {
+        Ending::Count => return (quote!(::rillflow::__private::Output::Count), decode(&reader("count"), None, query)),
+        Ending::Exists => {
+            return (quote!(::rillflow::__private::Output::Exists), decode(&reader("existence"), None, query));
         }
-        (_, None) => {
-            let name = reader(if one { "at_most_one" } else { "many" });
-            (quote!(::rillflow::__private::Output::Document), decode(&name, Some(quote!(#document)), query))
+        Ending::Aggregate(method, variable, field) => return aggregate(query, method, variable, field),
+        Ending::One | Ending::First => "at_most_one",
+        Ending::Page(..) => "page",
+        Ending::NumberedPage(..) => "numbered_page",
+        Ending::Many => "many",
+    };
+    match &query.steps.select {
+        None => {
+            (quote!(::rillflow::__private::Output::Document), decode(&reader(rows), Some(quote!(#document)), query))
         }
-        (_, Some((variable, Selection::Fields(fields)))) => {
+        Some((variable, Selection::Fields(fields))) => {
             let selection = reference(fields, &with_paths(query, variable, fields, &quote!(#fields)));
-            let name = reader(if one { "at_most_one_selected" } else { "many_selected" });
-            let result = &query.result;
+            let (name, result) = (reader(&format!("{rows}_selected")), &query.result);
             let decode = quote_spanned! {span=> ::rillflow::__private::#name::<_, #result>(#selection) };
             (quote!(::rillflow::__private::output_of(#selection)), decode)
         }
-        (_, Some((variable, Selection::Struct(row)))) => {
-            let name = reader(if one { "at_most_one" } else { "many" });
-            (object(query, variable, row), row_check(query, variable, row, &name))
+        Some((variable, Selection::Struct(row))) => {
+            (object(query, variable, row), row_check(query, variable, row, &reader(rows)))
         }
     }
+}
+
+/// `max(field)`, and the function that reads it.
+fn aggregate(query: &CompiledQuery, method: &Ident, variable: &Ident, field: &Expr) -> (TokenStream, TokenStream) {
+    let (result, span) = (&query.result, query.result.span());
+    let checked = quote_spanned!(method.span()=> ::rillflow::__private::#method(#field));
+    let aggregated = reference(field, &with_paths(query, variable, field, &checked));
+    let decode = quote_spanned! {span=> ::rillflow::__private::aggregated::<_, _, #result>(#aggregated) };
+    let kind = match method.to_string().as_str() {
+        "min" => quote!(Min),
+        "max" => quote!(Max),
+        "sum" => quote!(Sum),
+        _ => quote!(Avg),
+    };
+    // the capabilities of the field are checked above, and said once
+    let path = with_paths(query, variable, field, &quote!(::rillflow::__private::field_of(#field)));
+    let output = quote! {
+        ::rillflow::__private::Output::OfAll(::rillflow::__private::Aggregation::#kind, #path)
+    };
+    (output, decode)
 }
 
 fn decode(function: &Ident, row: Option<TokenStream>, query: &CompiledQuery) -> TokenStream {

@@ -12,7 +12,8 @@ use super::output::output;
 use super::paths::{reference, with_paths};
 use crate::model::condition::Argument;
 use crate::model::literal::{Literal, Value};
-use crate::model::query::{CompiledQuery, Ending, result_of};
+use crate::model::query::{CompiledQuery, result_of};
+use crate::model::steps::{Deleted, Ending};
 
 /// The function, with a body that hands over text and arguments.
 pub(crate) fn query(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
@@ -23,12 +24,14 @@ pub(crate) fn query(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
     let binds = values.binds();
     let name = function.sig.ident.to_string();
     let result = &query.result;
+    let (cursor, next) = next_page(query, &values);
     with_body(
         function,
         &quote! {
             #(#literals)*
             #statement
             #checks
+            #cursor
             #binds
             ::rillflow::__private::Compiled::<#result>::new(
                 #name,
@@ -36,8 +39,38 @@ pub(crate) fn query(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
                 __binds,
                 __DECODE,
             )
+            #next
         },
     )
+}
+
+/// The cursor of a page, taken before the arguments are, and the text that goes on after it.
+fn next_page(query: &CompiledQuery, values: &Values<'_>) -> (TokenStream, TokenStream) {
+    let Ending::Page(after, _) = &query.steps.ending else {
+        return (TokenStream::new(), TokenStream::new());
+    };
+    let number = values.last_number() + 1;
+    let cursor = quote_spanned!(after.span()=> ::rillflow::__private::After::cursor(&#after));
+    let next = quote! {
+        .after(
+            __after,
+            {
+                const __NEXT: ::rillflow::__private::Statement = ::rillflow::__private::Statement {
+                    take: ::rillflow::__private::Take::Page(::core::option::Option::Some(
+                        ::rillflow::__private::Operand::Numbered(
+                            #number,
+                            ::rillflow::__private::SqlType::Json,
+                            ::rillflow::__private::Arity::One,
+                        ),
+                    )),
+                    ..__STATEMENT
+                };
+                ::rillflow::__private::sql_text!(::rillflow::__private::Source::Statement(&__NEXT))
+            },
+            &__STATEMENT,
+        )
+    };
+    (quote!(let __after = #cursor;), next)
 }
 
 /// The function with its signature only: what a refused query leaves, so that its callers still compile.
@@ -104,6 +137,11 @@ impl Values<'_> {
         number(self.bound().count() + at + 1)
     }
 
+    /// The number of the last parameter.
+    fn last_number(&self) -> u16 {
+        number(self.bound().count() + self.query.computed.len())
+    }
+
     /// Statements that add the parameters. Arguments are borrowed first, since a computation may consume them.
     fn binds(&self) -> TokenStream {
         let arguments = self.bound().map(|(_, argument)| {
@@ -168,19 +206,41 @@ fn statement(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
     let order = order(query);
     let (limit, offset) = (rows(query.steps.limit.as_ref(), values), rows(query.steps.offset.as_ref(), values));
     let (output, decode) = output(query);
-    let one = query.steps.ending == Ending::One;
+    let (take, size) = take(query, values);
+    let limit = size.unwrap_or(limit);
+    let deleted = match query.steps.deleted {
+        Deleted::Hidden => quote!(Hidden),
+        Deleted::Included => quote!(Included),
+        Deleted::Only => quote!(Only),
+    };
     let result = &query.result;
     quote! {
         const __STATEMENT: ::rillflow::__private::Statement = ::rillflow::__private::Statement {
             table: <#document as ::rillflow::__private::Document>::COLLECTION.table,
+            id_type: <#document as ::rillflow::__private::Document>::COLLECTION.id_type,
             output: #output,
             filter: #filter,
             order: #order,
             limit: #limit,
             offset: #offset,
-            one: #one,
+            take: ::rillflow::__private::Take::#take,
+            deleted: ::rillflow::__private::Deleted::#deleted,
         };
         const __DECODE: ::rillflow::__private::Decode<#result> = #decode;
+    }
+}
+
+/// Which rows, and the size of a page.
+fn take(query: &CompiledQuery, values: &Values<'_>) -> (TokenStream, Option<TokenStream>) {
+    match &query.steps.ending {
+        Ending::One => (quote!(One), None),
+        Ending::First => (quote!(First), None),
+        Ending::Page(_, size) => (quote!(Page(::core::option::Option::None)), Some(rows(Some(size), values))),
+        Ending::NumberedPage(page, size) => {
+            let page = row_count(page, values);
+            (quote!(NumberedPage(#page)), Some(rows(Some(size), values)))
+        }
+        Ending::Many | Ending::Count | Ending::Exists | Ending::Aggregate(..) => (quote!(All), None),
     }
 }
 
@@ -207,12 +267,17 @@ fn order(query: &CompiledQuery) -> TokenStream {
 fn rows(value: Option<&Value>, values: &Values<'_>) -> TokenStream {
     match value {
         Some(value) => {
-            let (span, value) = (value.span(), values.value(value));
-            let value = quote_spanned!(span=> &#value);
-            quote!(::core::option::Option::Some(::rillflow::__private::rows_operand(#value)))
+            let rows = row_count(value, values);
+            quote!(::core::option::Option::Some(#rows))
         }
         None => quote!(::core::option::Option::None),
     }
+}
+
+fn row_count(value: &Value, values: &Values<'_>) -> TokenStream {
+    let (span, value) = (value.span(), values.value(value));
+    let value = quote_spanned!(span=> &#value);
+    quote!(::rillflow::__private::rows_operand(#value))
 }
 
 /// The type without the lifetimes of a call: only what it says of SQL matters.

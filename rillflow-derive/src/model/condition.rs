@@ -232,11 +232,16 @@ impl<'p> Scope<'p> {
             self.literals.push(literal);
             return Some(Value::Literal(self.literals.len() - 1, expr.span()));
         }
+        self.use_in(expr);
+        self.computed.push(expr.clone());
+        Some(Value::Computed(self.computed.len() - 1, expr.span()))
+    }
+
+    /// Notes which arguments an expression uses.
+    pub(crate) fn use_in(&mut self, expr: &Expr) {
         for argument in &mut self.arguments {
             argument.used |= mention_of(&argument.ident, expr).is_some();
         }
-        self.computed.push(expr.clone());
-        Some(Value::Computed(self.computed.len() - 1, expr.span()))
     }
 
     fn argument(&self, expr: &Expr) -> Option<usize> {

@@ -23,6 +23,7 @@ pub(crate) struct Index {
 pub(crate) struct Key {
     pub(crate) path: Vec<Ident>,
     pub(crate) descending: bool,
+    pub(crate) nulls_first: bool,
 }
 
 /// All indexes of a document: those on the struct, then those on its fields.
@@ -38,7 +39,11 @@ pub(crate) fn check(attrs: Vec<IndexAttr>, fields: &[Field], table: &str, proble
 }
 
 fn on_struct(attr: IndexAttr, table: &str, problems: &mut Problems) -> Index {
-    let keys: Vec<Key> = attr.keys.into_iter().map(|key| Key { path: key.path, descending: key.descending }).collect();
+    let keys: Vec<Key> = attr
+        .keys
+        .into_iter()
+        .map(|key| Key { path: key.path, descending: key.descending, nulls_first: key.nulls_first })
+        .collect();
     let name = match &attr.name {
         Some(name) => {
             if !is_plain(&name.value()) {
@@ -54,7 +59,7 @@ fn on_struct(attr: IndexAttr, table: &str, problems: &mut Problems) -> Index {
 fn on_field(field: &Field, table: &str) -> Option<Index> {
     let span = field.attrs.unique.or(field.attrs.index)?;
     let unique = field.attrs.unique.is_some();
-    let keys = vec![Key { path: vec![field.ident.clone()], descending: false }];
+    let keys = vec![Key { path: vec![field.ident.clone()], descending: false, nulls_first: false }];
     Some(Index { span, name: index_name(table, &keys, unique), unique, keys })
 }
 
@@ -94,7 +99,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> Key {
-        Key { path: vec![Ident::new(name, Span::call_site())], descending: false }
+        Key { path: vec![Ident::new(name, Span::call_site())], descending: false, nulls_first: false }
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! `#[compiled_query]`: the function around it, and its steps.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
 use syn::{
-    Expr, ExprMethodCall, ExprStruct, FnArg, GenericArgument, GenericParam, ItemFn, Member, Pat, Path, PathArguments,
-    ReturnType, Signature, Stmt, Type, TypeParamBound,
+    Expr, ExprMethodCall, FnArg, GenericArgument, GenericParam, ItemFn, Pat, Path, PathArguments, ReturnType,
+    Signature, Stmt, Type, TypeParamBound,
 };
 
-use super::condition::{Argument, Condition, Scope};
-use super::literal::{Literal, Value, without_last};
+use super::condition::{Argument, Scope};
+use super::literal::{Literal, without_last};
+use super::steps::{self, Steps};
 use crate::attrs::problems::Problems;
 use crate::attrs::query::{self, Allow};
 
@@ -22,36 +23,6 @@ pub(crate) struct CompiledQuery {
     pub(crate) literals: Vec<Literal>,
     pub(crate) computed: Vec<Expr>,
     pub(crate) steps: Steps,
-}
-
-/// The steps after `Document::query()`.
-#[derive(Default)]
-pub(crate) struct Steps {
-    /// Each with its variable and its body as written.
-    pub(crate) filters: Vec<(Ident, Condition, Expr)>,
-    pub(crate) order: Option<(Ident, Expr)>,
-    pub(crate) limit: Option<Value>,
-    pub(crate) offset: Option<Value>,
-    pub(crate) select: Option<(Ident, Selection)>,
-    pub(crate) ending: Ending,
-}
-
-/// What the query gives.
-#[derive(Clone, Copy, Default, PartialEq)]
-pub(crate) enum Ending {
-    #[default]
-    Many,
-    One,
-    Count,
-    Exists,
-}
-
-/// What is selected.
-pub(crate) enum Selection {
-    /// A field, or a tuple of fields.
-    Fields(Expr),
-    /// `Contact { email: c.email }`.
-    Struct(ExprStruct),
 }
 
 /// The result type of a query's function, when it can be read from its signature.
@@ -81,10 +52,7 @@ pub(crate) fn check(attr: TokenStream, function: &ItemFn, problems: &mut Problem
     };
     let (document, calls) = check_chain(body, problems)?;
     let mut scope = Scope::new(arguments, problems);
-    let mut steps = Steps::default();
-    for call in calls {
-        step(call, &mut steps, &mut scope);
-    }
+    let steps = steps::check(&calls, &mut scope);
     let Scope { arguments, literals, computed, .. } = scope;
     if problems.is_empty() {
         refuse_unused(&arguments, problems);
@@ -164,86 +132,6 @@ fn check_chain<'e>(body: &'e Expr, problems: &mut Problems) -> Option<(Path, Vec
     }
     problems.at(expr.span(), BODY);
     None
-}
-
-fn step(call: &ExprMethodCall, steps: &mut Steps, scope: &mut Scope<'_>) {
-    let name = call.method.to_string();
-    let expected = match name.as_str() {
-        "filter" | "order_by" | "select" | "limit" | "offset" => 1,
-        "one" | "count" | "exists" => 0,
-        _ => {
-            scope.problems.at(
-                call.method.span(),
-                format!("unknown step `{name}`: expected `filter`, `order_by`, `limit`, `offset`, `select`, `one`, `count` or `exists`"),
-            );
-            return;
-        }
-    };
-    if call.args.len() != expected {
-        let (span, number) = (call.method.span(), if expected == 1 { "one argument" } else { "no argument" });
-        scope.problems.at(span, format!("`{name}` takes {number}"));
-        return;
-    }
-    refuse_out_of_place(call, steps, scope.problems);
-    match call.args.first() {
-        Some(argument) => step_with(&name, argument, steps, scope),
-        None => {
-            steps.ending = match name.as_str() {
-                "one" => Ending::One,
-                "count" => Ending::Count,
-                _ => Ending::Exists,
-            }
-        }
-    }
-}
-
-fn step_with(name: &str, argument: &Expr, steps: &mut Steps, scope: &mut Scope<'_>) {
-    match name {
-        "filter" => steps.filters.extend(scope.closure(argument)),
-        "limit" => steps.limit = scope.value(argument),
-        "offset" => steps.offset = scope.value(argument),
-        "order_by" => steps.order = scope.closure_parts(argument),
-        _ => steps.select = scope.closure_parts(argument).and_then(|(variable, body)| selection(variable, body, scope)),
-    }
-}
-
-fn selection(variable: Ident, body: Expr, scope: &mut Scope<'_>) -> Option<(Ident, Selection)> {
-    let Expr::Struct(value) = body else {
-        return Some((variable, Selection::Fields(body)));
-    };
-    if let Some(rest) = &value.rest {
-        scope.problems.at(rest.span(), "every field of a row is selected: name the field of the document for each");
-        return None;
-    }
-    if let Some(field) = value.fields.iter().find(|field| matches!(field.member, Member::Unnamed(_))) {
-        scope.problems.at(field.member.span(), "a row is a struct with named fields, or a tuple `(c.a, c.b)`");
-        return None;
-    }
-    Some((variable, Selection::Struct(value)))
-}
-
-/// Steps that another step leaves without a meaning.
-fn refuse_out_of_place(call: &ExprMethodCall, steps: &Steps, problems: &mut Problems) {
-    let span = call.method.span();
-    let name = call.method.to_string();
-    if steps.ending != Ending::Many {
-        problems
-            .at(span, format!("`{name}` comes after the end of the query: put it before `one`, `count` or `exists`"));
-    }
-    let given_twice = match name.as_str() {
-        "order_by" => steps.order.is_some(),
-        "limit" => steps.limit.is_some(),
-        "offset" => steps.offset.is_some(),
-        "select" => steps.select.is_some(),
-        _ => false,
-    };
-    if given_twice {
-        problems.at(span, format!("`{name}` is given twice"));
-    }
-    let plain = steps.order.is_none() && steps.limit.is_none() && steps.offset.is_none() && steps.select.is_none();
-    if matches!(name.as_str(), "count" | "exists") && !plain {
-        problems.at(span, format!("`{name}` looks at all documents found: only `filter` comes before it"));
-    }
 }
 
 fn refuse_unused(arguments: &[Argument], problems: &mut Problems) {

@@ -1,5 +1,6 @@
 //! Queries that are put together while the program runs.
 
+use super::query::tree::Deleted;
 use super::query::tree::IndexDefinition;
 use super::{Collection, Document, Predicate, SortDirection};
 
@@ -40,14 +41,6 @@ pub struct DocumentQueryContext {
     pub(crate) output: Fields,
     /// The first mistake, which is told when the query is sent.
     pub(crate) mistake: Option<String>,
-}
-
-/// Whether soft-deleted documents are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deleted {
-    Hidden,
-    Included,
-    Only,
 }
 
 /// What each row holds.

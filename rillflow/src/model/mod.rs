@@ -23,8 +23,8 @@ mod value;
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
+pub(crate) use dynamic::Fields;
 pub use dynamic::{CompiledQuery, DocumentQueryContext};
-pub(crate) use dynamic::{Deleted, Fields};
 pub use envelope::EventEnvelope;
 pub use event::{
     Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,

@@ -7,10 +7,10 @@
 
 use serde_json::Value;
 
+use crate::model::query::tree::Deleted;
 use crate::model::query::tree::{IndexMethod, PathInfo};
 use crate::model::{
-    Comparison, Deleted, DocumentQueryContext, Fields, JsonPath, Predicate, SortDirection, SqlType, SqlValue, Test,
-    jsonb,
+    Comparison, DocumentQueryContext, Fields, JsonPath, Predicate, SortDirection, SqlType, SqlValue, Test, jsonb,
 };
 use crate::{Error, Result};
 

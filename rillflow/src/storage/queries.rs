@@ -10,6 +10,7 @@ use crate::sql::Texts;
 
 /// Runs a query.
 pub(crate) async fn run<Out>(conn: &mut PgConnection, texts: &Texts, query: &dyn Query<Out>) -> Result<Out> {
+    query.check()?;
     let rows = sqlx::query_with(texts.query(query.sql()), arguments(query.binds())?).fetch_all(conn).await?;
     let mut cells = Vec::with_capacity(rows.len());
     for row in &rows {

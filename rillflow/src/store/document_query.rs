@@ -3,7 +3,8 @@
 use crate::Result;
 use crate::model::Document;
 use crate::model::query::{
-    Condition, Counted, Everything, Exists, Find, One, OrderBy, Query, Selected, Selection, Unordered,
+    After, Condition, Definition, Everything, Find, Included, Living, NumberedPage, One, Only, OrderBy, Page, Query,
+    Scope, Selected, Selection, Unordered,
 };
 use crate::runtime::SharedCore;
 use crate::storage::queries;
@@ -30,13 +31,14 @@ pub struct DocumentQuery<
     D,
     C = Everything<D>,
     O = Unordered<D>,
+    S = Living,
     const LIMIT: bool = false,
     const OFFSET: bool = false,
 > where
     D: Document,
 {
     core: &'s SharedCore,
-    find: Find<D, C, O, LIMIT, OFFSET>,
+    find: Find<D, C, O, S, LIMIT, OFFSET>,
 }
 
 impl<'s, D: Document> DocumentQuery<'s, D> {
@@ -45,17 +47,18 @@ impl<'s, D: Document> DocumentQuery<'s, D> {
     }
 }
 
-impl<'s, D, C, O, const LIMIT: bool, const OFFSET: bool> DocumentQuery<'s, D, C, O, LIMIT, OFFSET>
+impl<'s, D, C, O, S, const LIMIT: bool, const OFFSET: bool> DocumentQuery<'s, D, C, O, S, LIMIT, OFFSET>
 where
     D: Document,
     C: Condition<Root = D>,
     O: OrderBy<Root = D>,
+    S: Scope,
 {
     /// Only documents that fulfil the condition, and those before it.
     pub fn filter<F: Condition<Root = D>>(
         self,
         condition: impl FnOnce(D::Paths) -> F,
-    ) -> DocumentQuery<'s, D, crate::model::query::And<C, F>, O, LIMIT, OFFSET> {
+    ) -> DocumentQuery<'s, D, crate::model::query::And<C, F>, O, S, LIMIT, OFFSET> {
         DocumentQuery { core: self.core, find: self.find.filter(condition) }
     }
 
@@ -63,25 +66,35 @@ where
     pub fn order_by<K: OrderBy<Root = D>>(
         self,
         order: impl FnOnce(D::Paths) -> K,
-    ) -> DocumentQuery<'s, D, C, K, LIMIT, OFFSET> {
+    ) -> DocumentQuery<'s, D, C, K, S, LIMIT, OFFSET> {
         DocumentQuery { core: self.core, find: self.find.order_by(order) }
     }
 
     /// At most so many documents.
-    pub fn limit(self, limit: i64) -> DocumentQuery<'s, D, C, O, true, OFFSET> {
+    pub fn limit(self, limit: i64) -> DocumentQuery<'s, D, C, O, S, true, OFFSET> {
         DocumentQuery { core: self.core, find: self.find.limit(limit) }
     }
 
     /// Passes over so many documents first.
-    pub fn offset(self, offset: i64) -> DocumentQuery<'s, D, C, O, LIMIT, true> {
+    pub fn offset(self, offset: i64) -> DocumentQuery<'s, D, C, O, S, LIMIT, true> {
         DocumentQuery { core: self.core, find: self.find.offset(offset) }
     }
 
+    /// Soft-deleted documents too.
+    pub fn include_deleted(self) -> DocumentQuery<'s, D, C, O, Included, LIMIT, OFFSET> {
+        DocumentQuery { core: self.core, find: self.find.include_deleted() }
+    }
+
+    /// Soft-deleted documents alone.
+    pub fn only_deleted(self) -> DocumentQuery<'s, D, C, O, Only, LIMIT, OFFSET> {
+        DocumentQuery { core: self.core, find: self.find.only_deleted() }
+    }
+
     /// Fields instead of documents.
-    pub fn select<S: Selection<Root = D>>(
+    pub fn select<F: Selection<Root = D>>(
         self,
-        selection: impl FnOnce(D::Paths) -> S,
-    ) -> SelectQuery<'s, Selected<Find<D, C, O, LIMIT, OFFSET>, S>> {
+        selection: impl FnOnce(D::Paths) -> F,
+    ) -> SelectQuery<'s, Selected<Find<D, C, O, S, LIMIT, OFFSET>, F>> {
         SelectQuery { core: self.core, query: self.find.select(selection) }
     }
 
@@ -102,27 +115,55 @@ where
     /// [`Store::query`](crate::Store::query).
     pub async fn fetch_optional(self) -> Result<Option<D>>
     where
-        One<Find<D, C, O, LIMIT, OFFSET>>: Query<Option<D>>,
+        One<Find<D, C, O, S, LIMIT, OFFSET>>: Query<Option<D>>,
     {
         run(self.core, self.find.one()).await
     }
 }
 
-impl<D, C, O> DocumentQuery<'_, D, C, O>
+impl<D, C, O, S> DocumentQuery<'_, D, C, O, S>
 where
     D: Document,
     C: Condition<Root = D>,
     O: OrderBy<Root = D>,
+    S: Scope,
+    Find<D, C, O, S>: Definition<Row = D>,
 {
+    /// The first document in the order, or any one without an order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::query`](crate::Store::query).
+    pub async fn fetch_first(self) -> Result<Option<D>> {
+        run(self.core, self.find.first()).await
+    }
+
+    /// At most `size` documents that come after the cursor, or the first ones without a cursor: as
+    /// [`Find::page`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidCursor`](crate::Error::InvalidCursor) when the cursor is of another query; also as
+    /// [`Store::query`](crate::Store::query).
+    pub async fn page(self, after: impl After, size: i64) -> Result<Page<D>> {
+        run(self.core, self.find.page(after, size)).await
+    }
+
+    /// The page of this number, from 1, and how many documents there are in all: as [`Find::numbered_page`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::query`](crate::Store::query).
+    pub async fn numbered_page(self, number: i64, size: i64) -> Result<NumberedPage<D>> {
+        run(self.core, self.find.numbered_page(number, size)).await
+    }
+
     /// How many documents there are.
     ///
     /// # Errors
     ///
     /// As [`Store::query`](crate::Store::query).
-    pub async fn count(self) -> Result<i64>
-    where
-        Counted<Find<D, C, O>>: Query<i64>,
-    {
+    pub async fn count(self) -> Result<i64> {
         run(self.core, self.find.count()).await
     }
 
@@ -131,10 +172,7 @@ where
     /// # Errors
     ///
     /// As [`Store::query`](crate::Store::query).
-    pub async fn exists(self) -> Result<bool>
-    where
-        Exists<Find<D, C, O>>: Query<bool>,
-    {
+    pub async fn exists(self) -> Result<bool> {
         run(self.core, self.find.exists()).await
     }
 }

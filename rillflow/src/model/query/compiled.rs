@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Decode, Query, Row};
+use super::tree::Statement;
+use super::{Cursor, Decode, Query, Row};
 use crate::Result;
 use crate::model::SqlValue;
 
@@ -13,12 +14,24 @@ pub struct Compiled<Out> {
     sql: &'static str,
     binds: Vec<SqlValue>,
     decode: Decode<Out>,
+    after: Option<(Cursor, &'static Statement)>,
 }
 
 impl<Out> Compiled<Out> {
     /// The query `name` with this text and these arguments.
     pub fn new(name: &'static str, sql: &'static str, binds: Vec<SqlValue>, decode: Decode<Out>) -> Self {
-        Self { name, sql, binds, decode }
+        Self { name, sql, binds, decode, after: None }
+    }
+
+    /// The same after a cursor: it goes on with another text, of this statement, whose last parameter is the cursor.
+    #[must_use]
+    pub fn after(mut self, cursor: Option<Cursor>, sql: &'static str, statement: &'static Statement) -> Self {
+        if let Some(cursor) = cursor {
+            self.sql = sql;
+            self.binds.push(SqlValue::Json(cursor.json().to_owned()));
+            self.after = Some((cursor, statement));
+        }
+        self
     }
 
     /// What stands in for a query that did not compile, so that its callers still do.
@@ -36,6 +49,9 @@ impl<Out> Query<Out> for Compiled<Out> {
     }
     fn binds(&self) -> Vec<SqlValue> {
         self.binds.clone()
+    }
+    fn check(&self) -> Result<()> {
+        self.after.as_ref().map_or(Ok(()), |(cursor, statement)| cursor.check(statement))
     }
     fn decode(&self, rows: &[Row<'_>]) -> Result<Out> {
         (self.decode)(self.name, rows)

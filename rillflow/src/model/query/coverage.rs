@@ -9,7 +9,9 @@
 //!   delivers and a limit that ends it.
 
 use super::text::{Message, str_eq};
-use super::tree::{IndexDefinition, IndexMethod, Node, Operator, Output, PathInfo, Place, SortKey, Statement};
+use super::tree::{
+    Aggregation, IndexDefinition, IndexMethod, Node, Operator, Output, PathInfo, Place, SortKey, Statement, Take,
+};
 use crate::model::SqlType;
 
 /// Fails to compile when no index covers the filter. `sort_allowed`: an order without index was accepted.
@@ -110,7 +112,14 @@ const fn is_id(path: &PathInfo) -> bool {
 /// such, so here it counts as delivered, unless sorting was allowed.
 const fn ends_early(statement: &Statement, indexes: &[IndexDefinition], sort_allowed: bool) -> bool {
     let sorted_by_index = !statement.order.is_empty() && (!sort_allowed || order_covered(statement, indexes));
-    matches!(statement.output, Output::Exists) || (sorted_by_index && statement.limit.is_some())
+    match (statement.output, statement.take) {
+        (Output::Exists, _) => true,
+        (Output::OfAll(Aggregation::Min | Aggregation::Max, path), _) => begins_an_index(path, indexes),
+        (_, Take::NumberedPage(_)) => false,
+        (_, Take::Page(_)) => statement.order.is_empty() || sorted_by_index,
+        (_, Take::First) => sorted_by_index,
+        _ => sorted_by_index && statement.limit.is_some(),
+    }
 }
 
 /// True when an index begins with this field.
@@ -262,8 +271,13 @@ const fn delivers(index: &IndexDefinition, filter: &Node, order: &[SortKey]) -> 
         if at >= index.keys.len() || !same_path(index.keys[at].path, order[i].path) {
             return false;
         }
+        let (key, wanted) = (&index.keys[at], &order[i]);
         let reversed = index.keys[pinned].descending != order[0].descending;
-        if (index.keys[at].descending != order[i].descending) != reversed {
+        if (key.descending != wanted.descending) != reversed {
+            return false;
+        }
+        // read backwards, an index gives its nulls at the other end
+        if wanted.path.nullable && (key.nulls_first != wanted.nulls_first) != reversed {
             return false;
         }
         i += 1;

@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 use super::condition::{And, Condition, Everything};
 use super::operand::Value;
 use super::order::{OrderBy, Unordered};
+use super::paging::Cursor;
 use super::path::Tag;
-use super::select::{AtMostOne, Decode, Many, Selection, at_most_one, count, existence, many};
-use super::tree::{Operand, Output, Statement};
+use super::select::{Decode, Many, Selection, many};
+use super::tree::{Deleted, Operand, Output, Statement, Take};
 use crate::model::{Document, SqlValue};
 
 /// A query over one collection, as yet without saying what it gives back: as it stands, all documents found.
@@ -35,11 +36,47 @@ use crate::model::{Document, SqlValue};
 ///     "SELECT doc FROM public.docs_notes WHERE (doc->>'title') = $1::text AND deleted_at IS NULL ORDER BY id DESC LIMIT $2::bigint",
 /// );
 /// ```
-pub struct Find<D, C = Everything<D>, O = Unordered<D>, const LIMIT: bool = false, const OFFSET: bool = false> {
+pub struct Find<
+    D,
+    C = Everything<D>,
+    O = Unordered<D>,
+    S = Living,
+    const LIMIT: bool = false,
+    const OFFSET: bool = false,
+> {
     condition: C,
     limit: i64,
     offset: i64,
-    marker: Tag<(D, O)>,
+    marker: Tag<(D, O, S)>,
+}
+
+/// Which documents a query may find: what becomes of soft-deleted ones.
+#[doc(hidden)]
+pub trait Scope {
+    /// What becomes of them.
+    const DELETED: Deleted;
+}
+
+/// Soft-deleted documents are left out.
+#[derive(Debug)]
+pub struct Living;
+
+/// Soft-deleted documents are found like others.
+#[derive(Debug)]
+pub struct Included;
+
+/// Only soft-deleted documents are found.
+#[derive(Debug)]
+pub struct Only;
+
+impl Scope for Living {
+    const DELETED: Deleted = Deleted::Hidden;
+}
+impl Scope for Included {
+    const DELETED: Deleted = Deleted::Included;
+}
+impl Scope for Only {
+    const DELETED: Deleted = Deleted::Only;
 }
 
 impl<D: Document> Find<D> {
@@ -56,94 +93,68 @@ impl<D: Document> Default for Find<D> {
     }
 }
 
-impl<D, C, O, const LIMIT: bool, const OFFSET: bool> Find<D, C, O, LIMIT, OFFSET>
+impl<D, C, O, S, const LIMIT: bool, const OFFSET: bool> Find<D, C, O, S, LIMIT, OFFSET>
 where
     D: Document,
     C: Condition<Root = D>,
     O: OrderBy<Root = D>,
+    S: Scope,
 {
+    fn with<K, Z, const L: bool, const F: bool>(self) -> Find<D, C, K, Z, L, F> {
+        Find { condition: self.condition, limit: self.limit, offset: self.offset, marker: PhantomData }
+    }
+
     /// Only documents that fulfil the condition, and those before it.
     pub fn filter<F: Condition<Root = D>>(
         self,
         condition: impl FnOnce(D::Paths) -> F,
-    ) -> Find<D, And<C, F>, O, LIMIT, OFFSET> {
+    ) -> Find<D, And<C, F>, O, S, LIMIT, OFFSET> {
         let condition = super::condition::and(self.condition, condition(D::PATHS));
         Find { condition, limit: self.limit, offset: self.offset, marker: PhantomData }
     }
 
     /// In this order, whatever order was asked for before.
-    pub fn order_by<K: OrderBy<Root = D>>(self, order: impl FnOnce(D::Paths) -> K) -> Find<D, C, K, LIMIT, OFFSET> {
+    pub fn order_by<K: OrderBy<Root = D>>(self, order: impl FnOnce(D::Paths) -> K) -> Find<D, C, K, S, LIMIT, OFFSET> {
         order(D::PATHS);
-        Find { condition: self.condition, limit: self.limit, offset: self.offset, marker: PhantomData }
+        self.with()
     }
 
     /// At most so many rows.
-    pub fn limit(self, limit: i64) -> Find<D, C, O, true, OFFSET> {
-        Find { condition: self.condition, limit, offset: self.offset, marker: PhantomData }
+    pub fn limit(self, limit: i64) -> Find<D, C, O, S, true, OFFSET> {
+        Self { limit, ..self }.with()
     }
 
     /// Passes over so many rows first.
-    pub fn offset(self, offset: i64) -> Find<D, C, O, LIMIT, true> {
-        Find { condition: self.condition, limit: self.limit, offset, marker: PhantomData }
+    pub fn offset(self, offset: i64) -> Find<D, C, O, S, LIMIT, true> {
+        Self { offset, ..self }.with()
     }
 
-    /// The document if there is one; more than one is [`Error::NotUnique`](crate::Error::NotUnique).
-    pub fn one(self) -> One<Self> {
-        One(self)
+    /// Soft-deleted documents too.
+    pub fn include_deleted(self) -> Find<D, C, O, Included, LIMIT, OFFSET> {
+        self.with()
+    }
+
+    /// Soft-deleted documents alone.
+    pub fn only_deleted(self) -> Find<D, C, O, Only, LIMIT, OFFSET> {
+        self.with()
     }
 
     /// Fields instead of documents.
-    pub fn select<S: Selection<Root = D>>(self, selection: impl FnOnce(D::Paths) -> S) -> Selected<Self, S> {
+    pub fn select<F: Selection<Root = D>>(self, selection: impl FnOnce(D::Paths) -> F) -> Selected<Self, F> {
         selection(D::PATHS);
         Selected(self, PhantomData)
     }
 }
 
-impl<D, C, O> Find<D, C, O>
-where
-    D: Document,
-    C: Condition<Root = D>,
-    O: OrderBy<Root = D>,
-{
-    /// How many documents there are.
-    pub fn count(self) -> Counted<Self> {
-        Counted(self)
-    }
-
-    /// Whether there is one.
-    pub fn exists(self) -> Exists<Self> {
-        Exists(self)
-    }
-}
-
-impl<D: Document, C, O, const LIMIT: bool, const OFFSET: bool> fmt::Debug for Find<D, C, O, LIMIT, OFFSET> {
+impl<D: Document, C, O, S, const LIMIT: bool, const OFFSET: bool> fmt::Debug for Find<D, C, O, S, LIMIT, OFFSET> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Find({})", D::COLLECTION.name)
     }
 }
 
-/// A query for one document.
-#[derive(Debug)]
-pub struct One<F>(F);
-
-/// A query for the number of documents.
-#[derive(Debug)]
-pub struct Counted<F>(F);
-
-/// A query for whether there is a document.
-#[derive(Debug)]
-pub struct Exists<F>(F);
-
 /// A query for fields.
 #[derive(Debug)]
-pub struct Selected<F, S>(F, Tag<S>);
-
-impl<F, S> Selected<F, S> {
-    /// The row if there is one; more than one is [`Error::NotUnique`](crate::Error::NotUnique).
-    pub fn one(self) -> One<Self> {
-        One(self)
-    }
-}
+pub struct Selected<F, S>(pub(super) F, Tag<S>);
 
 /// What a query written in place means: its tree is a const of its type. The renderer makes its text.
 #[doc(hidden)]
@@ -158,27 +169,37 @@ pub trait Definition: Send + Sync {
     const STATEMENT: Statement;
     /// How rows become the result.
     const DECODE: Decode<Self::Out>;
+    /// What its text is made of when it goes on after a cursor: itself for all but pages.
+    type Next: Definition<Out = Self::Out>;
+    /// The cursor it goes on after.
+    fn after(&self) -> Option<&Cursor> {
+        None
+    }
     /// Adds its values to the parameters.
     fn bind(&self, binds: &mut Vec<SqlValue>);
 }
 
-impl<D, C, O, const LIMIT: bool, const OFFSET: bool> Definition for Find<D, C, O, LIMIT, OFFSET>
+impl<D, C, O, S, const LIMIT: bool, const OFFSET: bool> Definition for Find<D, C, O, S, LIMIT, OFFSET>
 where
     D: Document,
     C: Condition<Root = D>,
     O: OrderBy<Root = D>,
+    S: Scope,
 {
     type Row = D;
     type Out = Vec<D>;
+    type Next = Self;
     const NAME: &'static str = D::COLLECTION.name;
     const STATEMENT: Statement = Statement {
         table: D::COLLECTION.table,
+        id_type: D::COLLECTION.id_type,
         output: Output::Document,
         filter: C::NODE,
         order: O::KEYS,
         limit: if LIMIT { Some(ROWS) } else { None },
         offset: if OFFSET { Some(ROWS) } else { None },
-        one: false,
+        take: Take::All,
+        deleted: S::DELETED,
     };
     const DECODE: Decode<Vec<D>> = many::<D, Vec<D>>();
 
@@ -189,46 +210,7 @@ where
     }
 }
 
-const ROWS: Operand = <i64 as Value>::OPERAND;
-
-impl<F: Definition> Definition for One<F>
-where
-    Option<F::Row>: AtMostOne<F::Row>,
-{
-    type Row = F::Row;
-    type Out = Option<F::Row>;
-    const NAME: &'static str = F::NAME;
-    const STATEMENT: Statement = Statement { one: true, ..F::STATEMENT };
-    const DECODE: Decode<Self::Out> = at_most_one::<F::Row, Self::Out>();
-
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.0.bind(binds);
-    }
-}
-
-impl<F: Definition> Definition for Counted<F> {
-    type Row = i64;
-    type Out = i64;
-    const NAME: &'static str = F::NAME;
-    const STATEMENT: Statement = Statement { output: Output::Count, ..F::STATEMENT };
-    const DECODE: Decode<i64> = count::<i64>();
-
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.0.bind(binds);
-    }
-}
-
-impl<F: Definition> Definition for Exists<F> {
-    type Row = bool;
-    type Out = bool;
-    const NAME: &'static str = F::NAME;
-    const STATEMENT: Statement = Statement { output: Output::Exists, ..F::STATEMENT };
-    const DECODE: Decode<bool> = existence::<bool>();
-
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.0.bind(binds);
-    }
-}
+pub(super) const ROWS: Operand = <i64 as Value>::OPERAND;
 
 impl<F: Definition, S: Selection> Definition for Selected<F, S>
 where
@@ -236,6 +218,7 @@ where
 {
     type Row = S::Row;
     type Out = Vec<S::Row>;
+    type Next = Self;
     const NAME: &'static str = F::NAME;
     const STATEMENT: Statement = Statement { output: S::OUTPUT, ..F::STATEMENT };
     const DECODE: Decode<Self::Out> = many::<S::Row, Self::Out>();

@@ -7,25 +7,31 @@
 pub mod text;
 pub mod tree;
 
+mod aggregate;
 mod column;
 mod compiled;
 mod condition;
 mod coverage;
+mod ending;
 mod find;
 mod operand;
 mod order;
+pub(crate) mod paging;
 mod path;
 mod row;
 mod scalar;
 mod select;
 
+pub use aggregate::*;
 pub use compiled::Compiled;
 pub use condition::*;
 pub use coverage::{check_filter, check_order};
 pub(crate) use coverage::{is_containment, keeps_its_json_form};
-pub use find::{Counted, Definition, Exists, Find, One, Selected};
+pub use ending::{Aggregated, Counted, Exists, First, NextPage, NumberedPaged, One, Paged};
+pub use find::{Definition, Find, Included, Living, Only, Scope, Selected};
 pub use operand::*;
 pub use order::*;
+pub use paging::{After, Cursor, NumberedPage, Page};
 pub use path::*;
 pub use row::{FromRows, Row};
 pub use scalar::{float, integer};
@@ -90,6 +96,14 @@ pub trait Query<Out>: Send + Sync {
     fn sql(&self) -> &'static str;
     /// Its parameters, in order.
     fn binds(&self) -> Vec<SqlValue>;
+    /// Whether its arguments go with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidCursor`](crate::Error::InvalidCursor) when a page is to begin after a cursor of another query.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
     /// Makes the result of the rows found.
     ///
     /// # Errors

@@ -6,7 +6,19 @@ use super::path::{Column, Orderable, Path, Tag};
 use super::tree::SortKey;
 
 /// A field, least first or greatest first.
-pub struct Sorted<P, const DESCENDING: bool>(Tag<P>);
+pub struct Sorted<P, const DESCENDING: bool, const NULLS_FIRST: bool>(Tag<P>);
+
+impl<P: Path, const DESCENDING: bool, const NULLS_FIRST: bool> Sorted<P, DESCENDING, NULLS_FIRST> {
+    /// Rows without a value before the others.
+    pub const fn nulls_first(self) -> Sorted<P, DESCENDING, true> {
+        Sorted(PhantomData)
+    }
+
+    /// Rows without a value after the others.
+    pub const fn nulls_last(self) -> Sorted<P, DESCENDING, false> {
+        Sorted(PhantomData)
+    }
+}
 
 /// One key of an order.
 #[diagnostic::on_unimplemented(
@@ -21,9 +33,9 @@ pub trait Key {
     const KEY: SortKey;
 }
 
-impl<P: Path, const DESCENDING: bool> Key for Sorted<P, DESCENDING> {
+impl<P: Path, const DESCENDING: bool, const NULLS_FIRST: bool> Key for Sorted<P, DESCENDING, NULLS_FIRST> {
     type Root = P::Root;
-    const KEY: SortKey = SortKey { path: P::INFO, descending: DESCENDING };
+    const KEY: SortKey = SortKey { path: P::INFO, descending: DESCENDING, nulls_first: NULLS_FIRST };
 }
 
 /// An order: a key, or a tuple of keys.
@@ -39,7 +51,7 @@ pub trait OrderBy {
     const KEYS: &'static [SortKey];
 }
 
-impl<P: Path, const DESCENDING: bool> OrderBy for Sorted<P, DESCENDING> {
+impl<P: Path, const DESCENDING: bool, const NULLS_FIRST: bool> OrderBy for Sorted<P, DESCENDING, NULLS_FIRST> {
     type Root = P::Root;
     const KEYS: &'static [SortKey] = &[Self::KEY];
 }
@@ -64,7 +76,7 @@ tuples!([A] [A B] [A B C] [A B C D] [A B C D E] [A B C D E F]);
 
 impl<P: Path> Column<P> {
     /// Least first; rows without a value last.
-    pub const fn asc(self) -> Sorted<P, false>
+    pub const fn asc(self) -> Sorted<P, false, false>
     where
         P::Value: Orderable,
     {
@@ -72,7 +84,7 @@ impl<P: Path> Column<P> {
     }
 
     /// Greatest first; rows without a value before them.
-    pub const fn desc(self) -> Sorted<P, true>
+    pub const fn desc(self) -> Sorted<P, true, true>
     where
         P::Value: Orderable,
     {

@@ -27,14 +27,23 @@ impl<'a> Row<'a> {
     ///
     /// [`Error::Decode`] when it does not fit.
     pub fn json<T: DeserializeOwned>(&self, column: usize) -> Result<T> {
+        serde_json::from_slice(self.json_bytes(column))
+            .map_err(|source| Error::Decode { what: std::any::type_name::<T>().to_owned(), source })
+    }
+
+    /// The text of a `jsonb` column; NULL reads as `null`.
+    pub(crate) fn json_bytes(&self, column: usize) -> &'a [u8] {
         // jsonb travels as a version byte and its text; `1` cannot begin a document that we store
-        let json = match self.cell(column) {
+        match self.cell(column) {
             [] => b"null",
             [1, text @ ..] => text,
             text => text,
-        };
-        serde_json::from_slice(json)
-            .map_err(|source| Error::Decode { what: std::any::type_name::<T>().to_owned(), source })
+        }
+    }
+
+    /// As [`json_bytes`](Self::json_bytes). PostgreSQL sends UTF-8; anything else reads as nothing.
+    pub(crate) fn json_text(&self, column: usize) -> &'a str {
+        std::str::from_utf8(self.json_bytes(column)).unwrap_or_default()
     }
 
     /// Reads a `bigint` column; NULL reads as 0.

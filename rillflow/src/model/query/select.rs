@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use super::paging::{NumberedPage, Page};
 use super::path::{Column, Path};
 use super::row::{FromRows, Row};
 use super::tree::{Output, PathInfo};
@@ -71,9 +72,9 @@ pub type Decode<Out> = fn(&'static str, &[Row<'_>]) -> Result<Out>;
 pub trait Many<T>: FromRows {}
 impl<T: DeserializeOwned> Many<T> for Vec<T> {}
 
-/// The result of a query with `one`.
+/// The result of a query with `one` or `first`.
 #[diagnostic::on_unimplemented(
-    message = "this query ends in `.one()` and gives `Option<{T}>`, not `{Self}`",
+    message = "this query gives at most one row: `Option<{T}>`, not `{Self}`",
     label = "expected `Option<{T}>`"
 )]
 #[doc(hidden)]
@@ -98,6 +99,24 @@ impl Count for i64 {}
 pub trait Existence: FromRows {}
 impl Existence for bool {}
 
+/// The result of a query with `page`.
+#[diagnostic::on_unimplemented(
+    message = "this query ends in `.page(..)` and gives `Page<{T}>`, not `{Self}`",
+    label = "expected `Page<{T}>`"
+)]
+#[doc(hidden)]
+pub trait PageOf<T>: FromRows {}
+impl<T: DeserializeOwned> PageOf<T> for Page<T> {}
+
+/// The result of a query with `numbered_page`.
+#[diagnostic::on_unimplemented(
+    message = "this query ends in `.numbered_page(..)` and gives `NumberedPage<{T}>`, not `{Self}`",
+    label = "expected `NumberedPage<{T}>`"
+)]
+#[doc(hidden)]
+pub trait NumberedPageOf<T>: FromRows {}
+impl<T: DeserializeOwned> NumberedPageOf<T> for NumberedPage<T> {}
+
 /// Rows of `T`, as many as there are.
 #[doc(hidden)]
 pub const fn many<T, Out: Many<T>>() -> Decode<Out> {
@@ -119,6 +138,30 @@ pub const fn many_selected<S: Selection, Out: Many<S::Row>>(_: &S) -> Decode<Out
 /// At most one row of selected fields.
 #[doc(hidden)]
 pub const fn at_most_one_selected<S: Selection, Out: AtMostOne<S::Row>>(_: &S) -> Decode<Out> {
+    Out::from_rows
+}
+
+/// A page of `T`.
+#[doc(hidden)]
+pub const fn page<T, Out: PageOf<T>>() -> Decode<Out> {
+    Out::from_rows
+}
+
+/// A page of selected fields.
+#[doc(hidden)]
+pub const fn page_selected<S: Selection, Out: PageOf<S::Row>>(_: &S) -> Decode<Out> {
+    Out::from_rows
+}
+
+/// A page of `T` with the number of all.
+#[doc(hidden)]
+pub const fn numbered_page<T, Out: NumberedPageOf<T>>() -> Decode<Out> {
+    Out::from_rows
+}
+
+/// A page of selected fields with the number of all.
+#[doc(hidden)]
+pub const fn numbered_page_selected<S: Selection, Out: NumberedPageOf<S::Row>>(_: &S) -> Decode<Out> {
     Out::from_rows
 }
 

@@ -153,6 +153,8 @@ pub struct SortKey {
     pub path: &'static PathInfo,
     /// Greatest first.
     pub descending: bool,
+    /// Rows without a value before the others. Without a wish they are last, and first in a descending order.
+    pub nulls_first: bool,
 }
 
 /// What a query gives back per row.
@@ -170,6 +172,44 @@ pub enum Output {
     Count,
     /// One row: whether there is one.
     Exists,
+    /// One row: the least, greatest, sum or mean of a field, NULL without any value.
+    OfAll(Aggregation, &'static PathInfo),
+}
+
+/// What is made of all values of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Aggregation {
+    Min,
+    Max,
+    Sum,
+    Avg,
+}
+
+/// What becomes of soft-deleted documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// They are left out.
+    Hidden,
+    /// They are found like others.
+    Included,
+    /// Only they are found.
+    Only,
+}
+
+/// How many rows a query may give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// As many as there are.
+    All,
+    /// One is expected: a second one is fetched only to notice it.
+    One,
+    /// The first one.
+    First,
+    /// A page after a cursor, or the first page.
+    Page(Option<Operand>),
+    /// The page of this number, from 1, together with the number of all rows.
+    NumberedPage(Operand),
 }
 
 /// A whole query.
@@ -177,18 +217,22 @@ pub enum Output {
 pub struct Statement {
     /// The table, in the default schema.
     pub table: &'static str,
+    /// The type of its id.
+    pub id_type: SqlType,
     /// What each row holds.
     pub output: Output,
     /// Which documents.
     pub filter: &'static Node,
     /// In which order.
     pub order: &'static [SortKey],
-    /// How many at most.
+    /// How many at most; the size of a page.
     pub limit: Option<Operand>,
     /// How many to pass over.
     pub offset: Option<Operand>,
-    /// One row is expected: a second one is fetched only to notice it.
-    pub one: bool,
+    /// How many rows it may give, and which.
+    pub take: Take,
+    /// What becomes of soft-deleted documents.
+    pub deleted: Deleted,
 }
 
 /// How an index is built.

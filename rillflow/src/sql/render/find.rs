@@ -48,12 +48,15 @@ impl<Q: Definition> Query<Q::Out> for Q {
         Q::NAME
     }
     fn sql(&self) -> &'static str {
-        Text::<Q>::SQL
+        if self.after().is_some() { Text::<Q::Next>::SQL } else { Text::<Q>::SQL }
     }
     fn binds(&self) -> Vec<SqlValue> {
         let mut binds = Vec::new();
         self.bind(&mut binds);
         binds
+    }
+    fn check(&self) -> Result<()> {
+        self.after().map_or(Ok(()), |cursor| cursor.check(&Q::STATEMENT))
     }
     fn decode(&self, rows: &[Row<'_>]) -> Result<Q::Out> {
         Q::DECODE(Q::NAME, rows)

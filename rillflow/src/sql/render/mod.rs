@@ -6,6 +6,7 @@
 mod ddl;
 mod expression;
 mod find;
+mod page;
 mod statement;
 mod writer;
 

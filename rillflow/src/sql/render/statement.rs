@@ -1,28 +1,50 @@
 //! Whole queries.
 
 use super::writer::Writer;
-use crate::model::query::tree::{Node, Output, SortKey, Statement};
+use crate::model::query::tree::{Aggregation, Deleted, Node, Output, SortKey, Statement, Take};
 
 impl<const N: usize> Writer<N> {
     pub(super) const fn statement(&mut self, statement: &Statement) {
-        self.output(statement.output);
-        self.put(" FROM ");
-        self.put(statement.table);
-        self.put(" WHERE ");
-        if !matches!(statement.filter, Node::Everything) {
-            self.condition(statement.filter);
-            self.put(" AND ");
+        match statement.take {
+            Take::Page(after) => return self.page(statement, after),
+            Take::NumberedPage(number) => return self.numbered_page(statement, number),
+            _ => {}
         }
-        self.put("deleted_at IS NULL");
+        self.put("SELECT ");
+        self.output(statement.output);
+        self.table_and_filter(statement);
         match statement.output {
-            Output::Count => {}
+            Output::Count | Output::OfAll(..) => {}
             Output::Exists => self.put(")"),
-            _ => self.order_and_range(statement),
+            _ => {
+                self.order(statement.order);
+                self.range(statement);
+            }
         }
     }
 
-    const fn output(&mut self, output: Output) {
-        self.put("SELECT ");
+    /// ` FROM table WHERE condition`
+    pub(super) const fn table_and_filter(&mut self, statement: &Statement) {
+        self.put(" FROM ");
+        self.put(statement.table);
+        let filtered = !matches!(statement.filter, Node::Everything);
+        if filtered || !matches!(statement.deleted, Deleted::Included) {
+            self.put(" WHERE ");
+        }
+        if filtered {
+            self.condition(statement.filter);
+            if !matches!(statement.deleted, Deleted::Included) {
+                self.put(" AND ");
+            }
+        }
+        self.put(match statement.deleted {
+            Deleted::Hidden => "deleted_at IS NULL",
+            Deleted::Included => "",
+            Deleted::Only => "deleted_at IS NOT NULL",
+        });
+    }
+
+    pub(super) const fn output(&mut self, output: Output) {
         match output {
             Output::Document => self.put("doc"),
             Output::Value(path) => self.json(path),
@@ -50,25 +72,41 @@ impl<const N: usize> Writer<N> {
             }
             Output::Count => self.put("count(*)"),
             Output::Exists => self.put("EXISTS (SELECT 1"),
+            Output::OfAll(aggregation, path) => {
+                let (before, after) = match aggregation {
+                    Aggregation::Min => ("to_jsonb(min(", "))"),
+                    Aggregation::Max => ("to_jsonb(max(", "))"),
+                    Aggregation::Sum => ("to_jsonb(sum(", "))"),
+                    Aggregation::Avg => ("to_jsonb(avg(", ")::float8)"),
+                };
+                self.put(before);
+                self.scalar(path);
+                self.put(after);
+            }
         }
     }
 
-    const fn separator(&mut self, i: usize) {
+    pub(super) const fn separator(&mut self, i: usize) {
         if i > 0 {
             self.put(", ");
         }
     }
 
-    const fn order_and_range(&mut self, statement: &Statement) {
-        if !statement.order.is_empty() {
+    const fn order(&mut self, order: &[SortKey]) {
+        if !order.is_empty() {
             self.put(" ORDER BY ");
-            self.sort_keys(statement.order);
+            self.sort_keys(order);
         }
+    }
+
+    const fn range(&mut self, statement: &Statement) {
         if let Some(limit) = statement.limit {
             self.put(" LIMIT ");
             self.operand(limit);
-        } else if statement.one {
+        } else if let Take::One = statement.take {
             self.put(" LIMIT 2");
+        } else if let Take::First = statement.take {
+            self.put(" LIMIT 1");
         }
         if let Some(offset) = statement.offset {
             self.put(" OFFSET ");
@@ -84,6 +122,9 @@ impl<const N: usize> Writer<N> {
             self.scalar(keys[i].path);
             if keys[i].descending {
                 self.put(" DESC");
+            }
+            if keys[i].path.nullable && keys[i].nulls_first != keys[i].descending {
+                self.put(if keys[i].nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
             }
             i += 1;
         }

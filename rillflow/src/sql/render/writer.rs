@@ -1,5 +1,7 @@
 //! A writer for const evaluation, where cost is per call and not per byte.
 
+use crate::model::query::tree::Operand;
+
 /// Writes text into `N` bytes; with `N = 0` it only counts.
 pub(super) struct Writer<const N: usize> {
     buffer: [u8; N],
@@ -52,6 +54,24 @@ impl<const N: usize> Writer<N> {
     pub(super) const fn next_parameter(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
+    }
+
+    /// How many parameters were claimed.
+    pub(super) const fn parameters(&self) -> u64 {
+        self.next
+    }
+
+    /// Claims parameters anew from here, for text that repeats what was written.
+    pub(super) const fn rewind(&mut self, parameters: u64) {
+        self.next = parameters;
+    }
+
+    /// The same operand with a number of its own, to be named several times.
+    pub(super) const fn claim(&mut self, operand: Operand) -> Operand {
+        match operand {
+            Operand::Next(sql_type, arity) => Operand::Numbered(self.next_parameter() as u16, sql_type, arity),
+            other => other,
+        }
     }
 
     /// Enters a list, and names its elements.

@@ -1,0 +1,272 @@
+//! Pages after a cursor: which keys order them, and the cursor itself.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::DateTime;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::row::{FromRows, Row};
+use super::tree::{PathInfo, Place, Statement};
+use crate::model::SqlType;
+use crate::{Error, Result};
+
+/// One key of a page's order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageKey {
+    /// The field; none for the id.
+    pub(crate) path: Option<&'static PathInfo>,
+    /// Greatest first.
+    pub(crate) descending: bool,
+    /// Rows without a value before the others.
+    pub(crate) nulls_first: bool,
+    /// What its values are.
+    pub(crate) sql_type: SqlType,
+    /// True when rows may have no value.
+    pub(crate) nullable: bool,
+}
+
+/// How many keys order the pages: those asked for, and the id to tell equal rows apart.
+pub(crate) const fn number_of_keys(statement: &Statement) -> usize {
+    let mut i = 0;
+    while i < statement.order.len() {
+        if let Place::Id = statement.order[i].path.place {
+            return statement.order.len();
+        }
+        i += 1;
+    }
+    statement.order.len() + 1
+}
+
+/// The key number `i`. The id goes in the direction of the key before it, so that one comparison of rows will do.
+pub(crate) const fn key_at(statement: &Statement, i: usize) -> PageKey {
+    if i < statement.order.len() {
+        let key = statement.order[i];
+        return PageKey {
+            path: Some(key.path),
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+            sql_type: key.path.sql_type,
+            nullable: key.path.nullable,
+        };
+    }
+    let descending = i > 0 && statement.order[i - 1].descending;
+    PageKey { path: None, descending, nulls_first: false, sql_type: statement.id_type, nullable: false }
+}
+
+/// Tells cursors of different orders apart (FNV-1a).
+pub(crate) const fn fingerprint(statement: &Statement) -> u32 {
+    let mut hash = add(0x811c_9dc5, statement.table);
+    let mut i = 0;
+    while i < statement.order.len() {
+        let key = &statement.order[i];
+        hash = add_path(hash, key.path);
+        hash = add(hash, if key.descending { ">" } else { "<" });
+        hash = add(hash, if key.nulls_first { "0" } else { "1" });
+        i += 1;
+    }
+    hash
+}
+
+const fn add(mut hash: u32, text: &str) -> u32 {
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u32).wrapping_mul(0x0100_0193);
+        i += 1;
+    }
+    hash
+}
+
+const fn add_path(hash: u32, path: &PathInfo) -> u32 {
+    match path.parent {
+        Some(parent) => add(add(add_path(hash, parent), "/"), path.key),
+        None => hash,
+    }
+}
+
+/// Where a page ended: what the next one begins after.
+///
+/// It is opaque text without spaces or signs that a URL would change, and goes to clients and back by `Display` and
+/// `FromStr`, or as a string by serde. It belongs to one collection and one order. It is not secret: it holds the
+/// values of the last row's sort keys.
+///
+/// ```
+/// use rillflow::Cursor;
+///
+/// assert!("not one of ours".parse::<Cursor>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor(Box<str>);
+
+impl Cursor {
+    /// Its JSON: the fingerprint of its order, and a value per key.
+    pub(crate) fn json(&self) -> &str {
+        &self.0
+    }
+
+    /// Refuses a cursor of another query.
+    pub(crate) fn check(&self, statement: &Statement) -> Result<()> {
+        let values: Vec<Json> = serde_json::from_str(&self.0).map_err(|e| invalid(&e.to_string()))?;
+        let fits = values.first().and_then(Json::as_u64) == Some(fingerprint(statement).into())
+            && values.len() == number_of_keys(statement) + 1
+            && values.iter().skip(1).enumerate().all(|(i, value)| holds(key_at(statement, i), value));
+        if fits { Ok(()) } else { Err(invalid("it comes from a query with another order")) }
+    }
+}
+
+/// True when the value is one that PostgreSQL reads as the key's type.
+fn holds(key: PageKey, value: &Json) -> bool {
+    match (key.sql_type, value) {
+        (_, Json::Null) => key.nullable,
+        (SqlType::Text, Json::String(text)) => !text.contains('\0'),
+        (SqlType::Int, Json::Number(number)) => number.is_i64(),
+        (SqlType::Float, Json::Number(_)) | (SqlType::Bool, Json::Bool(_)) => true,
+        (SqlType::Uuid, Json::String(text)) => Uuid::parse_str(text).is_ok(),
+        (SqlType::Time, Json::String(text)) => DateTime::parse_from_rfc3339(text).is_ok(),
+        _ => false,
+    }
+}
+
+fn invalid(reason: &str) -> Error {
+    Error::InvalidCursor { reason: reason.to_owned() }
+}
+
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+impl fmt::Display for Cursor {
+    /// The URL-safe form of base64, without padding.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.as_bytes().chunks(3) {
+            let bits = (0..3).fold(0_u32, |bits, i| bits << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
+            for digit in 0..=chunk.len() {
+                let value = bits >> (18 - 6 * digit) & 63;
+                write!(f, "{}", DIGITS[value as usize] as char)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut bytes = Vec::with_capacity(text.len());
+        for chunk in text.as_bytes().chunks(4) {
+            let mut bits = 0_u32;
+            for i in 0..4 {
+                let digit = chunk.get(i).map_or(Some(0), |byte| DIGITS.iter().position(|digit| digit == byte));
+                bits = bits << 6 | digit.ok_or_else(|| invalid("it holds a sign that no cursor has"))? as u32;
+            }
+            bytes.extend_from_slice(&bits.to_be_bytes()[1..chunk.len()]);
+        }
+        let json = String::from_utf8(bytes).map_err(|e| invalid(&e.to_string()))?;
+        serde_json::from_str::<Vec<Json>>(&json).map_err(|e| invalid(&e.to_string()))?;
+        Ok(Self(json.into()))
+    }
+}
+
+impl Serialize for Cursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What says where a page begins: a [`Cursor`], or none for the first page.
+#[diagnostic::on_unimplemented(
+    message = "a page begins after an `Option<Cursor>`, not after `{Self}`",
+    label = "expected an `Option<Cursor>`, found `{Self}`"
+)]
+pub trait After {
+    /// The cursor.
+    fn cursor(&self) -> Option<Cursor>;
+}
+
+impl After for Cursor {
+    fn cursor(&self) -> Option<Cursor> {
+        Some(self.clone())
+    }
+}
+
+impl<A: After> After for Option<A> {
+    fn cursor(&self) -> Option<Cursor> {
+        self.as_ref().and_then(After::cursor)
+    }
+}
+
+impl<A: After> After for &A {
+    fn cursor(&self) -> Option<Cursor> {
+        (**self).cursor()
+    }
+}
+
+/// Some rows in order, and where the next ones begin.
+///
+/// Serialises as `{"items": [..], "next": ".."}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// What the next page begins after; none when this is the last one.
+    pub next: Option<Cursor>,
+}
+
+impl<T: DeserializeOwned> FromRows for Page<T> {
+    fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
+        let size = rows.first().map_or(0, |row| usize::try_from(row.int(2)).unwrap_or(0));
+        let items: Vec<T> = rows.iter().take(size).map(|row| row.json(0)).collect::<Result<_>>()?;
+        let last = if rows.len() > size { rows[..size].last() } else { None };
+        Ok(Self { items, next: last.map(|row| Cursor(row.json_text(1).into())) })
+    }
+}
+
+/// Some rows in order, and how many there are in all.
+///
+/// Serialises as `{"items": [..], "total": 12}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberedPage<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// How many rows there are on all pages.
+    pub total: i64,
+}
+
+impl<T: DeserializeOwned> FromRows for NumberedPage<T> {
+    fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
+        match rows.first() {
+            Some(row) => Ok(Self { items: row.json(0)?, total: row.int(1) }),
+            None => Ok(Self { items: Vec::new(), total: 0 }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_text_whatever_its_length() {
+        for word in ["", "a", "ab", "abc", "äöü", "\u{10ffff}~?>"] {
+            let cursor = Cursor(format!("[1, {:?}]", word.replace('\u{10ffff}', "x")).into());
+            let text = cursor.to_string();
+            assert!(text.bytes().all(|b| DIGITS.contains(&b)), "{text}");
+            assert_eq!(text.parse::<Cursor>().ok(), Some(cursor));
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_cursor_is_an_error() {
+        for text in ["", "a", "!", "aaaa", "W10=", "\u{e9}"] {
+            assert!(matches!(text.parse::<Cursor>(), Err(Error::InvalidCursor { .. })), "{text}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+use rillflow::{Query, compiled_query};
+use rillflow_ui_tests::Customer;
+
+#[compiled_query]
+fn query(email: &str) -> impl Query<Option<Customer>> {
+    Customer::query().filter(|c| c.email == email).one().limit(1)
+}
+
+fn main() {}
