@@ -41,10 +41,14 @@ pub(crate) fn tick(number: i64) -> Event {
 pub(crate) async fn until_somebody_waits(pool: &PgPool) -> sqlx::Result<()> {
     let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity \
                    WHERE datname = current_database() AND wait_event_type = 'Lock')";
-    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await? {
-        tokio::task::yield_now().await;
-    }
-    Ok(())
+    let looking = async {
+        while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await? {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    };
+    // a test that waits for what never comes must fail, not hang
+    tokio::time::timeout(std::time::Duration::from_secs(60), looking).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 thread_local! {

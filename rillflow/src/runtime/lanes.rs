@@ -236,8 +236,7 @@ async fn serve(mut lane: Lane) {
 async fn serve_together(lane: &mut Lane, batch: Vec<Waiting>) {
     let outcomes = match together(lane, &batch).await {
         Ok(outcomes) => outcomes,
-        Err(error) if matches!(error, Error::OutcomeUnknown { .. }) => {
-            let reason = error.to_string();
+        Err(Error::OutcomeUnknown { reason, .. }) => {
             for Waiting { append, reply } in batch {
                 let unknown = Error::OutcomeUnknown { stream_id: append.stream_id, reason: reason.clone() };
                 answer(&lane.core, reply, Err(unknown));

@@ -13,11 +13,20 @@ use crate::storage::snapshots::Until;
 use crate::storage::streams;
 
 /// One aggregate of a store.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Aggregates<'s, A> {
     core: &'s SharedCore,
     stream_id: StreamId,
     aggregate: PhantomData<fn() -> A>,
+}
+
+// derived, they would ask the same of the aggregate
+impl<A> Copy for Aggregates<'_, A> {}
+
+impl<A> Clone for Aggregates<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
 impl<'s, A: Aggregate> Aggregates<'s, A> {
@@ -38,7 +47,7 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
     ///
     /// [`Error::UnknownEvent`](crate::Error::UnknownEvent) when the stream holds an event this program cannot read:
     /// state built on a part of the history would be wrong.
-    pub async fn load(&self) -> Result<Loaded<A>> {
+    pub async fn load(self) -> Result<Loaded<A>> {
         self.load_until(Until::Latest).await
     }
 
@@ -47,7 +56,7 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub async fn load_at(&self, version: i64) -> Result<Loaded<A>> {
+    pub async fn load_at(self, version: i64) -> Result<Loaded<A>> {
         self.load_until(Until::Version(version)).await
     }
 
@@ -58,11 +67,11 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub async fn load_as_of(&self, time: DateTime<Utc>) -> Result<Loaded<A>> {
+    pub async fn load_as_of(self, time: DateTime<Utc>) -> Result<Loaded<A>> {
         self.load_until(Until::Time(time)).await
     }
 
-    async fn load_until(&self, until: Until) -> Result<Loaded<A>> {
+    async fn load_until(self, until: Until) -> Result<Loaded<A>> {
         load(self.core, self.stream_id, self.core.snapshots.of::<A>().as_ref(), until).await
     }
 
@@ -71,7 +80,7 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
     /// # Errors
     ///
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
-    pub async fn exists(&self) -> Result<bool> {
+    pub async fn exists(self) -> Result<bool> {
         let mut conn = self.core.pool.acquire().await?;
         streams::exists(&mut conn, &self.core.texts, self.stream_id).await
     }
@@ -88,7 +97,7 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
     /// fails, also with a conflict after 20 lost races, and with [`Error::Invalid`](crate::Error::Invalid) when the
     /// aggregate's validator refuses the new state. An append whose outcome is unknown is never tried again.
     pub async fn decide<E>(
-        &self,
+        self,
         decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
     ) -> Result<Decided<A>, DecideError<E>> {
         decide::decide(self.core, self.stream_id, &Rules::of(self.core), decision).await
@@ -101,7 +110,7 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
     /// # Errors
     ///
     /// As [`Events::append_stream`](super::Events::append_stream), and [`Error::Invalid`](crate::Error::Invalid).
-    pub async fn append(&self, expected: Expected, events: Vec<A::Event>) -> Result<Appended> {
+    pub async fn append(self, expected: Expected, events: Vec<A::Event>) -> Result<Appended> {
         append_events(self.core, self.stream_id, expected, &events, &Rules::<A>::of(self.core)).await
     }
 }

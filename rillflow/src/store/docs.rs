@@ -33,7 +33,7 @@ impl<'s> Docs<'s> {
     ///
     /// [`Error::DocDeleted`] when it is soft-deleted, [`Error::UniqueViolation`] when another document holds the same
     /// value of a unique index, [`Error::ForeignKeyViolation`] when it names a document that is not there.
-    pub async fn put<D: Document>(&self, document: &D) -> Result<i64> {
+    pub async fn put<D: Document>(self, document: &D) -> Result<i64> {
         let (id, json) = encode(document)?;
         self.of::<D>().put(id, json).await
     }
@@ -44,7 +44,7 @@ impl<'s> Docs<'s> {
     ///
     /// [`Error::AlreadyExists`] when its id is taken, or [`Error::DocDeleted`] when it is taken by a soft-deleted one;
     /// nothing is written then. Otherwise as [`put`](Self::put).
-    pub async fn insert<D: Document>(&self, document: &D) -> Result<i64> {
+    pub async fn insert<D: Document>(self, document: &D) -> Result<i64> {
         let (id, json) = encode(document)?;
         self.of::<D>().insert(id, json).await
     }
@@ -54,7 +54,7 @@ impl<'s> Docs<'s> {
     /// # Errors
     ///
     /// [`Error::Decode`] when what is stored does not fit `D`.
-    pub async fn get<D: Document>(&self, id: &D::Id) -> Result<Option<(D, i64)>> {
+    pub async fn get<D: Document>(self, id: &D::Id) -> Result<Option<(D, i64)>> {
         let id = id.id_value();
         self.of::<D>().get(id.clone(), |json| decode(json, || self.of::<D>().name(&id))).await
     }
@@ -64,7 +64,7 @@ impl<'s> Docs<'s> {
     /// # Errors
     ///
     /// As [`get`](Self::get).
-    pub async fn get_many<'i, D: Document>(&self, ids: impl IntoIterator<Item = &'i D::Id>) -> Result<Vec<(D, i64)>> {
+    pub async fn get_many<'i, D: Document>(self, ids: impl IntoIterator<Item = &'i D::Id>) -> Result<Vec<(D, i64)>> {
         let ids = IdValue::array(D::COLLECTION.id_type, ids.into_iter().map(DocumentId::id_value));
         self.of::<D>().get_many(ids, |json| decode(json, || D::COLLECTION.name.to_owned())).await
     }
@@ -77,7 +77,7 @@ impl<'s> Docs<'s> {
     ///
     /// [`Error::DocVersionConflict`] when it is at another version, [`Error::DocNotFound`] when it is not there,
     /// [`Error::DocDeleted`] when it is soft-deleted. Nothing is written then. Otherwise as [`put`](Self::put).
-    pub async fn update<D: Document>(&self, id: &D::Id, expected: i64, change: impl FnOnce(&mut D)) -> Result<i64> {
+    pub async fn update<D: Document>(self, id: &D::Id, expected: i64, change: impl FnOnce(&mut D)) -> Result<i64> {
         let (access, key) = (self.of::<D>(), id.id_value());
         let read = |json: &[u8]| decode::<D>(json, || access.name(&key));
         let mut document = access.get_at(key.clone(), expected, read).await?;
@@ -91,7 +91,7 @@ impl<'s> Docs<'s> {
     /// # Errors
     ///
     /// As [`update`](Self::update).
-    pub async fn replace<D: Document>(&self, document: &D, expected: i64) -> Result<i64> {
+    pub async fn replace<D: Document>(self, document: &D, expected: i64) -> Result<i64> {
         let (id, json) = encode(document)?;
         self.of::<D>().replace(id, json, expected).await
     }
@@ -105,7 +105,7 @@ impl<'s> Docs<'s> {
     /// # Errors
     ///
     /// [`Error::ForeignKeyViolation`] when others still point to it.
-    pub async fn delete<D: Document>(&self, id: &D::Id) -> Result<bool> {
+    pub async fn delete<D: Document>(self, id: &D::Id) -> Result<bool> {
         self.of::<D>().delete(id.id_value(), D::COLLECTION.soft_delete).await
     }
 
@@ -114,7 +114,7 @@ impl<'s> Docs<'s> {
     /// # Errors
     ///
     /// As [`delete`](Self::delete).
-    pub async fn hard_delete<D: Document>(&self, id: &D::Id) -> Result<bool> {
+    pub async fn hard_delete<D: Document>(self, id: &D::Id) -> Result<bool> {
         self.of::<D>().delete(id.id_value(), false).await
     }
 
@@ -123,7 +123,7 @@ impl<'s> Docs<'s> {
     /// # Errors
     ///
     /// [`Error::DocNotFound`] when there is no row.
-    pub async fn restore<D: Document>(&self, id: &D::Id) -> Result<i64> {
+    pub async fn restore<D: Document>(self, id: &D::Id) -> Result<i64> {
         self.of::<D>().restore(id.id_value()).await
     }
 
@@ -132,7 +132,7 @@ impl<'s> Docs<'s> {
     /// # Errors
     ///
     /// [`Error::Schema`] when the collection was not synced.
-    pub async fn exists<D: Document>(&self, id: &D::Id) -> Result<bool> {
+    pub async fn exists<D: Document>(self, id: &D::Id) -> Result<bool> {
         self.of::<D>().exists(id.id_value()).await
     }
 
@@ -141,7 +141,7 @@ impl<'s> Docs<'s> {
     /// # Errors
     ///
     /// As [`exists`](Self::exists).
-    pub async fn count<D: Document>(&self) -> Result<i64> {
+    pub async fn count<D: Document>(self) -> Result<i64> {
         self.of::<D>().count().await
     }
 

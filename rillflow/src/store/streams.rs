@@ -14,7 +14,7 @@ impl Events<'_> {
     /// # Errors
     ///
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
-    pub async fn stream_state(&self, stream: impl StreamKey) -> Result<Option<StreamState>> {
+    pub async fn stream_state(self, stream: impl StreamKey) -> Result<Option<StreamState>> {
         let mut conn = self.core.pool.acquire().await?;
         streams::state(&mut conn, &self.core.texts, stream.stream_id()).await
     }
@@ -24,7 +24,7 @@ impl Events<'_> {
     /// # Errors
     ///
     /// As [`stream_state`](Self::stream_state).
-    pub async fn stream_exists(&self, stream: impl StreamKey) -> Result<bool> {
+    pub async fn stream_exists(self, stream: impl StreamKey) -> Result<bool> {
         let mut conn = self.core.pool.acquire().await?;
         streams::exists(&mut conn, &self.core.texts, stream.stream_id()).await
     }
@@ -36,7 +36,7 @@ impl Events<'_> {
     /// # Errors
     ///
     /// [`Error::StreamNotFound`](crate::Error::StreamNotFound), [`Error::StreamDeleted`](crate::Error::StreamDeleted).
-    pub async fn archive_stream(&self, stream: impl StreamKey) -> Result<()> {
+    pub async fn archive_stream(self, stream: impl StreamKey) -> Result<()> {
         let mut conn = self.core.pool.acquire().await?;
         streams::archive(&mut conn, &self.core.texts, stream.stream_id()).await
     }
@@ -46,7 +46,7 @@ impl Events<'_> {
     /// # Errors
     ///
     /// As [`archive_stream`](Self::archive_stream): a deleted stream does not come back.
-    pub async fn restore_stream(&self, stream: impl StreamKey) -> Result<()> {
+    pub async fn restore_stream(self, stream: impl StreamKey) -> Result<()> {
         let mut conn = self.core.pool.acquire().await?;
         streams::restore(&mut conn, &self.core.texts, stream.stream_id()).await
     }
@@ -60,7 +60,7 @@ impl Events<'_> {
     /// # Errors
     ///
     /// [`Error::StreamNotFound`](crate::Error::StreamNotFound).
-    pub async fn delete_stream(&self, stream: impl StreamKey) -> Result<()> {
+    pub async fn delete_stream(self, stream: impl StreamKey) -> Result<()> {
         let mut conn = self.core.pool.acquire().await?;
         streams::delete(&mut conn, &self.core.texts, stream.stream_id()).await
     }
