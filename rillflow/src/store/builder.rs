@@ -101,7 +101,7 @@ impl StoreBuilder {
 
     /// Whether appends that arrive while others are under way go together in one statement; true by default.
     ///
-    /// Up to four connections, and never more than half of the pool, are kept for it while appends arrive. Appends in a
+    /// Up to two connections, and never more than half of the pool, are kept for it while appends arrive. Appends in a
     /// transaction of the application, or with inline projections, are never put together.
     pub fn batch_appends(mut self, batch: bool) -> Self {
         self.batch_appends = batch;
@@ -188,7 +188,7 @@ impl StoreBuilder {
 
 /// How many lanes appends may have: half of the pool stays for everything else.
 fn lanes(pool: &PgPool) -> usize {
-    (pool.options().get_max_connections() / 2).min(4) as usize
+    (pool.options().get_max_connections() / 2).min(2) as usize
 }
 
 fn refuse_twins<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {
