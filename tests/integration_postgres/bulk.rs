@@ -150,31 +150,3 @@ async fn a_bulk_insert_waits_for_another_writer_of_the_same_document() -> TestRe
     Ok(())
 }
 
-/// `cargo test --release -p rillflow-tests --test integration_postgres measure_bulk -- --ignored --nocapture`
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn measure_bulk_insert_against_unnest() -> TestResult {
-    let (_db, store) = store_with(|it| it.document::<Customer>()).await?;
-    let documents: Vec<Customer> = (0..10_000).map(customer).collect();
-    for round in 0..5 {
-        sqlx::raw_sql("TRUNCATE docs_customers").execute(store.pool()).await?;
-        let (from, owned) = (std::time::Instant::now(), documents.clone());
-        store.docs().bulk_insert(owned).run().await?;
-        let copied = from.elapsed();
-
-        sqlx::raw_sql("TRUNCATE docs_customers").execute(store.pool()).await?;
-        let from = std::time::Instant::now();
-        let ids: Vec<_> = documents.iter().map(|it| it.id.0).collect();
-        let docs = documents.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
-        let unnest = "INSERT INTO docs_customers (id, doc) SELECT id, doc::jsonb FROM unnest($1::uuid[], $2::text[]) AS t (id, doc)";
-        sqlx::query(unnest).bind(ids).bind(docs).execute(store.pool()).await?;
-        let unnested = from.elapsed();
-
-        sqlx::raw_sql("TRUNCATE docs_customers").execute(store.pool()).await?;
-        let (from, owned) = (std::time::Instant::now(), documents.clone());
-        store.docs().bulk_insert(owned).mode(BulkMode::Overwrite).run().await?;
-        let merged = from.elapsed();
-        println!("{round}: COPY {copied:?}, by hand UNNEST {unnested:?}, overwrite {merged:?}");
-    }
-    Ok(())
-}
