@@ -13,6 +13,8 @@ mod batching;
 mod dev_postgres;
 /// Documents by id and version.
 mod documents;
+/// What filters can say, each against the same words in Rust.
+mod filters;
 /// Keys and ids that make an append happen once.
 mod idempotency;
 /// The global order: what readers see while appends are open.
