@@ -262,7 +262,7 @@ fn existence_is_one_boolean() {
 fn every_operator_has_its_form() {
     let query = compiled::all_sorts("b%", time(), 0.1);
     let expected = [
-        "SELECT doc FROM public.docs_customers WHERE ((doc->>'email') ^@ 'a''b' OR (doc->>'email') LIKE $1::text OR (doc->>'email') ILIKE '%x%')",
+        "SELECT doc FROM public.docs_customers WHERE (((doc->>'email') ^@ 'a''b' AND (doc->>'email') ~>=~ 'a''b') OR (doc->>'email') LIKE $1::text OR (doc->>'email') ILIKE '%x%')",
         "(((doc->>'score')::float8) >= 1.5) IS NOT TRUE",
         "((doc->>'score')::float8) IS DISTINCT FROM 2",
         "((doc->>'it''s a \"key\"')::bigint) <= -7",

@@ -27,7 +27,9 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
 /// | `collection = "customers"` | names the collection; else the type's name in snake case and an `s` |
 /// | `index(status, created_at desc)` | an index over these fields, nested ones as `address.city` |
 /// | `unique(..)` | the same, and no two documents share the values |
-/// | `gin` | an index over everything inside, which serves `contains` and `any` |
+/// | `text_pattern(title)` | an index over one text field, which serves `starts_with` |
+/// | `trigram(title)` | an index over one text field, which serves `like`, `ilike`, `ends_with` and `contains_text`; the schema's sync makes PostgreSQL's extension `pg_trgm` |
+/// | `gin` | an index over everything inside, which serves `contains`, `has_entry` and `any` |
 ///
 /// A key may say where documents without a value go, `score desc nulls_last`, as an order does.
 ///
@@ -89,6 +91,7 @@ pub fn document_value(item: TokenStream) -> TokenStream {
 /// | step | |
 /// |---|---|
 /// | `filter(\|c\| ..)` | a condition; several must all hold |
+/// | `filter_if(argument, \|c, value\| ..)` | a condition that is left out when the argument, an `Option`, is `None`; the text is the same |
 /// | `order_by(\|c\| c.created_at.desc())` | `.asc()` or `.desc()` of a field, or a tuple of such; then `.nulls_first()` or `.nulls_last()` |
 /// | `limit(n)`, `offset(n)` | a range |
 /// | `select(\|c\| ..)` | a field, a tuple of fields, or a struct of fields: `Contact { email: c.email }`, whose serde names are its field names |
@@ -101,8 +104,10 @@ pub fn document_value(item: TokenStream) -> TokenStream {
 /// | `page(after, size)` | gives `Page<_>`: what comes after an `Option<Cursor>` |
 /// | `numbered_page(number, size)` | gives `NumberedPage<_>`: that page, from 1, and how many rows there are in all |
 ///
-/// Conditions are `==`, `!=`, `<`, `<=`, `>`, `>=` between a field and a value, a `bool` field alone, and the methods
-/// `contains`, `any`, `one_of`, `is_null`, `is_some`, `starts_with`, `like` and `ilike`, joined by `&&`, `||` and `!`.
+/// Conditions are `==`, `!=`, `<`, `<=`, `>`, `>=` between a field and a value or another field, a `bool` field alone, and
+/// the methods `between`, `one_of`, `is_null`, `is_some`; `starts_with`, `ends_with`, `contains_text`, `like`, `ilike` and
+/// `regex` of text; `contains`, `any`, `is_empty` and `len() > n` of lists; `has_key` and `has_entry` of maps; joined by
+/// `&&`, `||` and `!`.
 /// They mean what they mean in Rust: a missing value differs from every value, and `!` turns false into true also
 /// where a value is missing.
 ///
@@ -115,8 +120,10 @@ pub fn document_value(item: TokenStream) -> TokenStream {
 ///
 /// - of conditions joined by `&&` one must be served, of those joined by `||` all;
 /// - a comparison, `one_of` or a null test is served by an index that begins with the field, or by the id;
-/// - `contains`, and `any` of equalities, are served by `gin`;
-/// - `!`, `!=` and text patterns are served by none;
+/// - `contains`, `has_entry`, and `any` of equalities, are served by `gin`;
+/// - `starts_with` is served by `text_pattern`, as is `like` of a literal that begins with a plain character; `like`,
+///   `ilike`, `ends_with` and `contains_text` are served by `trigram`, the better the longer the text;
+/// - `!`, `!=`, `regex`, `len`, `is_empty`, `has_key`, two fields, and `filter_if` are served by none;
 /// - an order is served by an index whose keys, after those that the filter compares by `==`, follow it, all in the
 ///   same or all in the opposite direction; the id may come last;
 /// - without a filter the whole collection is read, which only `exists`, `min` and `max` of a field that begins an

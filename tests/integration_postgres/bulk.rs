@@ -149,4 +149,3 @@ async fn a_bulk_insert_waits_for_another_writer_of_the_same_document() -> TestRe
     assert_eq!(store.docs().get(&page(1).id).await?, Some((page(1), 3)));
     Ok(())
 }
-

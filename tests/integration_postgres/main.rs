@@ -21,6 +21,8 @@ mod documents;
 mod dynamic;
 /// Events stored under old names and versions.
 mod evolution;
+/// What filters can say, each against the same words in Rust.
+mod filters;
 /// Keys and ids that make an append happen once.
 mod idempotency;
 /// The global order: what readers see while appends are open.

@@ -148,3 +148,48 @@ async fn compiled_queries_are_served_by_the_declared_indexes() -> TestResult {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn rows_are_handed_on_as_one_json_array_that_nobody_parsed() -> TestResult {
+    let (_db, store) = filled().await?;
+    let json = store.query_json(newest(Status::Active, 2)).await?;
+    assert_eq!(json.parse::<Vec<Customer>>()?, [customer(18), customer(12)]);
+    assert_eq!(store.query_json(bought("nothing")).await?.as_str(), "[]");
+    assert_eq!(store.query_json(bought("s3")).await?.parse::<Vec<CustomerId>>()?.len(), 4);
+    Ok(())
+}
+
+/// Fills a collection by SQL, as fast as the server can.
+async fn many(store: &Store, number: i64) -> sqlx::Result<()> {
+    let insert = "INSERT INTO docs_customers (id, doc) SELECT id, jsonb_build_object('id', id, \
+         'email', 'c' || n || '@example.com', 'handle', 'c' || n, 'status', (ARRAY['active', 'on-hold'])[n % 2 + 1], \
+         'tags', CASE WHEN n % 500 = 0 THEN '[\"vip\"]' ELSE '[]' END::jsonb, \
+         'address', jsonb_build_object('city', 'city ' || n % 1000, 'zip', NULL), \
+         'createdAt', to_jsonb(to_timestamp(1700000000 + n)), 'score', n % 10, \
+         'lines', jsonb_build_array(jsonb_build_object('sku', 's' || n % 5000, 'quantity', n))) \
+         FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(1, $1) AS n) AS made";
+    sqlx::query(insert).bind(number).execute(store.pool()).await?;
+    sqlx::raw_sql("VACUUM ANALYZE docs_customers").execute(store.pool()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn among_a_hundred_thousand_documents_the_planner_takes_the_declared_indexes() -> TestResult {
+    let (_db, store) = store_with(|it| it.document::<Customer>()).await?;
+    many(&store, 100_000).await?;
+    let plans = [
+        store.explain(by_email("c7@example.com")).await?,
+        store.explain(newest(Status::Active, 20)).await?,
+        store.explain(bought("s3")).await?,
+        store.explain(in_city("city 7")).await?,
+        store.explain(has_quote()).await?,
+        store.explain(some_of(vec![customer(1).id, customer(2).id])).await?,
+        store.explain(<Customer as rillflow::Document>::query().filter(|c| c.handle.eq("c7")).one()).await?,
+    ];
+    for plan in plans {
+        assert!(plan.contains("Index") && !plan.contains("Seq Scan"), "{plan}");
+    }
+    assert!(store.explain(not_scored(1.0)).await?.contains("Seq Scan"), "this one has no index, and says so");
+    assert_eq!(store.query(by_email("c7@example.com")).await?.map(|it| it.handle), Some("c7".to_owned()));
+    Ok(())
+}

@@ -26,10 +26,20 @@ pub(crate) struct DocumentAttrs {
 /// One index declared on the struct.
 pub(crate) struct IndexAttr {
     pub(crate) span: Span,
-    pub(crate) unique: bool,
+    pub(crate) kind: Kind,
     pub(crate) name: Option<LitStr>,
-    /// Its keys; none means `gin`.
+    /// Its keys; none for `gin`.
     pub(crate) keys: Vec<KeyAttr>,
+}
+
+/// What kind of index it is.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Plain,
+    Unique,
+    Gin,
+    TextPattern,
+    Trigram,
 }
 
 /// One key of an index: `address.city desc`.
@@ -76,17 +86,16 @@ impl DocumentAttrs {
         match name(meta).as_str() {
             "collection" => self.collection = Some(value(meta)?),
             "soft_delete" => self.soft_delete = true,
-            "gin" => self.indexes.push(IndexAttr { span, unique: false, name: None, keys: Vec::new() }),
-            kind @ ("index" | "unique") => {
-                let content;
-                syn::parenthesized!(content in meta.input);
-                self.indexes.push(index(&content, span, kind == "unique")?);
-            }
+            "gin" => self.indexes.push(IndexAttr { span, kind: Kind::Gin, name: None, keys: Vec::new() }),
+            "index" => self.indexes.push(index_of(meta, Kind::Plain)?),
+            "unique" => self.indexes.push(index_of(meta, Kind::Unique)?),
+            "text_pattern" => self.indexes.push(index_of(meta, Kind::TextPattern)?),
+            "trigram" => self.indexes.push(index_of(meta, Kind::Trigram)?),
             other => {
                 problems.at(
                     span,
                     format!(
-                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin` or `soft_delete`"
+                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin`, `text_pattern(..)`, `trigram(..)` or `soft_delete`"
                     ),
                 );
                 pass_over(meta)?;
@@ -122,9 +131,20 @@ fn name(meta: &ParseNestedMeta<'_>) -> String {
     meta.path.get_ident().map(ToString::to_string).unwrap_or_default()
 }
 
-/// `status, created_at desc, name = ".."`
-fn index(input: ParseStream<'_>, span: Span, unique: bool) -> syn::Result<IndexAttr> {
-    let mut index = IndexAttr { span, unique, name: None, keys: Vec::new() };
+/// `(status, created_at desc, name = "..")`
+fn index_of(meta: &ParseNestedMeta<'_>, kind: Kind) -> syn::Result<IndexAttr> {
+    let content;
+    syn::parenthesized!(content in meta.input);
+    let index = index(&content, meta.path.span(), kind)?;
+    let one_key = matches!(kind, Kind::TextPattern | Kind::Trigram);
+    if one_key && (index.keys.len() > 1 || index.keys[0].descending) {
+        return Err(syn::Error::new(meta.path.span(), "this kind of index is over one field, without a direction"));
+    }
+    Ok(index)
+}
+
+fn index(input: ParseStream<'_>, span: Span, kind: Kind) -> syn::Result<IndexAttr> {
+    let mut index = IndexAttr { span, kind, name: None, keys: Vec::new() };
     while !input.is_empty() {
         if input.peek(syn::Ident) && input.peek2(Token![=]) {
             let option: Ident = input.parse()?;

@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 
 use super::query::Values;
 use crate::model::condition::Condition;
+use crate::model::literal::Value;
 
 /// A condition as an expression that const evaluation can make.
 pub(crate) fn condition(condition: &Condition, values: &Values<'_>) -> TokenStream {
@@ -29,6 +30,11 @@ pub(crate) fn condition(condition: &Condition, values: &Values<'_>) -> TokenStre
                 let #variable = #elements;
                 #any(__list, #inner)
             }}
+        }
+        Condition::Given(argument, span, inner) => {
+            let value = values.value(&Value::Argument(*argument, *span));
+            let inner = self::condition(inner, values);
+            quote!(::rillflow::__private::given(&#value, #inner))
         }
         Condition::Field(field) => quote!(#field),
     }

@@ -6,6 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Type};
 
+use crate::attrs::document::Kind;
 use crate::model::document::Document;
 use crate::model::fields::{Field, Struct};
 use crate::model::index::Index;
@@ -191,13 +192,22 @@ fn id_methods(field: &Ident, ty: &Type) -> TokenStream {
 }
 
 fn definition(document: &Ident, index: &Index) -> TokenStream {
-    let (name, unique, document_name) = (&index.name, index.unique, document.unraw().to_string());
-    let method = if index.keys.is_empty() { quote!(Gin) } else { quote!(BTree) };
+    let (name, unique, document_name) = (&index.name, index.kind == Kind::Unique, document.unraw().to_string());
+    let method = match index.kind {
+        Kind::Plain | Kind::Unique => quote!(BTree),
+        Kind::Gin => quote!(Gin),
+        Kind::TextPattern => quote!(TextPattern),
+        Kind::Trigram => quote!(Trigram),
+    };
+    let key_of = match index.kind {
+        Kind::TextPattern | Kind::Trigram => quote!(text_key),
+        _ => quote!(index_key),
+    };
     let keys = index.keys.iter().map(|key| {
         let (path, descending, nulls_first) = (&key.path, key.descending, key.nulls_first);
         let span = path.last().map_or_else(Span::call_site, Ident::span);
         let paths = quote!(<#document as ::rillflow::__private::Document>::PATHS);
-        let path = quote_spanned! {span=> ::rillflow::__private::index_key(#document_name, &#paths #(.#path)*) };
+        let path = quote_spanned! {span=> ::rillflow::__private::#key_of(#document_name, &#paths #(.#path)*) };
         quote! {
             ::rillflow::__private::SortKey { path: #path, descending: #descending, nulls_first: #nulls_first }
         }
@@ -213,7 +223,11 @@ fn definition(document: &Ident, index: &Index) -> TokenStream {
 }
 
 fn rendered(at: usize, index: &Index) -> TokenStream {
-    let (name, unique) = (&index.name, index.unique);
+    let (name, unique) = (&index.name, index.kind == Kind::Unique);
+    let requires = match index.kind {
+        Kind::Trigram => quote!(::core::option::Option::Some("pg_trgm")),
+        _ => quote!(::core::option::Option::None),
+    };
     quote! {
         ::rillflow::__private::Index {
             name: #name,
@@ -221,6 +235,7 @@ fn rendered(at: usize, index: &Index) -> TokenStream {
                 ::rillflow::__private::Source::Index(__TABLE.name, &__INDEXES[#at])
             ),
             unique: #unique,
+            requires: #requires,
         }
     }
 }

@@ -43,10 +43,9 @@ pub(crate) fn output(query: &CompiledQuery) -> (TokenStream, TokenStream) {
 
 /// `max(field)`, and the function that reads it.
 fn aggregate(query: &CompiledQuery, method: &Ident, variable: &Ident, field: &Expr) -> (TokenStream, TokenStream) {
-    let (result, span) = (&query.result, query.result.span());
-    let checked = quote_spanned!(method.span()=> ::rillflow::__private::#method(#field));
-    let aggregated = reference(field, &with_paths(query, variable, field, &checked));
-    let decode = quote_spanned! {span=> ::rillflow::__private::aggregated::<_, _, #result>(#aggregated) };
+    let result = &query.result;
+    let checked = quote_spanned!(method.span()=> ::rillflow::__private::#method::<_, #result>(#field));
+    let decode = with_paths(query, variable, field, &checked);
     let kind = match method.to_string().as_str() {
         "min" => quote!(Min),
         "max" => quote!(Max),

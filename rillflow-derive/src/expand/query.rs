@@ -1,6 +1,6 @@
 //! `#[compiled_query]`: the statement and its checks as consts, the function as what binds its arguments.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
@@ -107,6 +107,8 @@ impl Values<'_> {
     /// A value as an expression of no size.
     pub(crate) fn value(&self, value: &Value) -> TokenStream {
         match *value {
+            Value::Field(ref field) => quote!(#field),
+            Value::Present(at, span) => self.present(at, span),
             Value::Literal(at, span) => {
                 let literal = literal_ident(at);
                 quote_spanned! {span=> ::rillflow::__private::Inline::<#literal>::NEW }
@@ -123,6 +125,12 @@ impl Values<'_> {
                 quote_spanned! {span=> ::rillflow::__private::computed::<#number, (#(#types,)*), _>(#closure) }
             }
         }
+    }
+
+    /// What the argument number `at` is when it is there.
+    fn present(&self, at: usize, span: Span) -> TokenStream {
+        let (number, ty) = (self.argument_number(at), owned(&self.query.arguments[at].ty));
+        quote_spanned! {span=> ::rillflow::__private::present::<#number, #ty>() }
     }
 
     fn bound(&self) -> impl Iterator<Item = (usize, &Argument)> {

@@ -19,6 +19,8 @@ pub(crate) enum Condition {
     Test(Expr, Ident, Vec<Value>),
     /// `list.any(|variable| condition)`.
     Any(Expr, Ident, Ident, Box<Self>),
+    /// A condition that is left out when an argument is `None`.
+    Given(usize, Span, Box<Self>),
     /// A field alone.
     Field(Expr),
 }
@@ -40,16 +42,38 @@ pub(crate) struct Scope<'p> {
     pub(crate) computed: Vec<Expr>,
     /// The variables of the closures around.
     variables: Vec<Ident>,
+    /// The variable of `filter_if` for its value, and the argument it stands for.
+    present: Option<(Ident, usize)>,
     pub(crate) problems: &'p mut Problems,
 }
 
 /// The methods of a field that are conditions.
-const TESTS: &[&str] =
-    &["eq", "ne", "lt", "le", "gt", "ge", "contains", "one_of", "is_null", "is_some", "starts_with", "like", "ilike"];
+const TESTS: &[&str] = &[
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "between",
+    "contains",
+    "one_of",
+    "is_null",
+    "is_some",
+    "is_empty",
+    "starts_with",
+    "ends_with",
+    "contains_text",
+    "like",
+    "ilike",
+    "regex",
+    "has_key",
+    "has_entry",
+];
 
 impl<'p> Scope<'p> {
     pub(crate) fn new(arguments: Vec<Argument>, problems: &'p mut Problems) -> Self {
-        Self { arguments, literals: Vec::new(), computed: Vec::new(), variables: Vec::new(), problems }
+        Self { arguments, literals: Vec::new(), computed: Vec::new(), variables: Vec::new(), present: None, problems }
     }
 
     /// `|c| condition`: the variable, the condition, and the body as written.
@@ -59,6 +83,37 @@ impl<'p> Scope<'p> {
         let condition = self.condition(&body);
         self.variables.pop();
         Some((variable, condition?, body))
+    }
+
+    /// `argument, |c, value| condition`.
+    pub(crate) fn closure_if(&mut self, value: &Expr, expr: &Expr) -> Option<(Ident, Condition, Expr)> {
+        let Some(argument) = self.argument(bare(value)) else {
+            self.problems.at(value.span(), "`filter_if` takes an argument of the function, which is an `Option`");
+            return None;
+        };
+        self.arguments[argument].bound = true;
+        self.arguments[argument].used = true;
+        if !is_option(&self.arguments[argument].ty) {
+            let name = &self.arguments[argument].ident;
+            let message = format!("`{name}` is never absent: make it an `Option<_>`, or use `filter`");
+            self.problems.at(value.span(), message);
+            return None;
+        }
+        let Expr::Closure(closure) = bare(expr) else {
+            self.problems.at(expr.span(), "expected a closure, such as `|c, value| c.field == value`");
+            return None;
+        };
+        let mut one = closure.clone();
+        let Some(Pat::Ident(present)) = closure.inputs.get(1).filter(|_| closure.inputs.len() == 2) else {
+            self.problems.at(closure.inputs_begin.span(), "expected two variables, such as `|c, value| ..`");
+            return None;
+        };
+        one.inputs = closure.inputs.iter().take(1).cloned().collect();
+        self.present = Some((present.ident.clone(), argument));
+        let found = self.closure(&Expr::Closure(one));
+        self.present = None;
+        let (variable, condition, body) = found?;
+        Some((variable, Condition::Given(argument, value.span(), Box::new(condition)), body))
     }
 
     /// `|c| body`: the variable and the body, which must be one expression.
@@ -147,14 +202,14 @@ impl<'p> Scope<'p> {
         };
         let (field, value, method) = match (self.mentions(&binary.left), self.mentions(&binary.right)) {
             (true, true) => {
-                self.problems.at(span, "a field is compared with a value: two fields cannot be compared yet");
-                return None;
+                let (field, other) = (self.field(&binary.left)?, self.field(&binary.right)?);
+                return Some(Condition::Test(field, Ident::new(method, span), vec![Value::Field(Box::new(other))]));
             }
             (true, false) => (&binary.left, &binary.right, method),
             (false, true) => (&binary.right, &binary.left, mirrored),
             (false, false) => return self.without_field(span),
         };
-        let field = self.field(field)?;
+        let field = self.measured(field)?;
         Some(Condition::Test(field, Ident::new(method, span), vec![self.value(value)?]))
     }
 
@@ -171,7 +226,7 @@ impl<'p> Scope<'p> {
         self.problems.at(
             method.span(),
             format!(
-                "`{method}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `contains`, `any`, `one_of`, `is_null`, `is_some`, `starts_with`, `like` and `ilike`"
+                "`{method}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `between`, `one_of`, `is_null`, `is_some`; text has `starts_with`, `ends_with`, `contains_text`, `like`, `ilike`, `regex`; lists have `contains`, `any`, `len`, `is_empty`; maps have `has_key`, `has_entry`"
             ),
         );
         None
@@ -193,6 +248,17 @@ impl<'p> Scope<'p> {
         let condition = if stranger.is_none() { self.condition(&body) } else { None };
         self.variables = outer;
         Some(Condition::Any(list, call.method.clone(), variable, Box::new(condition?)))
+    }
+
+    /// A field, or the length of a list.
+    fn measured(&mut self, expr: &Expr) -> Option<Expr> {
+        match bare(expr) {
+            Expr::MethodCall(call) if call.method == "len" && call.args.is_empty() => {
+                self.field(&call.receiver)?;
+                Some(bare(expr).clone())
+            }
+            _ => self.field(expr),
+        }
     }
 
     /// A path to a field: `c.address.city`, or the element of `any` itself.
@@ -223,6 +289,11 @@ impl<'p> Scope<'p> {
     /// A value: an argument, a literal, an enum's constant, or an expression to compute when the query is called.
     pub(crate) fn value(&mut self, expr: &Expr) -> Option<Value> {
         let expr = bare(expr);
+        if let (Some((variable, argument)), Expr::Path(path)) = (&self.present, expr)
+            && path.path.is_ident(variable)
+        {
+            return Some(Value::Present(*argument, expr.span()));
+        }
         if let Some(argument) = self.argument(expr) {
             self.arguments[argument].bound = true;
             self.arguments[argument].used = true;
@@ -249,6 +320,11 @@ impl<'p> Scope<'p> {
         let ident = path.path.get_ident()?;
         self.arguments.iter().position(|argument| argument.ident == *ident)
     }
+}
+
+/// True for a type that is written `Option<_>`.
+fn is_option(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Option"))
 }
 
 fn is_and(op: &BinOp) -> bool {

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 
 use super::fields::Field;
-use crate::attrs::document::IndexAttr;
+use crate::attrs::document::{IndexAttr, Kind};
 use crate::attrs::problems::Problems;
 
 /// The most bytes of an identifier that PostgreSQL keeps.
@@ -14,8 +14,8 @@ pub(crate) const LONGEST_NAME: usize = 63;
 pub(crate) struct Index {
     pub(crate) span: Span,
     pub(crate) name: String,
-    pub(crate) unique: bool,
-    /// Its keys; none means over everything (`gin`).
+    pub(crate) kind: Kind,
+    /// Its keys; none for one over everything (`gin`).
     pub(crate) keys: Vec<Key>,
 }
 
@@ -51,16 +51,16 @@ fn on_struct(attr: IndexAttr, table: &str, problems: &mut Problems) -> Index {
             }
             name.value()
         }
-        None => index_name(table, &keys, attr.unique),
+        None => index_name(table, &keys, attr.kind),
     };
-    Index { span: attr.span, name, unique: attr.unique, keys }
+    Index { span: attr.span, name, kind: attr.kind, keys }
 }
 
 fn on_field(field: &Field, table: &str) -> Option<Index> {
     let span = field.attrs.unique.or(field.attrs.index)?;
-    let unique = field.attrs.unique.is_some();
+    let kind = if field.attrs.unique.is_some() { Kind::Unique } else { Kind::Plain };
     let keys = vec![Key { path: vec![field.ident.clone()], descending: false, nulls_first: false }];
-    Some(Index { span, name: index_name(table, &keys, unique), unique, keys })
+    Some(Index { span, name: index_name(table, &keys, kind), kind, keys })
 }
 
 /// True for a name that needs no quotes in SQL.
@@ -73,11 +73,13 @@ pub(crate) fn is_plain(name: &str) -> bool {
 
 /// `docs_customers_status_created_at_idx`. A name that is too long, or not plain, ends in a hash of all of it, so that
 /// it stays the same from build to build.
-fn index_name(table: &str, keys: &[Key], unique: bool) -> String {
-    let suffix = match (keys.is_empty(), unique) {
-        (true, _) => "gin",
-        (_, true) => "key",
-        (_, false) => "idx",
+fn index_name(table: &str, keys: &[Key], kind: Kind) -> String {
+    let suffix = match kind {
+        Kind::Gin => "gin",
+        Kind::Unique => "key",
+        Kind::Plain => "idx",
+        Kind::TextPattern => "pattern_idx",
+        Kind::Trigram => "trigram_idx",
     };
     let words: Vec<String> = keys.iter().flat_map(|key| &key.path).map(|word| word.unraw().to_string()).collect();
     let full = [&[table.to_owned()], words.as_slice(), &[suffix.to_owned()]].concat().join("_");
@@ -104,14 +106,14 @@ mod tests {
 
     #[test]
     fn names_say_table_fields_and_kind() {
-        assert_eq!(index_name("docs_notes", &[key("a"), key("b")], false), "docs_notes_a_b_idx");
-        assert_eq!(index_name("docs_notes", &[key("a")], true), "docs_notes_a_key");
-        assert_eq!(index_name("docs_notes", &[], false), "docs_notes_gin");
+        assert_eq!(index_name("docs_notes", &[key("a"), key("b")], Kind::Plain), "docs_notes_a_b_idx");
+        assert_eq!(index_name("docs_notes", &[key("a")], Kind::Unique), "docs_notes_a_key");
+        assert_eq!(index_name("docs_notes", &[], Kind::Gin), "docs_notes_gin");
     }
 
     #[test]
     fn long_names_are_cut_to_a_stable_hash() {
-        let name = index_name("docs_notes", &[key(&"long".repeat(20))], false);
+        let name = index_name("docs_notes", &[key(&"long".repeat(20))], Kind::Plain);
         assert_eq!(name.len(), LONGEST_NAME);
         assert_eq!(name, "docs_notes_longlonglonglonglonglonglonglonglonglon_f72b22b5_idx");
     }

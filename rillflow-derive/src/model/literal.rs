@@ -12,15 +12,22 @@ pub(crate) enum Value {
     Argument(usize, Span),
     /// A literal or an enum's constant, by its place in [`Scope::literals`].
     Literal(usize, Span),
+    /// An argument that is an `Option`, where it is known to be there.
+    Present(usize, Span),
+    /// Another field.
+    Field(Box<Expr>),
     /// Anything else, by its place in [`Scope::computed`].
     Computed(usize, Span),
 }
 
 impl Value {
     /// Where it stands.
-    pub(crate) const fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> Span {
         match self {
-            Self::Argument(_, span) | Self::Literal(_, span) | Self::Computed(_, span) => *span,
+            Self::Field(field) => field.span(),
+            Self::Argument(_, span) | Self::Present(_, span) | Self::Literal(_, span) | Self::Computed(_, span) => {
+                *span
+            }
         }
     }
 }

@@ -58,6 +58,7 @@ pub(crate) enum Selection {
 /// Each step, and how many arguments it takes.
 const STEPS: &[(&str, usize)] = &[
     ("filter", 1),
+    ("filter_if", 2),
     ("order_by", 1),
     ("limit", 1),
     ("offset", 1),
@@ -110,6 +111,7 @@ impl Steps {
             ("count", _) => self.ending = Ending::Count,
             ("exists", _) => self.ending = Ending::Exists,
             ("filter", [filter]) => self.filters.extend(scope.closure(filter)),
+            ("filter_if", [value, filter]) => self.filters.extend(scope.closure_if(value, filter)),
             ("limit", [rows]) => self.limit = scope.value(rows),
             ("offset", [rows]) => self.offset = scope.value(rows),
             ("order_by", [keys]) => self.order = scope.closure_parts(keys),

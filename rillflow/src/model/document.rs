@@ -115,6 +115,8 @@ pub struct Index {
     pub create: &'static str,
     /// True when two documents cannot share a value.
     pub unique: bool,
+    /// The PostgreSQL extension that it is built with.
+    pub requires: Option<&'static str>,
 }
 
 /// An id in the form the database keeps it: comparable and hashable whatever the Rust type.

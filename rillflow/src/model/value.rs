@@ -45,6 +45,8 @@ impl SqlType {
 #[allow(missing_docs, reason = "each variant is the type of its name")]
 pub enum SqlValue {
     Null(SqlType),
+    /// An array that is not there.
+    NullArray(SqlType),
     Text(String),
     Int(i64),
     Float(f64),

@@ -20,6 +20,7 @@ statements! {
     LOCK_SCHEMA = "lock_schema.sql";
     SCHEMA_RELATIONS = "schema_relations.sql";
     APPLIED_MIGRATIONS = "applied_migrations.sql";
+    EXTENSION_SCHEMA = "extension_schema.sql";
     CHECK_SEQUENCE = "check_sequence.sql";
 
     APPEND_ONE = "append_one.sql";

@@ -21,6 +21,7 @@ pub(super) fn add_all(arguments: &mut PgArguments, values: impl IntoIterator<Ite
 fn add(arguments: &mut PgArguments, value: SqlValue) -> Result<()> {
     match value {
         SqlValue::Null(sql_type) => add_null(arguments, sql_type),
+        SqlValue::NullArray(sql_type) => add_null_array(arguments, sql_type),
         // JSON travels as text: its `$n` is cast, and the server parses it once either way
         SqlValue::Text(v) | SqlValue::Json(v) => push(arguments, v),
         SqlValue::Int(v) => push(arguments, v),
@@ -45,6 +46,17 @@ fn add_null(arguments: &mut PgArguments, sql_type: SqlType) -> Result<()> {
         SqlType::Bool => push(arguments, None::<bool>),
         SqlType::Uuid => push(arguments, None::<uuid::Uuid>),
         SqlType::Time => push(arguments, None::<chrono::DateTime<chrono::Utc>>),
+    }
+}
+
+fn add_null_array(arguments: &mut PgArguments, sql_type: SqlType) -> Result<()> {
+    match sql_type {
+        SqlType::Text | SqlType::Json => push(arguments, None::<Vec<String>>),
+        SqlType::Int => push(arguments, None::<Vec<i64>>),
+        SqlType::Float => push(arguments, None::<Vec<f64>>),
+        SqlType::Bool => push(arguments, None::<Vec<bool>>),
+        SqlType::Uuid => push(arguments, None::<Vec<uuid::Uuid>>),
+        SqlType::Time => push(arguments, None::<Vec<chrono::DateTime<chrono::Utc>>>),
     }
 }
 

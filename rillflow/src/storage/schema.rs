@@ -61,15 +61,39 @@ pub(crate) async fn create_collection(
     let mut tx = conn.begin().await?;
     sqlx::raw_sql(texts.query(collection.create_table)).execute(&mut *tx).await?;
     for index in collection.indexes {
-        sqlx::raw_sql(texts.query(index.create)).execute(&mut *tx).await?;
+        let create = index_text(&mut tx, texts, index).await?;
+        run(&mut tx, create).await?;
     }
     Ok(tx.commit().await?)
 }
 
+/// The statement that makes an index. Its operator class is named with the schema of the extension it comes from,
+/// which is made when nobody has done so.
+async fn index_text(conn: &mut PgConnection, texts: &Texts, index: &'static Index) -> Result<String> {
+    let text = texts.query(index.create).as_str().to_owned();
+    let Some(extension) = index.requires else { return Ok(text) };
+    let schema = match extension_schema(conn, texts, extension).await? {
+        Some(schema) => schema,
+        None => {
+            run(conn, format!("CREATE EXTENSION IF NOT EXISTS {extension} WITH SCHEMA public")).await?;
+            extension_schema(conn, texts, extension).await?.unwrap_or_else(|| "public".to_owned())
+        }
+    };
+    Ok(match text.rsplit_once(' ') {
+        Some((before, class)) => format!("{before} {schema}.{class}"),
+        None => text,
+    })
+}
+
+async fn extension_schema(conn: &mut PgConnection, texts: &Texts, extension: &str) -> Result<Option<String>> {
+    let query = sqlx::query_scalar(texts.statement(sql::EXTENSION_SCHEMA)).bind(extension);
+    Ok(query.fetch_optional(conn).await?)
+}
+
 /// Builds an index beside the traffic on its table.
 pub(crate) async fn create_index(conn: &mut PgConnection, texts: &Texts, index: &'static Index) -> Result<()> {
-    let create = texts.query(index.create);
-    run(conn, create.as_str().replacen("INDEX ", "INDEX CONCURRENTLY ", 1)).await
+    let create = index_text(conn, texts, index).await?;
+    run(conn, create.replacen("INDEX ", "INDEX CONCURRENTLY ", 1)).await
 }
 
 /// Removes an index that a broken off build left behind.

@@ -3,8 +3,8 @@
 use crate::Result;
 use crate::model::Document;
 use crate::model::query::{
-    After, Condition, Definition, Everything, Find, Included, Living, NumberedPage, One, Only, OrderBy, Page, Query,
-    Scope, Selected, Selection, Unordered,
+    After, And, Condition, Definition, Everything, Find, Given, Included, Living, NumberedPage, One, Only, OrderBy,
+    Page, Perhaps, Query, Scope, Selected, Selection, Unordered, Value,
 };
 use crate::runtime::SharedCore;
 use crate::storage::queries;
@@ -60,6 +60,16 @@ where
         condition: impl FnOnce(D::Paths) -> F,
     ) -> DocumentQuery<'s, D, crate::model::query::And<C, F>, O, S, LIMIT, OFFSET> {
         DocumentQuery { core: self.core, find: self.find.filter(condition) }
+    }
+
+    /// As [`filter`](Self::filter) when the value is there; otherwise the condition is left out.
+    #[allow(clippy::type_complexity, reason = "the type is the query")]
+    pub fn filter_if<V: Value + Clone, F: Condition<Root = D>>(
+        self,
+        value: Option<V>,
+        condition: impl FnOnce(D::Paths, Perhaps<V>) -> F,
+    ) -> DocumentQuery<'s, D, And<C, Given<V, F>>, O, S, LIMIT, OFFSET> {
+        DocumentQuery { core: self.core, find: self.find.filter_if(value, condition) }
     }
 
     /// In this order, whatever order was asked for before.

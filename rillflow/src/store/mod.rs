@@ -38,7 +38,7 @@ pub use session::Session;
 
 use crate::Result;
 use crate::model::query::Query;
-use crate::model::{Aggregate, Collection, Lifecycle, StreamId, StreamKey};
+use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::{SharedCore, wait};
 use crate::storage::projections::{self, ProjectionStatus};
@@ -134,6 +134,36 @@ impl Store {
     pub async fn query<Out>(&self, query: impl Query<Out>) -> Result<Out> {
         let mut conn = self.core.pool.acquire().await?;
         queries::run(&mut conn, &self.core.texts, &query).await
+    }
+
+    /// Runs a typed query for many rows and gives them as one JSON array, for handing on: nothing is parsed.
+    ///
+    /// ```no_run
+    /// # use rillflow::{Document, Store};
+    /// # #[derive(serde::Serialize, serde::Deserialize, Document)]
+    /// # struct Note { #[document(id)] id: i64, title: String }
+    /// # async fn example(store: Store) -> rillflow::Result<()> {
+    /// let body: String = store.query_json(Note::query().filter(|n| n.title.eq("milk"))).await?.to_string();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`query`](Self::query), but for documents that do not fit their type, which nobody notices here.
+    pub async fn query_json<T>(&self, query: impl Query<Vec<T>>) -> Result<RawJson> {
+        let mut conn = self.core.pool.acquire().await?;
+        queries::run_json(&mut conn, &self.core.texts, &query).await
+    }
+
+    /// How PostgreSQL would run a typed query with its arguments: the lines of `EXPLAIN`. The query does not run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
+    pub async fn explain<Out>(&self, query: impl Query<Out>) -> Result<String> {
+        let mut conn = self.core.pool.acquire().await?;
+        queries::explain(&mut conn, &self.core.texts, &query).await
     }
 
     /// Runs the async projections of this store until the [`Daemon`] is dropped or shut down.

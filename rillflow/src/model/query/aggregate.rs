@@ -1,10 +1,8 @@
 //! The least, greatest, sum and mean of a field.
 
-use std::marker::PhantomData;
-
 use serde::de::DeserializeOwned;
 
-use super::path::{Column, DocumentValue, Orderable, Path, ScalarOf, Tag};
+use super::path::{Column, DocumentValue, Orderable, Path, ScalarOf};
 use super::row::Row;
 use super::select::Decode;
 use super::tree::Aggregation;
@@ -115,47 +113,40 @@ pub const fn aggregate_of<T, Out: OfAll<T>>() -> Decode<Out> {
     Out::of_all
 }
 
-/// A field, and what is made of its values.
-pub struct Over<P, A>(Tag<(P, A)>);
-
-/// `.min(|c| c.field)`, in const.
+/// How the row of `.min(|c| c.field)` becomes the result. One call checks the field, so that a wrong one is reported once.
 #[doc(hidden)]
-pub const fn min<P: Path>(_: Column<P>) -> Over<P, Min>
+pub const fn min<P: Path, Out: OfAll<ScalarOf<P>>>(_: Column<P>) -> Decode<Out>
 where
     P::Value: Orderable,
+    ScalarOf<P>: Sized,
 {
-    Over(PhantomData)
+    Out::of_all
 }
 
-/// `.max(|c| c.field)`, in const.
+/// As [`min()`].
 #[doc(hidden)]
-pub const fn max<P: Path>(_: Column<P>) -> Over<P, Max>
+pub const fn max<P: Path, Out: OfAll<ScalarOf<P>>>(_: Column<P>) -> Decode<Out>
 where
     P::Value: Orderable,
+    ScalarOf<P>: Sized,
 {
-    Over(PhantomData)
+    Out::of_all
 }
 
-/// `.sum(|c| c.field)`, in const.
+/// As [`min()`].
 #[doc(hidden)]
-pub const fn sum<P: Path>(_: Column<P>) -> Over<P, Sum>
+pub const fn sum<P: Path, Out: OfAll<<P::Value as Numeric>::Sum>>(_: Column<P>) -> Decode<Out>
 where
     P::Value: Numeric,
 {
-    Over(PhantomData)
+    Out::of_all
 }
 
-/// `.avg(|c| c.field)`, in const.
+/// As [`min()`].
 #[doc(hidden)]
-pub const fn avg<P: Path>(_: Column<P>) -> Over<P, Mean>
+pub const fn avg<P: Path, Out: OfAll<f64>>(_: Column<P>) -> Decode<Out>
 where
     P::Value: Numeric,
 {
-    Over(PhantomData)
-}
-
-/// How its row becomes the result.
-#[doc(hidden)]
-pub const fn aggregated<P: Path, A: Aggregating<P>, Out: OfAll<A::Value>>(_: &Over<P, A>) -> Decode<Out> {
     Out::of_all
 }

@@ -3,11 +3,13 @@
 use std::marker::PhantomData;
 
 use super::condition::{
-    Any, Compare, Condition, Contains, Equal, Greater, GreaterOrEqual, ILike, Less, LessOrEqual, Like, NotEqual,
-    NullTest, OneOf, StartsWith,
+    Any, Between, Compare, Condition, Contains, ContainsText, Empty, EndsWith, Equal, Greater, GreaterOrEqual,
+    HasEntry, HasKey, ILike, Length, Less, LessOrEqual, Like, NotEqual, NullTest, OneOf, Regex, StartsWith,
 };
 use super::operand::ComparableTo;
-use super::path::{Column, DocumentValue, Element, ItemOf, List, Nullable, Orderable, Path, PathSet, ScalarOf, Text};
+use super::path::{
+    Column, DocumentValue, Element, ItemOf, List, Map, Nullable, Orderable, Path, PathSet, ScalarOf, Text,
+};
 
 // Written out one by one: rustc shows these lines when a value does not fit, and a macro would stand in between.
 impl<P: Path> Column<P> {
@@ -53,7 +55,17 @@ impl<P: Path> Column<P> {
         Compare { value, path: PhantomData }
     }
 
-    /// Text that begins with these characters. A plain index does not serve it.
+    /// Both `>=` the first and `<=` the second value.
+    pub const fn between<A, B>(self, least: A, greatest: B) -> Between<P, A, B>
+    where
+        A: ComparableTo<ScalarOf<P>>,
+        B: ComparableTo<ScalarOf<P>>,
+        P::Value: Orderable,
+    {
+        Between { least, greatest, path: PhantomData }
+    }
+
+    /// Text that begins with these characters. A `text_pattern` index serves it.
     pub const fn starts_with<V: ComparableTo<String>>(self, value: V) -> Compare<P, StartsWith, V>
     where
         P::Value: Text,
@@ -61,7 +73,8 @@ impl<P: Path> Column<P> {
         Compare { value, path: PhantomData }
     }
 
-    /// Text that fits an SQL pattern: `%` for any characters, `_` for one. A plain index does not serve it.
+    /// Text that fits an SQL pattern: `%` for any characters, `_` for one. A `trigram` index serves it; a
+    /// `text_pattern` index does when the pattern is a literal that does not begin with `%` or `_`.
     pub const fn like<V: ComparableTo<String>>(self, value: V) -> Compare<P, Like, V>
     where
         P::Value: Text,
@@ -75,6 +88,69 @@ impl<P: Path> Column<P> {
         P::Value: Text,
     {
         Compare { value, path: PhantomData }
+    }
+}
+
+impl<P: Path> Column<P> {
+    /// Text that ends in these characters. A `trigram` index serves it.
+    pub const fn ends_with<V: ComparableTo<String>>(self, value: V) -> Compare<P, EndsWith, V>
+    where
+        P::Value: Text,
+    {
+        Compare { value, path: PhantomData }
+    }
+
+    /// Text with these characters somewhere inside. A `trigram` index serves it.
+    pub const fn contains_text<V: ComparableTo<String>>(self, value: V) -> Compare<P, ContainsText, V>
+    where
+        P::Value: Text,
+    {
+        Compare { value, path: PhantomData }
+    }
+
+    /// Text in which a POSIX regular expression is found. No index serves it.
+    pub const fn regex<V: ComparableTo<String>>(self, pattern: V) -> Compare<P, Regex, V>
+    where
+        P::Value: Text,
+    {
+        Compare { value: pattern, path: PhantomData }
+    }
+}
+
+impl<P: Path> Column<P> {
+    /// A map with this key. No index serves it.
+    pub const fn has_key<K: ComparableTo<String>>(self, key: K) -> HasKey<P, K>
+    where
+        P::Value: Map,
+    {
+        HasKey { key, path: PhantomData }
+    }
+
+    /// A map with this value under this key. A `gin` index serves it.
+    pub const fn has_entry<K, V>(self, key: K, value: V) -> HasEntry<P, K, V>
+    where
+        P::Value: Map,
+        K: ComparableTo<String>,
+        V: ComparableTo<<<P::Value as Map>::Item as DocumentValue>::Scalar>,
+    {
+        HasEntry { key, value, path: PhantomData }
+    }
+
+    /// How many elements a list has, to be compared with a number. No index serves it.
+    #[allow(clippy::len_without_is_empty, reason = "it is below")]
+    pub const fn len(self) -> Length<P>
+    where
+        P::Value: List,
+    {
+        Length(PhantomData)
+    }
+
+    /// A list without elements. No index serves it.
+    pub const fn is_empty(self) -> Empty<P>
+    where
+        P::Value: List,
+    {
+        Empty(PhantomData)
     }
 }
 

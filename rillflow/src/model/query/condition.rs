@@ -2,9 +2,10 @@
 
 use std::marker::PhantomData;
 
-use super::operand::Value;
-use super::path::{Column, DocumentValue, Element, Flag, ItemOf, List, Path, PathSet, Tag};
-use super::tree::{Node, Operand, Operator};
+use super::operand::{Perhaps, RowCount, Value};
+use super::path::{Column, DocumentValue, Element, Flag, ItemOf, List, Map, Path, PathSet, Tag};
+use super::text::str_eq;
+use super::tree::{Node, Operand, Operator, PathInfo, Place};
 use crate::model::SqlValue;
 
 /// A condition on documents (or on elements of a list): what `filter` and `any` take.
@@ -42,7 +43,7 @@ pub trait OperatorType: 'static {
     const OPERATOR: Operator;
 }
 
-operators!(Equal NotEqual Less LessOrEqual Greater GreaterOrEqual StartsWith Like ILike);
+operators!(Equal NotEqual Less LessOrEqual Greater GreaterOrEqual StartsWith EndsWith ContainsText Like ILike Regex);
 
 /// Every document.
 pub struct Everything<D>(Tag<D>);
@@ -65,10 +66,155 @@ pub struct Compare<P, O, V> {
 
 impl<P: Path, O: OperatorType, V: Value> Condition for Compare<P, O, V> {
     type Root = P::Root;
-    const NODE: &'static Node = &Node::Compare(P::INFO, O::OPERATOR, V::OPERAND);
+    const NODE: &'static Node = {
+        if let Operand::Field(other) = V::OPERAND {
+            assert!(same_origin(P::INFO, other), "a field is compared with a field of the same document or element");
+        }
+        &Node::Compare(P::INFO, O::OPERATOR, V::OPERAND)
+    };
     fn bind(&self, binds: &mut Vec<SqlValue>) {
         self.value.bind(binds);
     }
+}
+
+/// True when both paths begin at the same document or element.
+const fn same_origin(a: &PathInfo, b: &PathInfo) -> bool {
+    match (a.parent, b.parent) {
+        (Some(above), _) => same_origin(above, b),
+        (_, Some(above)) => same_origin(a, above),
+        // an element's path begins at a place of its own, which is named after its list
+        (None, None) => match (a.place, b.place) {
+            (Place::Root, Place::Root) => true,
+            (Place::Element, Place::Element) => str_eq(a.key, b.key),
+            _ => false,
+        },
+    }
+}
+
+/// A field between two values.
+pub struct Between<P, A, B> {
+    pub(super) least: A,
+    pub(super) greatest: B,
+    pub(super) path: Tag<P>,
+}
+
+impl<P: Path, A: Value, B: Value> Condition for Between<P, A, B> {
+    type Root = P::Root;
+    const NODE: &'static Node = &Node::And(
+        &Node::Compare(P::INFO, Operator::GreaterOrEqual, A::OPERAND),
+        &Node::Compare(P::INFO, Operator::LessOrEqual, B::OPERAND),
+    );
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.least.bind(binds);
+        self.greatest.bind(binds);
+    }
+}
+
+/// How many elements the list at `P` has.
+#[derive(Debug)]
+pub struct Length<P>(pub(super) Tag<P>);
+
+/// The number of a list's elements against a number.
+pub struct CompareLength<P, O, V> {
+    value: V,
+    path: Tag<(P, O)>,
+}
+
+macro_rules! length {
+    ($($(#[$doc:meta])* $name:ident $operator:ident;)*) => {
+        impl<P: Path> Length<P> { $(
+            $(#[$doc])*
+            pub const fn $name<V: RowCount>(self, value: V) -> CompareLength<P, $operator, V> {
+                CompareLength { value, path: PhantomData }
+            }
+        )* }
+    };
+}
+length! {
+    /// `==` in a compiled query.
+    eq Equal;
+    /// `!=` in a compiled query.
+    ne NotEqual;
+    /// `<` in a compiled query.
+    lt Less;
+    /// `<=` in a compiled query.
+    le LessOrEqual;
+    /// `>` in a compiled query.
+    gt Greater;
+    /// `>=` in a compiled query.
+    ge GreaterOrEqual;
+}
+
+impl<P: Path, O: OperatorType, V: Value> Condition for CompareLength<P, O, V> {
+    type Root = P::Root;
+    const NODE: &'static Node = &Node::Length(P::INFO, O::OPERATOR, V::OPERAND);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.value.bind(binds);
+    }
+}
+
+/// A list without elements.
+pub struct Empty<P>(pub(super) Tag<P>);
+
+impl<P: Path> Condition for Empty<P> {
+    type Root = P::Root;
+    const NODE: &'static Node = &Node::Length(P::INFO, Operator::Equal, Operand::Inline("0"));
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+/// A map that has a key.
+pub struct HasKey<P, K> {
+    pub(super) key: K,
+    pub(super) path: Tag<P>,
+}
+
+impl<P: Path, K: Value> Condition for HasKey<P, K> {
+    type Root = P::Root;
+    const NODE: &'static Node = &Node::HasKey(P::INFO, K::OPERAND);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.key.bind(binds);
+    }
+}
+
+/// A map that holds a value under a key.
+pub struct HasEntry<P, K, V> {
+    pub(super) key: K,
+    pub(super) value: V,
+    pub(super) path: Tag<P>,
+}
+
+impl<P: Path, K: Value, V: Value> Condition for HasEntry<P, K, V>
+where
+    P::Value: Map,
+{
+    type Root = P::Root;
+    const NODE: &'static Node =
+        &Node::HasEntry(P::INFO, K::OPERAND, V::OPERAND, <<P::Value as Map>::Item as DocumentValue>::SQL_TYPE);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.key.bind(binds);
+        self.value.bind(binds);
+    }
+}
+
+/// A condition that is left out when its value is absent.
+pub struct Given<V, C> {
+    pub(super) value: Perhaps<V>,
+    pub(super) condition: C,
+}
+
+impl<V: Value, C: Condition> Condition for Given<V, C> {
+    type Root = C::Root;
+    const NODE: &'static Node = &Node::Optional(V::OPERAND, C::NODE);
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.value.bind(binds);
+        self.condition.bind(binds);
+    }
+}
+
+/// `filter_if(value, |c, value| condition)`, in const.
+#[doc(hidden)]
+pub const fn given<V: Value, C: Condition>(_: &V, condition: C) -> Given<V, C> {
+    Given { value: Perhaps(None), condition }
 }
 
 /// A field against a list of values.
@@ -224,6 +370,11 @@ combine! {
     [P, V] OneOf<P, V>;
     [P, V] Contains<P, V>;
     [P, const NULL: bool] NullTest<P, NULL>;
+    [P, A, B] Between<P, A, B>;
+    [P, O, V] CompareLength<P, O, V>;
+    [P] Empty<P>;
+    [P, K] HasKey<P, K>;
+    [P, K, V] HasEntry<P, K, V>;
     [P, C] Any<P, C>;
     [A, B] And<A, B>;
     [A, B] Or<A, B>;

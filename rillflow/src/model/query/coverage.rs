@@ -1,8 +1,10 @@
 //! Index coverage: whether declared indexes can serve a query, decided while it compiles.
 //!
-//! - `&&` is covered when either side is, `||` when both are; `!`, `!=` and text patterns never are.
+//! - `&&` is covered when either side is, `||` when both are; `!`, `!=`, a comparison of two fields, the length of a
+//!   list, a map's keys, regular expressions and conditions that may be left out never are.
+//! - `starts_with` needs a `text_pattern` index; `like`, `ilike`, `ends_with` and `contains_text` need a `trigram` one.
 //! - A comparison, `one_of` or null test needs an index that begins with its field; the id is one.
-//! - `contains`, and `any` of equalities, need `#[document(gin)]`.
+//! - `contains`, `has_entry`, and `any` of equalities, need `#[document(gin)]`.
 //! - An order must follow the keys of an index, after those that the filter pins to one value, all in its directions
 //!   or all reversed. The id may end it. A query that finds one row at most may sort as it likes.
 //! - A query without a filter reads everything, unless it asks for existence only, or has an order that an index
@@ -10,7 +12,8 @@
 
 use super::text::{Message, str_eq};
 use super::tree::{
-    Aggregation, IndexDefinition, IndexMethod, Node, Operator, Output, PathInfo, Place, SortKey, Statement, Take,
+    Aggregation, IndexDefinition, IndexMethod, Node, Operand, Operator, Output, PathInfo, Place, SortKey, Statement,
+    Take,
 };
 use crate::model::SqlType;
 
@@ -30,7 +33,7 @@ pub const fn check_filter(
             panic!("{}", message.as_str());
         }
     } else if let Some(path) = uncovered(statement.filter, indexes) {
-        let message = uncovered_filter(query, document, path, needs_gin(statement.filter, path));
+        let message = uncovered_filter(query, document, path, statement.filter);
         panic!("{}", message.as_str());
     }
 }
@@ -53,7 +56,7 @@ const fn unfiltered(query: &str, document: &str) -> Message {
     )
 }
 
-const fn uncovered_filter(query: &str, document: &str, path: &PathInfo, gin: bool) -> Message {
+const fn uncovered_filter(query: &str, document: &str, path: &PathInfo, filter: &Node) -> Message {
     let message = Message::new()
         .text("compiled query `")
         .text(query)
@@ -62,7 +65,22 @@ const fn uncovered_filter(query: &str, document: &str, path: &PathInfo, gin: boo
         .text("` by `")
         .path(path)
         .text("`, which no declared index covers.\n  help: ");
-    let message = if gin {
+    if is_hopeless(filter, path) {
+        return message.text(
+            "no index serves this condition: put one that an index serves beside it with `&&`, \
+             or accept a sequential scan with `#[compiled_query(allow(scan))]`",
+        );
+    }
+    let message = if let Some(kind) = text_index(filter, path) {
+        message
+            .text("put `#[document(")
+            .text(kind)
+            .text("(")
+            .path(path)
+            .text("))]` on the struct `")
+            .text(document)
+            .text("`")
+    } else if needs_gin(filter, path) {
         message.text("put `#[document(gin)]` on the struct `").text(document).text("`")
     } else if is_nested(path) {
         message.text("put `#[document(index(").path(path).text("))]` on the struct `").text(document).text("`")
@@ -122,16 +140,9 @@ const fn ends_early(statement: &Statement, indexes: &[IndexDefinition], sort_all
     }
 }
 
-/// True when an index begins with this field.
+/// True when an ordered index begins with this field.
 const fn begins_an_index(path: &PathInfo, indexes: &[IndexDefinition]) -> bool {
-    let mut i = 0;
-    while i < indexes.len() {
-        if !indexes[i].keys.is_empty() && same_path(indexes[i].keys[0].path, path) {
-            return true;
-        }
-        i += 1;
-    }
-    is_id(path)
+    is_id(path) || has_index(path, IndexMethod::BTree, indexes)
 }
 
 const fn has_gin(indexes: &[IndexDefinition]) -> bool {
@@ -162,7 +173,11 @@ const fn uncovered(node: &Node, indexes: &[IndexDefinition]) -> Option<&'static 
             };
         }
         Node::Not(inner) => return Some(first_path(inner)),
-        Node::Compare(path, operator, _) => (path, operator.served_by_btree() && begins_an_index(path, indexes)),
+        Node::Compare(path, _, Operand::Field(_)) => (path, false),
+        Node::Compare(path, operator, operand) => (path, serves(path, *operator, *operand, indexes)),
+        Node::Optional(_, inner) => return Some(first_path(inner)),
+        Node::Length(path, ..) | Node::HasKey(path, _) => (path, false),
+        Node::HasEntry(path, _, _, item) => (path, has_gin(indexes) && keeps_its_json_form(*item)),
         Node::OneOf(path, _) | Node::IsNull(path) | Node::IsSome(path) => (path, begins_an_index(path, indexes)),
         Node::Contains(path, _, item) => (path, has_gin(indexes) && keeps_its_json_form(*item)),
         Node::Any(path, inner) => (path, has_gin(indexes) && is_containment(inner)),
@@ -174,8 +189,11 @@ const fn uncovered(node: &Node, indexes: &[IndexDefinition]) -> Option<&'static 
 const fn first_path(node: &Node) -> &'static PathInfo {
     match node {
         Node::Everything => panic!("a condition names a field"),
-        Node::And(a, _) | Node::Or(a, _) | Node::Not(a) => first_path(a),
-        Node::Compare(path, ..)
+        Node::And(a, _) | Node::Or(a, _) | Node::Not(a) | Node::Optional(_, a) => first_path(a),
+        Node::Length(path, ..)
+        | Node::HasKey(path, _)
+        | Node::HasEntry(path, ..)
+        | Node::Compare(path, ..)
         | Node::OneOf(path, _)
         | Node::IsNull(path)
         | Node::IsSome(path)
@@ -188,9 +206,73 @@ const fn first_path(node: &Node) -> &'static PathInfo {
 const fn needs_gin(node: &Node, path: &PathInfo) -> bool {
     match node {
         Node::And(a, b) | Node::Or(a, b) => needs_gin(a, path) || needs_gin(b, path),
-        Node::Contains(other, ..) | Node::Any(other, _) => same_path(other, path),
+        Node::Contains(other, ..) | Node::Any(other, _) | Node::HasEntry(other, ..) => same_path(other, path),
         _ => false,
     }
+}
+
+/// The index kind that would serve the text operator which blocks the condition at `path`, if one would.
+const fn text_index(node: &Node, path: &PathInfo) -> Option<&'static str> {
+    match node {
+        Node::And(a, b) | Node::Or(a, b) => match text_index(a, path) {
+            Some(kind) => Some(kind),
+            None => text_index(b, path),
+        },
+        Node::Compare(_, _, Operand::Field(_)) => None,
+        Node::Compare(other, operator, _) if same_path(other, path) => match operator {
+            Operator::StartsWith => Some("text_pattern"),
+            Operator::Like | Operator::ILike | Operator::EndsWith | Operator::ContainsText => Some("trigram"),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// True when no index that can be declared would serve the condition at `path`.
+const fn is_hopeless(node: &Node, path: &PathInfo) -> bool {
+    match node {
+        Node::And(a, b) | Node::Or(a, b) => is_hopeless(a, path) || is_hopeless(b, path),
+        Node::Not(inner) | Node::Optional(_, inner) => same_path(first_path(inner), path),
+        Node::Compare(other, Operator::NotEqual | Operator::Regex, _)
+        | Node::Compare(other, _, Operand::Field(_))
+        | Node::Length(other, ..)
+        | Node::HasKey(other, _) => same_path(other, path),
+        _ => false,
+    }
+}
+
+/// True when an index of the kind that this comparison needs has the field.
+const fn serves(path: &PathInfo, operator: Operator, operand: Operand, indexes: &[IndexDefinition]) -> bool {
+    match operator {
+        Operator::StartsWith => has_index(path, IndexMethod::TextPattern, indexes),
+        Operator::Like => {
+            has_index(path, IndexMethod::Trigram, indexes)
+                || (is_anchored(operand) && has_index(path, IndexMethod::TextPattern, indexes))
+        }
+        Operator::ILike | Operator::EndsWith | Operator::ContainsText => has_index(path, IndexMethod::Trigram, indexes),
+        _ => operator.served_by_btree() && begins_an_index(path, indexes),
+    }
+}
+
+/// True for a pattern, known here, that begins with a plain character.
+const fn is_anchored(pattern: Operand) -> bool {
+    match pattern {
+        Operand::Inline(literal) => literal.len() > 2 && !matches!(literal.as_bytes()[1], b'%' | b'_' | b'\\'),
+        _ => false,
+    }
+}
+
+/// True when an index of this method begins with the field.
+const fn has_index(path: &PathInfo, method: IndexMethod, indexes: &[IndexDefinition]) -> bool {
+    let mut i = 0;
+    while i < indexes.len() {
+        let same_method = indexes[i].method as u8 == method as u8;
+        if same_method && !indexes[i].keys.is_empty() && same_path(indexes[i].keys[0].path, path) {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 /// True when SQL turns values of this type into the JSON that serde writes; for times it does not.
@@ -202,6 +284,7 @@ pub(crate) const fn keeps_its_json_form(sql_type: SqlType) -> bool {
 pub(crate) const fn is_containment(node: &Node) -> bool {
     match node {
         Node::And(a, b) => is_containment(a) && is_containment(b) && !share_a_key(a, b),
+        Node::Compare(_, _, Operand::Field(_)) => false,
         Node::Compare(path, Operator::Equal, _) => {
             keeps_its_json_form(path.sql_type) && path.parent.is_some() && !is_nested(path)
         }
@@ -221,6 +304,7 @@ const fn share_a_key(a: &Node, b: &Node) -> bool {
 const fn pins(node: &Node, path: &PathInfo) -> bool {
     match node {
         Node::And(a, b) => pins(a, path) || pins(b, path),
+        Node::Compare(_, _, Operand::Field(_)) => false,
         Node::Compare(other, Operator::Equal, _) => same_path(other, path),
         _ => false,
     }
@@ -230,6 +314,7 @@ const fn pins(node: &Node, path: &PathInfo) -> bool {
 const fn pins_the_id(node: &Node) -> bool {
     match node {
         Node::And(a, b) => pins_the_id(a) || pins_the_id(b),
+        Node::Compare(_, _, Operand::Field(_)) => false,
         Node::Compare(path, Operator::Equal, _) => is_id(path),
         _ => false,
     }
@@ -252,7 +337,7 @@ const fn order_covered(statement: &Statement, indexes: &[IndexDefinition]) -> bo
 
 /// True when reading this index gives the rows in order.
 const fn delivers(index: &IndexDefinition, filter: &Node, order: &[SortKey]) -> bool {
-    if matches!(index.method, IndexMethod::Gin) {
+    if !matches!(index.method, IndexMethod::BTree) {
         return false;
     }
     let mut pinned = 0;

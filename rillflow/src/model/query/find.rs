@@ -3,8 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::condition::{And, Condition, Everything};
-use super::operand::Value;
+use super::condition::{And, Condition, Everything, Given};
+use super::operand::{Perhaps, Value};
 use super::order::{OrderBy, Unordered};
 use super::paging::Cursor;
 use super::path::Tag;
@@ -110,6 +110,18 @@ where
         condition: impl FnOnce(D::Paths) -> F,
     ) -> Find<D, And<C, F>, O, S, LIMIT, OFFSET> {
         let condition = super::condition::and(self.condition, condition(D::PATHS));
+        Find { condition, limit: self.limit, offset: self.offset, marker: PhantomData }
+    }
+
+    /// As [`filter`](Self::filter) when the value is there; otherwise the condition is left out. The text is the same.
+    pub fn filter_if<V: Value + Clone, F: Condition<Root = D>>(
+        self,
+        value: Option<V>,
+        condition: impl FnOnce(D::Paths, Perhaps<V>) -> F,
+    ) -> Find<D, And<C, Given<V, F>>, O, S, LIMIT, OFFSET> {
+        let value = Perhaps(value);
+        let condition = Given { condition: condition(D::PATHS, value.clone()), value };
+        let condition = super::condition::and(self.condition, condition);
         Find { condition, limit: self.limit, offset: self.offset, marker: PhantomData }
     }
 

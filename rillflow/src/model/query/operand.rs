@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::path::Tag;
+use super::path::{Column, Path, ScalarOf, Tag};
 use super::tree::Operand;
 use crate::model::SqlValue;
 
@@ -66,6 +66,61 @@ impl<const N: u16, U: RowCount> RowCount for Argument<N, U> {}
 /// Parameter number `N`, whose type is what a computation gives: rustc infers it from a function that is never called.
 #[doc(hidden)]
 pub const fn computed<const N: u16, A, U>(_: fn(A) -> U) -> Argument<N, U> {
+    Argument::NEW
+}
+
+/// Another field of the same document, or of the same element.
+impl<P: Path> Value for Column<P> {
+    const OPERAND: Operand = Operand::Field(P::INFO);
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized, P: Path> ComparableTo<T> for Column<P> where ScalarOf<P>: ComparableTo<T> {}
+
+/// A value that the closure of `filter_if` sees: absent, its condition is not looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Perhaps<V>(pub(super) Option<V>);
+
+impl<V: Value> Value for Perhaps<V> {
+    const OPERAND: Operand = V::OPERAND;
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.0.bind(binds);
+    }
+}
+
+impl<T: ?Sized, V: ComparableTo<T>> ComparableTo<T> for Perhaps<V> {}
+
+/// An argument that may be absent.
+#[diagnostic::on_unimplemented(
+    message = "`filter_if` takes an `Option`: `{Self}` is never absent",
+    label = "expected an `Option<_>`",
+    note = "for a condition that always holds, use `filter`"
+)]
+#[doc(hidden)]
+pub trait Optional {
+    /// What it is when it is there.
+    type Item: Value;
+}
+
+impl<V: Value> Optional for Option<V> {
+    type Item = V;
+}
+
+/// An `Option` where it is known to be there. That it is one, only the comparison checks: one message is enough.
+pub struct Present<U>(Tag<U>);
+
+impl<U: Value> Value for Present<U> {
+    const OPERAND: Operand = U::OPERAND;
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized, U: Optional + Value> ComparableTo<T> for Present<U> where U::Item: ComparableTo<T> {}
+
+/// What the argument `N` of type `U` is when it is there.
+#[doc(hidden)]
+pub const fn present<const N: u16, U>() -> Argument<N, Present<U>> {
     Argument::NEW
 }
 

@@ -177,7 +177,7 @@ where
     type Root = Element<P>;
     const INFO: &'static PathInfo = &PathInfo {
         parent: None,
-        key: "",
+        key: P::INFO.key,
         quoted_key: "",
         field: "element",
         sql_type: <ItemOf<P> as DocumentValue>::SQL_TYPE,
@@ -203,7 +203,7 @@ pub trait Orderable {}
 
 /// Text, or a newtype of it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not text: `starts_with`, `like` and `ilike` need a `String` field",
+    message = "`{Self}` is not text: `starts_with`, `contains_text`, `like` and their kind need a `String` field",
     label = "`{Self}` is not text"
 )]
 #[doc(hidden)]
@@ -219,12 +219,23 @@ pub trait Nullable {}
 
 /// A list.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a list: `contains` and `any` need a `Vec<_>` field",
+    message = "`{Self}` is not a list: `contains`, `any`, `len` and `is_empty` need a `Vec<_>` field",
     label = "not a `Vec<_>`"
 )]
 #[doc(hidden)]
 pub trait List {
     /// The type of its elements.
+    type Item: DocumentValue;
+}
+
+/// A map from text.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a map: `has_key` and `has_entry` need a `HashMap<String, _>` or `BTreeMap<String, _>` field of document values",
+    label = "not a map"
+)]
+#[doc(hidden)]
+pub trait Map {
+    /// The type of its values.
     type Item: DocumentValue;
 }
 
@@ -285,6 +296,25 @@ pub const fn index_key<C: SingleValue>(document: &str, _: &C) -> &'static PathIn
         panic!("{}", message.as_str());
     }
     C::INFO
+}
+
+/// The path of the key of an index over text.
+#[doc(hidden)]
+#[track_caller]
+pub const fn text_key<C: SingleValue>(document: &str, column: &C) -> &'static PathInfo {
+    let path = index_key(document, column);
+    if !matches!(path.sql_type, SqlType::Text) {
+        let message = Message::new()
+            .text("`")
+            .path(path)
+            .text("` of `")
+            .text(document)
+            .text("` is not text, so it has no text index.\n  help: declare `index(")
+            .path(path)
+            .text(")`");
+        panic!("{}", message.as_str());
+    }
+    path
 }
 
 /// The SQL type of a newtype of `T`; fails to compile when `T` is not one scalar.

@@ -6,7 +6,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
 
 use super::operand::{ComparableTo, RowCount, Value};
-use super::path::{Column, DocumentValue, Flag, List, Nullable, Orderable, Path, Text};
+use super::path::{Column, DocumentValue, Flag, List, Map, Nullable, Orderable, Path, Text};
 use super::tree::{Arity, Operand};
 use crate::model::{Newtype, SqlType, SqlValue, StreamId};
 
@@ -115,7 +115,18 @@ without_parameter! {
     [] i128;
     [] char;
     [] ();
-    [T: Send + Sync] Option<T>;
+}
+
+/// A parameter that may be absent: `filter_if` takes it. Fields compare with no `Option`.
+impl<T: Value> Value for Option<T> {
+    const OPERAND: Operand = T::OPERAND;
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        match (self, T::OPERAND) {
+            (Some(value), _) => value.bind(binds),
+            (None, Operand::Next(sql_type, Arity::Array)) => binds.push(SqlValue::NullArray(sql_type)),
+            (None, operand) => binds.push(SqlValue::Null(operand.sql_type())),
+        }
+    }
 }
 
 impl Value for str {
@@ -186,6 +197,15 @@ opaque! {
     [] serde_json::Value;
     [V: 'static, S: 'static] HashMap<String, V, S>;
     [V: 'static] BTreeMap<String, V>;
+}
+impl<V: DocumentValue, S> Map for HashMap<String, V, S> {
+    type Item = V;
+}
+impl<V: DocumentValue> Map for BTreeMap<String, V> {
+    type Item = V;
+}
+impl<T: Map> Map for Option<T> {
+    type Item = T::Item;
 }
 impl Nullable for serde_json::Value {}
 

@@ -35,7 +35,7 @@ pub struct PathInfo {
 }
 
 /// The right side of a comparison, or any other value in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Operand {
     /// Parameter `$index`, counted from 1.
     Numbered(u16, SqlType, Arity),
@@ -43,6 +43,8 @@ pub enum Operand {
     Next(SqlType, Arity),
     /// SQL as it stands: a literal that the derives have quoted.
     Inline(&'static str),
+    /// Another field.
+    Field(&'static PathInfo),
 }
 
 /// One value, or an array of them.
@@ -78,6 +80,7 @@ impl Operand {
         match self {
             Self::Next(sql_type, _) | Self::Numbered(_, sql_type, _) => sql_type,
             Self::Inline(_) => SqlType::Text,
+            Self::Field(path) => path.sql_type,
         }
     }
 }
@@ -93,8 +96,11 @@ pub enum Operator {
     Greater,
     GreaterOrEqual,
     StartsWith,
+    EndsWith,
+    ContainsText,
     Like,
     ILike,
+    Regex,
 }
 
 impl Operator {
@@ -109,8 +115,9 @@ impl Operator {
             Self::Greater => " > ",
             Self::GreaterOrEqual => " >= ",
             Self::StartsWith => " ^@ ",
-            Self::Like => " LIKE ",
+            Self::Like | Self::EndsWith | Self::ContainsText => " LIKE ",
             Self::ILike => " ILIKE ",
+            Self::Regex => " ~ ",
         }
     }
 
@@ -142,6 +149,14 @@ pub enum Node {
     IsSome(&'static PathInfo),
     /// A list that holds a value of this type.
     Contains(&'static PathInfo, Operand, SqlType),
+    /// How many elements a list has, against a number.
+    Length(&'static PathInfo, Operator, Operand),
+    /// A map that has a key.
+    HasKey(&'static PathInfo, Operand),
+    /// A map that holds a value, of this type, under a key.
+    HasEntry(&'static PathInfo, Operand, Operand, SqlType),
+    /// A condition that holds by itself when the parameter is NULL.
+    Optional(Operand, &'static Node),
     /// A list with an element that fulfils a condition.
     Any(&'static PathInfo, &'static Node),
 }
@@ -198,7 +213,7 @@ pub enum Deleted {
 }
 
 /// How many rows a query may give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Take {
     /// As many as there are.
     All,
@@ -240,6 +255,10 @@ pub struct Statement {
 pub enum IndexMethod {
     /// Over the values of its keys, in order.
     BTree,
+    /// Over text byte by byte, for what begins in a certain way.
+    TextPattern,
+    /// Over every three letters in a row, for what is somewhere inside.
+    Trigram,
     /// Over everything inside the document, for containment.
     Gin,
 }

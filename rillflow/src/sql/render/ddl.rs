@@ -2,7 +2,7 @@
 
 use super::writer::Writer;
 use crate::model::SqlType;
-use crate::model::query::tree::{IndexDefinition, IndexMethod};
+use crate::model::query::tree::{IndexDefinition, IndexMethod, SortKey};
 
 /// The table of a collection.
 #[doc(hidden)]
@@ -27,6 +27,12 @@ impl<const N: usize> Writer<N> {
         );
     }
 
+    const fn text_key(&mut self, before: &str, keys: &[SortKey], after: &str) {
+        self.put(before);
+        self.scalar(keys[0].path);
+        self.put(after);
+    }
+
     pub(super) const fn index(&mut self, table: &str, index: &IndexDefinition) {
         self.put(if index.unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
         self.put(index.name);
@@ -34,6 +40,9 @@ impl<const N: usize> Writer<N> {
         self.put(table);
         match index.method {
             IndexMethod::Gin => self.put(" USING gin (doc jsonb_path_ops)"),
+            IndexMethod::TextPattern => self.text_key(" (", index.keys, " text_pattern_ops)"),
+            // the schema of the extension is known when the index is built
+            IndexMethod::Trigram => self.text_key(" USING gin (", index.keys, " gin_trgm_ops)"),
             IndexMethod::BTree => {
                 self.put(" (");
                 self.sort_keys(index.keys);

@@ -71,6 +71,7 @@ impl<const N: usize> Writer<N> {
     pub(super) const fn operand(&mut self, operand: Operand) {
         let (number, sql_type, arity) = match operand {
             Operand::Inline(sql) => return self.put(sql),
+            Operand::Field(path) => return self.scalar(path),
             Operand::Numbered(number, sql_type, arity) => (number as u64, sql_type, arity),
             Operand::Next(sql_type, arity) => (self.next_parameter(), sql_type, arity),
         };
@@ -115,6 +116,10 @@ impl<const N: usize> Writer<N> {
             Node::IsNull(path) => self.null_test(path, " IS NULL"),
             Node::IsSome(path) => self.null_test(path, " IS NOT NULL"),
             Node::Contains(path, operand, item) => self.contains(path, *operand, *item),
+            Node::Length(path, operator, operand) => self.compare_length(path, *operator, *operand),
+            Node::HasKey(path, key) => self.has_key(path, *key),
+            Node::HasEntry(path, key, value, item) => self.has_entry(path, *key, *value, *item),
+            Node::Optional(operand, inner) => self.optional(*operand, inner),
             Node::Any(path, inner) => self.any(path, inner),
         }
     }
@@ -137,12 +142,95 @@ impl<const N: usize> Writer<N> {
     }
 
     const fn compare(&mut self, path: &PathInfo, operator: Operator, operand: Operand) {
+        if let Operator::StartsWith = operator {
+            return self.starts_with(path, operand);
+        }
+        let nullable = match operand {
+            // two fields without a value are equal, as in Rust
+            Operand::Field(other) => path.nullable || other.nullable,
+            _ => false,
+        };
         self.scalar(path);
         match operator {
-            Operator::NotEqual if path.nullable => self.put(" IS DISTINCT FROM "),
+            Operator::NotEqual if path.nullable || nullable => self.put(" IS DISTINCT FROM "),
+            Operator::Equal if nullable => self.put(" IS NOT DISTINCT FROM "),
             _ => self.put(operator.sql()),
         }
+        match operator {
+            Operator::EndsWith => self.pattern("'%' || ", operand, ""),
+            Operator::ContainsText => self.pattern("'%' || ", operand, " || '%'"),
+            _ => self.operand(operand),
+        }
+    }
+
+    /// The second half says less than the first, in a form that an index serves before PostgreSQL 15 too, and with a
+    /// plan that does not know the value.
+    const fn starts_with(&mut self, path: &PathInfo, operand: Operand) {
+        let operand = self.claim(operand);
+        self.put("(");
+        self.scalar(path);
+        self.put(" ^@ ");
         self.operand(operand);
+        self.put(" AND ");
+        self.scalar(path);
+        self.put(" ~>=~ ");
+        self.operand(operand);
+        self.put(")");
+    }
+
+    /// A pattern in which the value's own `%` and `_` mean themselves.
+    const fn pattern(&mut self, before: &str, operand: Operand, after: &str) {
+        self.put("(");
+        self.put(before);
+        self.put("replace(replace(replace(");
+        self.operand(operand);
+        self.put(r", '\', '\\'), '%', '\%'), '_', '\_')");
+        self.put(after);
+        self.put(")");
+    }
+
+    const fn compare_length(&mut self, path: &PathInfo, operator: Operator, operand: Operand) {
+        self.put("jsonb_array_length(");
+        self.list(path);
+        self.put(")");
+        self.put(operator.sql());
+        self.operand(operand);
+    }
+
+    const fn has_key(&mut self, path: &PathInfo, key: Operand) {
+        self.put("(");
+        self.json(path);
+        self.put(") ? ");
+        self.operand(key);
+    }
+
+    /// One entry of a map: containment in the whole document when the value keeps its JSON form.
+    const fn has_entry(&mut self, path: &PathInfo, key: Operand, value: Operand, item: SqlType) {
+        if keeps_its_json_form(item) {
+            self.open_containment(path);
+            self.put("jsonb_build_object(");
+            self.operand(key);
+            self.put(", ");
+            self.operand(value);
+            self.put(")");
+            return self.close_containment(path);
+        }
+        let (before, after) = cast(item);
+        self.put(before);
+        self.json(path);
+        self.put("->>");
+        self.operand(key);
+        self.put(after);
+        self.put(" = ");
+        self.operand(value);
+    }
+
+    const fn optional(&mut self, operand: Operand, inner: &Node) {
+        self.put("(");
+        self.operand(operand);
+        self.put(" IS NULL OR ");
+        self.alternative(inner);
+        self.put(")");
     }
 
     const fn null_test(&mut self, path: &PathInfo, test: &str) {
@@ -240,6 +328,13 @@ impl<const N: usize> Writer<N> {
     /// `EXISTS (SELECT 1 FROM jsonb_array_elements(..) e1 WHERE `
     const fn open_search(&mut self, path: &PathInfo) {
         self.put("EXISTS (SELECT 1 FROM jsonb_array_elements(");
+        self.list(path);
+        self.put(") ");
+        self.enter();
+        self.put(" WHERE ");
+    }
+
+    const fn list(&mut self, path: &PathInfo) {
         if path.nullable {
             // a JSON null has no elements to look at, and PostgreSQL would say so
             self.put("NULLIF(");
@@ -248,9 +343,6 @@ impl<const N: usize> Writer<N> {
         } else {
             self.json(path);
         }
-        self.put(") ");
-        self.enter();
-        self.put(" WHERE ");
     }
 
     const fn close_search(&mut self) {

@@ -1,0 +1,9 @@
+use rillflow::{Query, compiled_query};
+use rillflow_ui_tests::Customer;
+
+#[compiled_query]
+fn query(email: Option<&str>) -> impl Query<Vec<Customer>> {
+    Customer::query().filter(|c| c.handle == "a").filter_if(email, |c| c.email == email)
+}
+
+fn main() {}
