@@ -15,9 +15,13 @@ CREATE TABLE public.streams (
     category    text        NOT NULL,
     version     bigint      NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
+    -- Set: no append gets through.
     archived_at timestamptz,
+    -- Set: a tombstone. The events are gone, the id and its version stay taken.
+    deleted_at  timestamptz,
 
-    CONSTRAINT streams_version_counts_events CHECK (0 <= version)
+    CONSTRAINT streams_version_counts_events CHECK (0 <= version),
+    CONSTRAINT streams_deleted_is_archived CHECK (deleted_at IS NULL OR archived_at IS NOT NULL)
 ) WITH (fillfactor = 80); -- room for the next version on the same page: no index holds a column that changes
 
 CREATE SEQUENCE public.events_global_seq AS bigint CACHE 1 NO CYCLE;
@@ -96,8 +100,39 @@ END;
 $$;
 
 CREATE TRIGGER events_append_only
-    BEFORE UPDATE OR DELETE OR TRUNCATE ON public.events
+    BEFORE UPDATE OR TRUNCATE ON public.events
     FOR EACH STATEMENT EXECUTE FUNCTION public.rillflow_refuse_change();
+
+-- What was removed with its stream: enough to tell a removed event from one of another history.
+CREATE TABLE public.removed_events (
+    global_seq  bigint  PRIMARY KEY,
+    event_id    uuid    NOT NULL
+);
+
+-- Events go only with their whole stream: who deletes them need not be trusted, as what is left is looked at. The stream
+-- is a tombstone by then, in the same transaction, so it can neither be appended to nor begun anew.
+CREATE FUNCTION public.rillflow_note_removal() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM gone
+        WHERE NOT EXISTS (
+            SELECT FROM public.streams stream
+            WHERE stream.stream_id = gone.stream_id AND stream.deleted_at IS NOT NULL
+        )
+    ) THEN
+        RAISE EXCEPTION '%.% is append-only', TG_TABLE_SCHEMA, TG_TABLE_NAME
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'a whole stream is deleted by rillflow_delete_stream(stream_id)';
+    END IF;
+    INSERT INTO public.removed_events (global_seq, event_id) SELECT global_seq, event_id FROM gone;
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER events_note_removal
+    AFTER DELETE ON public.events REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION public.rillflow_note_removal();
 
 -- The position up to which every event is visible, or never will be: none can appear at or below it later.
 --

@@ -1,1 +1,9 @@
 //! The integration tests of rillflow: `cargo test --test integration_postgres`.
+//!
+//! This library holds what the torture example shares with them.
+
+pub mod private_server;
+pub mod torture;
+
+/// Any error: it ends the test.
+pub type Failure = Box<dyn std::error::Error>;

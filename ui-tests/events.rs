@@ -1,6 +1,5 @@
 //! Orders: the events, and the document that a projection keeps of them.
 
-use rillflow::__private::{Collection, PathSet, SqlType};
 use rillflow::{Document, Event};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -48,39 +47,11 @@ pub struct Contacted {
 }
 
 /// What one customer bought.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Document)]
 pub struct CustomerSales {
     /// The customer.
+    #[document(id)]
     pub id: Uuid,
     /// The sum of all orders.
     pub total: i64,
-}
-
-/// [`CustomerSales`] has no typed paths.
-#[derive(Clone, Copy, Debug)]
-pub struct NoPaths;
-
-impl PathSet for NoPaths {
-    const NEW: Self = Self;
-}
-
-impl Document for CustomerSales {
-    type Id = Uuid;
-    type Paths = NoPaths;
-    const COLLECTION: &'static Collection = &Collection {
-        type_name: "CustomerSales",
-        name: "customer_sales",
-        table: "public.docs_customer_sales",
-        id_type: SqlType::Uuid,
-        create_table: "",
-        indexes: &[],
-    };
-
-    fn id(&self) -> &Uuid {
-        &self.id
-    }
-
-    fn set_id(&mut self, id: Uuid) {
-        self.id = id;
-    }
 }

@@ -151,6 +151,9 @@ pub fn compiled_query(attr: TokenStream, item: TokenStream) -> TokenStream {
 /// - `#[event(version = 3, upcast(1 => placed_v1, 2 => placed_v2))]`: the version that is written, by default 1, and one
 ///   function per older version. `placed_v1` takes the payload as it was at version 1 and returns version 2's;
 ///   `placed_v2` returns the current one. A missing step, or one that leads elsewhere, does not compile.
+///   `upcast(1 => json placed_v1)` is a step from `serde_json::Value` to `serde_json::Value`.
+/// - `#[event(was = "placed", was = "order_placed")]`: names that this event was stored under before. They are read as
+///   this event, with the same version numbers.
 ///
 /// A payload belongs to one enum, since handlers tell events apart by it. `rillflow::EventSet` has a complete example.
 #[proc_macro_derive(Event, attributes(event))]
@@ -162,6 +165,12 @@ pub fn event(item: TokenStream) -> TokenStream {
 ///
 /// - `#[aggregate(events = OrderEvent)]`: the events of its streams. Each needs a handler, or does not compile.
 /// - `#[aggregate(stream = "order")]`: the category of its streams; by default the type's name in kebab-case.
+/// - `#[aggregate(validate = Order::check)]`: looks at the state that events lead to before they are appended, through
+///   whatever method: `fn check(&self) -> Result<(), E>`. Its error refuses them.
+/// - `#[aggregate(snapshot_every = 100)]`: keeps a snapshot at every crossing of so many events. The type is `Serialize`
+///   and `Deserialize`. A snapshot of other fields than the type has now is not read.
+/// - `#[aggregate(snapshot_version = 2)]`: tells snapshots apart when the fields are the same and what they mean is not:
+///   a type inside of them changed, or a handler.
 ///
 /// `rillflow::Aggregate` has a complete example.
 #[proc_macro_derive(Aggregate, attributes(aggregate))]

@@ -1,6 +1,6 @@
 //! The one error type: variants are named by what the caller can do about them.
 
-use crate::model::{Expected, StreamId};
+use crate::model::{Expected, StreamId, jsonb};
 
 /// What a rillflow operation returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -31,6 +31,38 @@ pub enum Error {
         expected: Expected,
         /// The version found, 0 when there is no such stream.
         actual: i64,
+    },
+
+    /// The stream refuses appends; nothing was written. [`restore_stream`](crate::Events::restore_stream) opens it again.
+    #[error("stream {stream_id} is archived: restore it before you append to it")]
+    StreamArchived {
+        /// The stream.
+        stream_id: StreamId,
+    },
+
+    /// The stream was deleted for good; nothing was written. Its id is never used again: take another.
+    #[error("stream {stream_id} was deleted, and its id is never used again")]
+    StreamDeleted {
+        /// The stream.
+        stream_id: StreamId,
+    },
+
+    /// There is no such stream.
+    #[error("stream {stream_id} does not exist")]
+    StreamNotFound {
+        /// The stream.
+        stream_id: StreamId,
+    },
+
+    /// A validator refused the state that these events lead to; nothing was written.
+    #[error("the {aggregate} of stream {stream_id} would not be valid: {source}")]
+    Invalid {
+        /// The aggregate's name.
+        aggregate: &'static str,
+        /// Its stream.
+        stream_id: StreamId,
+        /// The validator's own error: `source.downcast_ref::<YourError>()`.
+        source: BoxError,
     },
 
     /// The stored document is at another version; nothing was written. Load again and change again.
@@ -64,6 +96,15 @@ pub enum Error {
         id: String,
     },
 
+    /// The document is soft-deleted; nothing was written. [`restore`](crate::Docs::restore) it first.
+    #[error("{collection} {id} is deleted: restore it before it is written to")]
+    DocDeleted {
+        /// The collection's name.
+        collection: &'static str,
+        /// The document's id.
+        id: String,
+    },
+
     /// Another document holds the same value of a unique index.
     #[error("{collection} already holds another document with this value of the unique index {index}")]
     UniqueViolation {
@@ -71,6 +112,35 @@ pub enum Error {
         collection: &'static str,
         /// The index, as in the schema.
         index: String,
+    },
+
+    /// The document names one that is not there, or is named by others and so cannot go.
+    #[error(
+        "{collection}: the foreign key {constraint} points to a document that is not there, or is still pointed from"
+    )]
+    ForeignKeyViolation {
+        /// The collection's name.
+        collection: &'static str,
+        /// The constraint, as in the schema.
+        constraint: String,
+    },
+
+    /// A patch does not fit what is stored; nothing was written.
+    #[error("cannot patch {collection}: {problem}")]
+    Patch {
+        /// The collection's name.
+        collection: &'static str,
+        /// Which change met what.
+        problem: String,
+    },
+
+    /// A value that `jsonb` would refuse, or give back changed; nothing was sent.
+    #[error("cannot store {what}: {problem}")]
+    Payload {
+        /// What was being written.
+        what: String,
+        /// What is wrong with it.
+        problem: PayloadProblem,
     },
 
     /// A query for one row found more.
@@ -105,6 +175,13 @@ pub enum Error {
         stream_id: StreamId,
         /// How it broke.
         reason: String,
+    },
+
+    /// A dynamic query that cannot be asked; nothing was sent.
+    #[error("cannot query: {problem}")]
+    InvalidQuery {
+        /// What is wrong with it.
+        problem: String,
     },
 
     /// A stored event that this program has no variant for.
@@ -206,6 +283,33 @@ pub enum Error {
     /// PostgreSQL, or the way to it, failed.
     #[error(transparent)]
     Database(sqlx::Error),
+}
+
+/// Why a value cannot be stored as `jsonb`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayloadProblem {
+    /// PostgreSQL stores no NUL characters.
+    #[error("a text in it holds a NUL character (\\u0000), which PostgreSQL does not store")]
+    Nul,
+    /// Half of a surrogate pair, written by other software.
+    #[error("a text in it holds half of a surrogate pair (\\ud800 to \\udfff), which is no character")]
+    NotUnicode,
+    /// `NaN` or an infinity, which JSON does not have: serde would write null.
+    #[error("a number in it is NaN or infinite, which JSON cannot say: use an `Option` for a missing number")]
+    NotFinite,
+    /// A number beyond [`MAX_EXPONENT`](jsonb::MAX_EXPONENT) or [`MAX_NUMBER_LENGTH`](jsonb::MAX_NUMBER_LENGTH).
+    #[error("a number in it has an exponent beyond {max} or more than {length} characters", max = jsonb::MAX_EXPONENT, length = jsonb::MAX_NUMBER_LENGTH)]
+    NumberOutOfRange,
+    /// More than [`MAX_DEPTH`](jsonb::MAX_DEPTH) levels.
+    #[error("its lists and objects lie more than {max} levels deep", max = jsonb::MAX_DEPTH)]
+    TooDeep,
+    /// More than [`MAX_BYTES`](jsonb::MAX_BYTES).
+    #[error("it is {bytes} bytes long, and at most {max} are stored", max = jsonb::MAX_BYTES)]
+    TooLarge {
+        /// How long it is.
+        bytes: usize,
+    },
 }
 
 impl Error {

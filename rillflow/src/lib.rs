@@ -16,27 +16,40 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use error::{BoxError, Error, Result};
+pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, RawJson, StreamId, StreamKey,
+    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, StreamId, StreamKey, StreamState,
 };
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
 };
+pub use runtime::aggregates::Loaded;
 pub use runtime::daemon::{Daemon, DaemonConfig};
-pub use runtime::decide::{DecideError, Decided, Loaded};
+pub use runtime::decide::{DecideError, Decided};
+pub use runtime::reading::EventPage;
+pub use runtime::session::Committed;
+pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
 pub use runtime::sync::SchemaChanges;
 pub use storage::projections::ProjectionStatus;
 pub use store::{
-    Aggregates, AppendBuilder, Docs, DocumentQuery, Events, Schema, SelectQuery, Source, Store, StoreBuilder,
+    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
+    ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
 };
+pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
+
+/// Queries that are put together while the program runs.
+pub mod query {
+    pub use crate::model::{CompiledQuery, DocumentQueryContext, Predicate, SortDirection};
+    pub use crate::store::DynamicQuery;
+}
 
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::__event_types as event_types;
     pub use crate::__sql_text as sql_text;
     pub use crate::model::query::text::*;
     pub use crate::model::query::tree::*;

@@ -3,6 +3,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::orders::{CustomerId, NotOpen, Order, OrderId, OrderState, placed};
+use crate::snapshots::{Added, CounterEvent, Sum, TooMuch};
 use crate::support::{TestResult, store};
 
 #[tokio::test]
@@ -115,5 +116,95 @@ async fn a_payload_that_does_not_fit_is_an_error() -> TestResult {
     let id = Uuid::now_v7();
     store.events().append_stream(id, Expected::Any, [Event::new("order-shipped", &json!({ "tracking": 7 }))]).await?;
     assert!(matches!(store.aggregate::<Order>(id).load().await, Err(Error::Decode { .. })));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_aggregate_is_loaded_as_it_was_at_a_version_and_at_a_time() -> TestResult {
+    let (_db, store) = store().await?;
+    let order = store.aggregate::<Order>(Uuid::now_v7());
+    let mut times = Vec::new();
+    for total in 1..=3 {
+        times.push(order.append(Expected::Any, vec![placed(CustomerId::default(), total)]).await?.created_at);
+    }
+    for (version, total) in [(0, 0), (1, 1), (2, 2), (3, 3), (9, 3)] {
+        let loaded = order.load_at(version).await?;
+        assert_eq!((loaded.version, loaded.total), (version.min(3), total));
+    }
+    let moment = chrono::TimeDelta::microseconds(1);
+    for (version, &time) in (1..).zip(&times) {
+        assert_eq!(order.load_as_of(time).await?.version, version);
+        assert_eq!(order.load_as_of(time - moment).await?.version, version - 1);
+    }
+    assert_eq!(order.load_as_of(chrono::Utc::now() + chrono::TimeDelta::days(1)).await?.total, 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn as_of_a_time_is_a_beginning_of_the_stream_even_when_times_run_backwards() -> TestResult {
+    let (_db, store) = store().await?;
+    let order = store.aggregate::<Order>(Uuid::now_v7());
+    // begun first, appended last
+    let mut early = store.pool().begin().await?;
+    let before: chrono::DateTime<chrono::Utc> = sqlx::query_scalar("SELECT now()").fetch_one(&mut *early).await?;
+    order.append(Expected::Any, vec![placed(CustomerId::default(), 1)]).await?;
+    store
+        .events()
+        .append_in_tx(&mut early, order.stream_id(), Expected::Any, [placed(CustomerId::default(), 2)])
+        .await?;
+    early.commit().await?;
+
+    assert_eq!(order.load_as_of(before).await?.version, 0, "the second event without the first was never the state");
+    assert_eq!(order.load().await?.version, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_validator_sees_the_state_after_the_events_on_every_write_path() -> TestResult {
+    let (_db, store) = store().await?;
+    let id = Uuid::now_v7();
+    let sum = store.aggregate::<Sum>(id);
+    let add = |by| CounterEvent::Added(Added { by });
+    sum.append(Expected::NoStream, vec![add(60), add(39)]).await?;
+
+    for expected in [Expected::Any, Expected::Exact(2), Expected::StreamExists] {
+        let refused = sum.append(expected, vec![add(1)]).await.unwrap_err();
+        let Error::Invalid { aggregate: "Sum", stream_id, source } = &refused else { return Err(refused.into()) };
+        assert_eq!((*stream_id, source.downcast_ref()), (StreamId(id), Some(&TooMuch(100))));
+    }
+    let decided = sum.decide(|it| Ok::<_, NotOpen>(vec![add(100 - it.sum)])).await;
+    assert!(matches!(decided, Err(DecideError::Store(Error::Invalid { .. }))));
+    let conflict = sum.append(Expected::Exact(1), vec![add(-1)]).await;
+    assert!(matches!(conflict, Err(Error::VersionConflict { actual: 2, .. })));
+    assert_eq!(store.events().read_stream(id).await?.len(), 2, "nothing was written");
+
+    sum.append(Expected::Any, vec![add(10), add(-10)]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn writers_at_once_never_get_past_a_validator_together_nor_conflict_when_they_expect_nothing() -> TestResult {
+    let (_db, store) = store().await?;
+    let id = Uuid::now_v7();
+    let writers = (0..8).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut refused = 0;
+            for _ in 0..3 {
+                match store.aggregate::<Sum>(id).append(Expected::Any, vec![CounterEvent::Added(Added { by: 9 })]).await
+                {
+                    Ok(_) => {}
+                    Err(Error::Invalid { .. }) => refused += 1,
+                    Err(other) => return Err(other),
+                }
+            }
+            Ok(refused)
+        })
+    });
+    let mut refused = 0;
+    for writer in writers.collect::<Vec<_>>() {
+        refused += writer.await??;
+    }
+    assert_eq!((refused, store.aggregate::<Sum>(id).load().await?.sum), (24 - 11, 99));
     Ok(())
 }

@@ -4,18 +4,7 @@ use rillflow::{Error, Event, Expected, Store};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::{TestResult, store_with, tick, until_somebody_waits};
-
-/// How many transactions the database has committed, told by the server.
-async fn transactions(pool: &PgPool) -> sqlx::Result<i64> {
-    sqlx::raw_sql("SELECT pg_stat_force_next_flush()").execute(pool).await.map(drop).or_else(|e| match e {
-        sqlx::Error::Database(_) => Ok(()), // before PostgreSQL 15 there is nothing to flush
-        other => Err(other),
-    })?;
-    sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
-        .fetch_one(pool)
-        .await
-}
+use crate::support::{TestResult, store_with, tick, transactions, until_somebody_waits};
 
 /// Holds a stream's row, as an open append of somebody else does.
 async fn hold(store: &Store, id: Uuid) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, Error> {

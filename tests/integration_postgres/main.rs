@@ -9,10 +9,18 @@ mod aggregates;
 mod append;
 /// Natural batching: what callers see of sharing statements.
 mod batching;
+/// Many documents at once.
+mod bulk;
+/// Servers that are killed, connections that are cut.
+mod crash;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Documents by id and version.
 mod documents;
+/// Queries put together while the program runs, and documents of no declared type.
+mod dynamic;
+/// Events stored under old names and versions.
+mod evolution;
 /// What filters can say, each against the same words in Rust.
 mod filters;
 /// Keys and ids that make an append happen once.
@@ -21,9 +29,23 @@ mod idempotency;
 mod order;
 /// Pages, endings and soft-deleted documents.
 mod pages;
+/// Changes to parts of documents.
+mod patch;
 /// Projections: inline, async, leases, failures.
 mod projections;
 /// Typed queries against real documents.
 mod queries;
+/// Reading streams and the whole log: directions, bounds, filters, pages.
+mod reading;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
+/// Units of work: documents and events together, or not at all.
+mod sessions;
+/// Snapshots: when they are kept, what is loaded from them, compaction.
+mod snapshots;
+/// Streams as a whole: state, archive, deletion, aliases.
+mod streams;
+/// Everything at once, and every event counted.
+mod torture;
+/// What would lose events if it were done the obvious way.
+mod traps;

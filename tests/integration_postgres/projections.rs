@@ -360,7 +360,7 @@ async fn another_history_is_noticed_instead_of_followed() -> TestResult {
     daemon.shutdown().await;
 
     // as after a restore: the same positions, other events
-    sqlx::raw_sql("ALTER TABLE events DISABLE TRIGGER events_append_only; DELETE FROM events; DELETE FROM streams; SELECT setval('events_global_seq', 1, false)")
+    sqlx::raw_sql("ALTER TABLE events DISABLE TRIGGER events_note_removal; DELETE FROM events; DELETE FROM streams; SELECT setval('events_global_seq', 1, false)")
         .execute(store.pool())
         .await?;
     place(&store, CustomerId::default(), 2).await?;

@@ -41,8 +41,53 @@ pub(crate) fn tick(number: i64) -> Event {
 pub(crate) async fn until_somebody_waits(pool: &PgPool) -> sqlx::Result<()> {
     let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity \
                    WHERE datname = current_database() AND wait_event_type = 'Lock')";
-    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await? {
-        tokio::task::yield_now().await;
+    let looking = async {
+        while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await? {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    };
+    // a test that waits for what never comes must fail, not hang
+    tokio::time::timeout(std::time::Duration::from_secs(60), looking).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+thread_local! {
+    static SENT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How many statements this thread sent since the last call: sqlx reports each.
+pub(crate) fn statements_sent() -> u64 {
+    static LISTENING: std::sync::Once = std::sync::Once::new();
+    LISTENING.call_once(|| tracing::subscriber::set_global_default(Statements).expect("nobody else listens"));
+    SENT.replace(0)
+}
+
+/// Counts the statements that sqlx reports, per thread, so that tests beside each other do not meet.
+struct Statements;
+
+impl tracing::Subscriber for Statements {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "sqlx::query"
     }
-    Ok(())
+    fn event(&self, _: &tracing::Event<'_>) {
+        SENT.set(SENT.get() + 1);
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// How many transactions the database has committed, told by the server.
+pub(crate) async fn transactions(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::raw_sql("SELECT pg_stat_force_next_flush()").execute(pool).await.map(drop).or_else(|e| match e {
+        sqlx::Error::Database(_) => Ok(()), // before PostgreSQL 15 there is nothing to flush
+        other => Err(other),
+    })?;
+    sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+        .fetch_one(pool)
+        .await
 }

@@ -59,7 +59,7 @@ pub enum OrderEvent {
     #[event(name = "order-placed", version = 2, upcast(1 => payloads::placed_v1))]
     Placed(Placed),
     /// See [`payloads::Shipped`].
-    #[event(name = "order-shipped")]
+    #[event(name = "order-shipped", was = "shipped", was = "sent")]
     Shipped(payloads::Shipped),
     /// See [`Cancelled`].
     Cancelled(Cancelled),

@@ -1,7 +1,7 @@
-//! `#[aggregate(events = .., stream = "..")]` on the type and `#[handlers(ignore(..))]` on its impl.
+//! `#[aggregate(events = .., stream = "..", snapshot_every = .., validate = ..)]` on the type and `#[handlers(ignore(..))]` on its impl.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, LitStr, Type};
+use syn::{Attribute, ExprPath, LitInt, LitStr, Type};
 
 use super::options;
 use super::problems::Problems;
@@ -11,17 +11,27 @@ use super::problems::Problems;
 pub(crate) struct AggregateOptions {
     pub(crate) events: Option<Type>,
     pub(crate) stream: Option<LitStr>,
+    pub(crate) snapshot_every: Option<LitInt>,
+    pub(crate) snapshot_version: Option<LitInt>,
+    pub(crate) validate: Option<ExprPath>,
 }
 
 /// Reads them.
 pub(crate) fn read(attrs: &[Attribute], problems: &mut Problems) -> AggregateOptions {
     let mut options = AggregateOptions::default();
-    let expected = "`events = SomeEvent` or `stream = \"..\"`";
+    let expected = "`events = SomeEvent`, `stream = \"..\"`, `snapshot_every = 100`, `snapshot_version = 2` or \
+                    `validate = some_function`";
     options::of_helpers(attrs, "aggregate", expected, problems, |meta, problems| {
         if meta.path.is_ident("events") {
             options::value(meta, &mut options.events, problems)
         } else if meta.path.is_ident("stream") {
             options::value(meta, &mut options.stream, problems)
+        } else if meta.path.is_ident("snapshot_every") {
+            options::value(meta, &mut options.snapshot_every, problems)
+        } else if meta.path.is_ident("snapshot_version") {
+            options::value(meta, &mut options.snapshot_version, problems)
+        } else if meta.path.is_ident("validate") {
+            options::value(meta, &mut options.validate, problems)
         } else {
             Ok(false)
         }

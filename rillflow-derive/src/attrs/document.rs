@@ -17,6 +17,8 @@ pub(crate) struct DocumentAttrs {
     pub(crate) collection: Option<LitStr>,
     /// `gin`, `index(..)` and `unique(..)`.
     pub(crate) indexes: Vec<IndexAttr>,
+    /// `soft_delete`.
+    pub(crate) soft_delete: bool,
     /// Where the attribute is.
     pub(crate) span: Option<Span>,
 }
@@ -83,6 +85,7 @@ impl DocumentAttrs {
         let span = meta.path.span();
         match name(meta).as_str() {
             "collection" => self.collection = Some(value(meta)?),
+            "soft_delete" => self.soft_delete = true,
             "gin" => self.indexes.push(IndexAttr { span, kind: Kind::Gin, name: None, keys: Vec::new() }),
             "index" => self.indexes.push(index_of(meta, Kind::Plain)?),
             "unique" => self.indexes.push(index_of(meta, Kind::Unique)?),
@@ -92,7 +95,7 @@ impl DocumentAttrs {
                 problems.at(
                     span,
                     format!(
-                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin`, `text_pattern(..)` or `trigram(..)`"
+                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin`, `text_pattern(..)`, `trigram(..)` or `soft_delete`"
                     ),
                 );
                 pass_over(meta)?;

@@ -30,6 +30,9 @@ pub(crate) fn nested(fields: &Struct) -> TokenStream {
             const SQL_TYPE: ::rillflow::__private::SqlType = ::rillflow::__private::SqlType::Json;
             type Paths<__P: ::rillflow::__private::Path> = #paths_ident<__P>;
         }
+        impl<__P: ::rillflow::__private::Path> ::rillflow::__private::PathTo for #paths_ident<__P> {
+            type Path = __P;
+        }
     })
 }
 
@@ -129,7 +132,7 @@ fn implementation(document: &Document) -> TokenStream {
     let (ident, paths) = (&document.fields.ident, paths_ident(&document.fields));
     let (type_name, collection) = (ident.unraw().to_string(), &document.collection);
     let table = format!("public.{}", document.table());
-    let id = id(document);
+    let (id, soft_delete) = (id(document), document.soft_delete);
     let id_type = id_type(document);
     let definitions = document.indexes.iter().map(|index| definition(ident, index));
     let indexes = document.indexes.iter().enumerate().map(|(at, index)| rendered(at, index));
@@ -148,6 +151,7 @@ fn implementation(document: &Document) -> TokenStream {
                 id_type: __TABLE.id_type,
                 create_table: ::rillflow::__private::sql_text!(::rillflow::__private::Source::Table(&__TABLE)),
                 indexes: &[#(#indexes),*],
+                soft_delete: #soft_delete,
             };
             const INDEXES: &'static [::rillflow::__private::IndexDefinition] = __INDEXES;
             #id

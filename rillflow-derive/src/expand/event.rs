@@ -2,9 +2,10 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{DeriveInput, Path};
+use syn::DeriveInput;
 
 use super::stand_in;
+use crate::attrs::event::Step;
 use crate::attrs::options::span_of;
 use crate::attrs::problems::Problems;
 use crate::model::event::{EventEnum, EventVariant, check};
@@ -36,13 +37,17 @@ fn expand(set: &EventEnum) -> TokenStream {
 
 /// One payload: its type, its decoding, its place in the set.
 fn payload(set: &Ident, event: &EventVariant) -> TokenStream {
-    let EventVariant { payload, name, version, .. } = event;
+    let EventVariant { payload, name, was, version, .. } = event;
     let older = older_versions(event);
     quote_spanned! {span_of(payload)=>
         #[automatically_derived]
         impl ::rillflow::__private::PayloadOfOneEnum for #payload {
             const TYPE: ::rillflow::__private::EventType =
                 ::rillflow::__private::EventType { name: #name, version: #version };
+            const TYPES: &'static [::rillflow::__private::EventType] = &[
+                <Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE,
+                #(::rillflow::__private::EventType { name: #was, version: #version },)*
+            ];
             const CODEC: ::rillflow::__private::Codec<Self> = ::rillflow::__private::Codec::<#payload>::new();
 
             fn decode(version: i32, json: &[u8]) -> ::rillflow::__private::Result<Self> {
@@ -58,37 +63,62 @@ fn payload(set: &Ident, event: &EventVariant) -> TokenStream {
         impl ::rillflow::__private::HasEvent<#payload> for #set {
             const TYPE: ::rillflow::__private::EventType =
                 <#payload as ::rillflow::__private::PayloadOfOneEnum>::TYPE;
+            const TYPES: &'static [::rillflow::__private::EventType] =
+                <#payload as ::rillflow::__private::PayloadOfOneEnum>::TYPES;
         }
     }
 }
 
-/// One arm per older version: read it as the first function takes it, then step up to the current one.
+/// One arm per older version: read it as the first step takes it, then step up to the current one.
 ///
 /// Each step stands where the function before it stands: a wrong result is reported at the function that returns it.
 fn older_versions(event: &EventVariant) -> TokenStream {
-    let place = |path: &Path| path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
     let arms = (1i32..).zip(0..event.upcasts.len()).map(|(version, from)| {
         let (first, rest) = (&event.upcasts[from], &event.upcasts[from + 1..]);
-        let read = quote_spanned!(place(first)=> <Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE.read_older(#first, #version, json)?);
-        let (last, value) = rest.iter().fold((first, read), |(before, value), step| {
-            (step, quote_spanned!(place(before)=> ::rillflow::__private::EventType::step(#step, #value)))
+        let (function, read) = (&first.function, if first.json { quote!(read_older_json) } else { quote!(read_older) });
+        let read = quote_spanned!(place(first)=> <Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE.#read(#function, #version, json)?);
+        let (last, _, value) = rest.iter().fold((first, version, read), |(before, version, value), step| {
+            (step, version + 1, next(before, step, version + 1, value))
         });
-        let current = quote_spanned!(place(last)=> ::rillflow::__private::EventType::current::<Self, _>(#value));
+        let current = match last.json {
+            true => quote_spanned!(place(last)=> <Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE.from_json(#version, #value)?),
+            false => quote_spanned!(place(last)=> ::rillflow::__private::EventType::current::<Self, _>(#value)),
+        };
         quote!(#version => ::core::result::Result::Ok(#current),)
     });
     quote!(#(#arms)*)
+}
+
+/// `step` on the result of `before`, which is a payload of `version`.
+fn next(before: &Step, step: &Step, version: i32, value: TokenStream) -> TokenStream {
+    let (function, at) = (&step.function, place(before));
+    let event = quote!(<Self as ::rillflow::__private::PayloadOfOneEnum>::TYPE);
+    match (before.json, step.json) {
+        (false, false) => quote_spanned!(at=> ::rillflow::__private::EventType::step(#function, #value)),
+        (true, true) => quote_spanned!(at=> ::rillflow::__private::EventType::step_json(#function, #value)),
+        (true, false) => quote_spanned!(at=> #event.step_from_json(#function, #version, #value)?),
+        (false, true) => quote_spanned!(at=> #event.step_to_json(#function, #version, #value)?),
+    }
+}
+
+fn place(step: &Step) -> Span {
+    step.function.segments.last().map_or_else(Span::call_site, |last| last.ident.span())
 }
 
 fn event_set(set: &EventEnum) -> TokenStream {
     let EventEnum { ident, events } = set;
     let variants: Vec<_> = events.iter().map(|event| &event.ident).collect();
     let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
-    let names = events.iter().map(|event| &event.name);
+    let names = events.iter().map(|event| {
+        let (name, was) = (&event.name, &event.was);
+        quote!(#name #(| #was)*)
+    });
     quote! {
         #[automatically_derived]
         impl ::rillflow::__private::EventSet for #ident {
-            const TYPES: &'static [::rillflow::__private::EventType] =
-                &[#(<#payloads as ::rillflow::__private::PayloadOfOneEnum>::TYPE),*];
+            const TYPES: &'static [::rillflow::__private::EventType] = ::rillflow::__private::event_types!(
+                #(<#payloads as ::rillflow::__private::PayloadOfOneEnum>::TYPES),*
+            );
 
             fn event_type(&self) -> ::rillflow::__private::EventType {
                 match self {
@@ -113,6 +143,10 @@ fn event_set(set: &EventEnum) -> TokenStream {
                     ),)*
                     _ => return ::core::result::Result::Ok(::core::option::Option::None),
                 }))
+            }
+
+            fn shapes() -> ::std::vec::Vec<::rillflow::__private::EventShape> {
+                ::std::vec![#(::rillflow::__private::EventShape::of::<#payloads>()),*]
             }
         }
     }

@@ -30,9 +30,9 @@ fn expand(projection: &Projection) -> TokenStream {
     let types = handlers.iter().map(|(Handler { event, cfgs, .. }, _)| {
         // the set is named at the event: that is where a foreign event is reported
         let set = respan(events, event);
-        quote_spanned!(span_of(event)=> #(#cfgs)* <#set as ::rillflow::__private::HasEvent<#event>>::TYPE)
+        quote_spanned!(span_of(event)=> #(#cfgs)* <#set as ::rillflow::__private::HasEvent<#event>>::TYPES)
     });
-    let document_projection = document_projection(projection, quote!(&[#(#types),*]));
+    let document_projection = document_projection(projection, quote!(::rillflow::__private::event_types!(#(#types),*)));
     let on = handlers.iter().map(|(handler, key)| on(projection, handler, key));
     let ignores = ignored.iter().map(|event| ignore(projection, event));
     quote!(#document_projection #(#on)* #(#ignores)*)

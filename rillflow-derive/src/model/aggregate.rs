@@ -1,10 +1,13 @@
 //! An aggregate: a type, its events and its stream.
 
+use proc_macro2::Span;
+use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{DeriveInput, Ident, Type};
+use syn::{Attribute, Data, DeriveInput, ExprPath, Field, Ident, LitInt, Type, Visibility};
 
 use super::names;
 use crate::attrs::aggregate::read;
+use crate::attrs::options;
 use crate::attrs::problems::Problems;
 
 /// The aggregate.
@@ -12,6 +15,17 @@ pub(crate) struct Aggregate {
     pub(crate) ident: Ident,
     pub(crate) events: Type,
     pub(crate) stream: String,
+    pub(crate) snapshot_every: Option<SnapshotEvery>,
+    pub(crate) snapshot_version: i32,
+    /// The fields as they are written, with what serde is told of them.
+    pub(crate) shape: String,
+    pub(crate) validate: Option<ExprPath>,
+}
+
+/// How often a snapshot is kept, and where that was asked for.
+pub(crate) struct SnapshotEvery {
+    pub(crate) events: u32,
+    pub(crate) span: Span,
 }
 
 /// Checks it and notes every mistake.
@@ -28,6 +42,8 @@ pub(crate) fn check(item: &DeriveInput, problems: &mut Problems) -> Option<Aggre
     if stream.is_empty() {
         problems.at(options.stream.span(), "a stream's category is not empty, such as `order`");
     }
+    let snapshot_every = options.snapshot_every.as_ref().and_then(|lit| every(lit, problems));
+    let snapshot_version = options::version(options.snapshot_version.as_ref(), problems);
     let Some(events) = options.events else {
         if problems.is_empty() {
             problems.at(
@@ -37,5 +53,71 @@ pub(crate) fn check(item: &DeriveInput, problems: &mut Problems) -> Option<Aggre
         }
         return None;
     };
-    Some(Aggregate { ident: item.ident.clone(), events, stream })
+    Some(Aggregate {
+        ident: item.ident.clone(),
+        events,
+        stream,
+        snapshot_every,
+        snapshot_version,
+        shape: shape(item),
+        validate: options.validate,
+    })
+}
+
+fn every(lit: &LitInt, problems: &mut Problems) -> Option<SnapshotEvery> {
+    match lit.base10_parse::<u32>() {
+        Ok(events @ 1..) => return Some(SnapshotEvery { events, span: lit.span() }),
+        _ => problems.at(lit.span(), "snapshots are kept every so many events: a whole number from 1, such as `100`"),
+    }
+    None
+}
+
+/// What decides the JSON of a snapshot, as far as the item itself says: fields, their types, what serde is told.
+fn shape(item: &DeriveInput) -> String {
+    let mut item = item.clone();
+    only_serde(&mut item.attrs);
+    let fields: Vec<&mut Field> = match &mut item.data {
+        Data::Struct(data) => data.fields.iter_mut().collect(),
+        Data::Enum(data) => {
+            data.variants.iter_mut().for_each(|variant| only_serde(&mut variant.attrs));
+            data.variants.iter_mut().flat_map(|variant| &mut variant.fields).collect()
+        }
+        Data::Union(data) => data.fields.named.iter_mut().collect(),
+    };
+    for field in fields {
+        only_serde(&mut field.attrs);
+        field.vis = Visibility::Inherited;
+    }
+    item.vis = Visibility::Inherited;
+    // blanks between tokens are the compiler's own and may change with it
+    item.to_token_stream().to_string().split_whitespace().collect()
+}
+
+fn only_serde(attrs: &mut Vec<Attribute>) {
+    attrs.retain(|attr| attr.path().is_ident("serde"));
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::shape;
+
+    #[test]
+    fn the_shape_is_what_decides_the_json_and_nothing_else() {
+        let order = shape(&parse_quote! { struct Order { total: i64, state: State } });
+        let same = [
+            parse_quote! { pub(crate) struct Order { pub total: i64, state: State } },
+            parse_quote! { #[derive(Debug)] #[aggregate(events = E)] struct Order { #[doc = "x"] total: i64, state: State } },
+        ];
+        let other = [
+            parse_quote! { struct Order { total: i32, state: State } },
+            parse_quote! { struct Order { sum: i64, state: State } },
+            parse_quote! { struct Order { #[serde(rename = "sum")] total: i64, state: State } },
+            parse_quote! { #[serde(rename_all = "camelCase")] struct Order { total: i64, state: State } },
+            parse_quote! { struct Order { state: State } },
+        ];
+        assert!(same.iter().all(|it| shape(it) == order));
+        assert!(other.iter().all(|it| shape(it) != order));
+    }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Document {
     /// None after a refusal.
     pub(crate) id: Option<(Ident, Type)>,
     pub(crate) indexes: Vec<Index>,
+    /// True when deleting keeps the row.
+    pub(crate) soft_delete: bool,
 }
 
 impl Document {
@@ -32,11 +34,12 @@ fn table(collection: &str) -> String {
 /// Checks `#[derive(Document)]`.
 pub(crate) fn check(input: &DeriveInput, problems: &mut Problems) -> Option<Document> {
     let attrs = document::read(&input.attrs, problems);
+    let soft_delete = attrs.soft_delete;
     let fields = check_fields(input, Kind::Document, problems)?;
     let collection = check_collection(&attrs, &fields, problems);
     let id = check_id(&fields, problems.is_empty(), problems);
     let indexes = index::check(attrs.indexes, &fields.fields, &table(&collection), problems);
-    Some(Document { fields, collection, id, indexes })
+    Some(Document { fields, collection, id, indexes, soft_delete })
 }
 
 /// Checks `#[derive(DocumentFields)]`.

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Data, DataEnum, DeriveInput, Fields, Ident, Path, Type, Variant};
+use syn::{Data, DataEnum, DeriveInput, Fields, Ident, LitStr, Type, Variant};
 
 use super::names;
-use crate::attrs::event::{EventOptions, Upcast, read};
+use crate::attrs::event::{EventOptions, Step, Upcast, read};
 use crate::attrs::options;
 use crate::attrs::problems::Problems;
 
@@ -22,9 +22,11 @@ pub(crate) struct EventVariant {
     pub(crate) ident: Ident,
     pub(crate) payload: Type,
     pub(crate) name: String,
+    /// The names it was stored under before.
+    pub(crate) was: Vec<String>,
     pub(crate) version: i32,
-    /// The function at `k - 1` turns version `k` into version `k + 1`.
-    pub(crate) upcasts: Vec<Path>,
+    /// The step at `k - 1` turns version `k` into version `k + 1`.
+    pub(crate) upcasts: Vec<Step>,
 }
 
 /// Checks the enum and notes every mistake.
@@ -51,17 +53,18 @@ pub(crate) fn check(item: &DeriveInput, problems: &mut Problems) -> Option<Event
 fn event(variant: &Variant, problems: &mut Problems) -> Option<EventVariant> {
     let options = read(&variant.attrs, problems);
     let name = name_of(variant, &options);
-    if name.is_empty() {
-        problems.at(options.name.span(), "an event's stored name is not empty");
+    for empty in options.name.iter().chain(&options.was).filter(|name| name.value().is_empty()) {
+        problems.at(empty.span(), "an event's stored name is not empty");
     }
     let version = options::version(options.version.as_ref(), problems);
     let upcasts = chain(variant, &name, version, &options.upcasts, problems);
     let payload = payload(variant, problems)?;
-    Some(EventVariant { ident: variant.ident.clone(), payload, name, version, upcasts })
+    let was = options.was.iter().map(LitStr::value).collect();
+    Some(EventVariant { ident: variant.ident.clone(), payload, name, was, version, upcasts })
 }
 
 fn name_of(variant: &Variant, options: &EventOptions) -> String {
-    options.name.as_ref().map_or_else(|| names::kebab(&variant.ident.to_string()), syn::LitStr::value)
+    options.name.as_ref().map_or_else(|| names::kebab(&variant.ident.to_string()), LitStr::value)
 }
 
 fn payload(variant: &Variant, problems: &mut Problems) -> Option<Type> {
@@ -79,7 +82,7 @@ fn payload(variant: &Variant, problems: &mut Problems) -> Option<Type> {
 }
 
 /// Each version before the current one needs the function that leads to the next.
-fn chain(variant: &Variant, name: &str, version: i32, given: &[Upcast], problems: &mut Problems) -> Vec<Path> {
+fn chain(variant: &Variant, name: &str, version: i32, given: &[Upcast], problems: &mut Problems) -> Vec<Step> {
     let mut steps: HashMap<i32, &Upcast> = HashMap::new();
     for upcast in given {
         let from = upcast.from.base10_parse().unwrap_or_default();
@@ -92,7 +95,7 @@ fn chain(variant: &Variant, name: &str, version: i32, given: &[Upcast], problems
             problems.at(upcast.from.span(), format_args!("version {from} has an upcast already: keep one"));
         }
     }
-    let path = |from: i32| steps.get(&from).map(|upcast| upcast.with.clone());
+    let step = |from: i32| steps.get(&from).map(|upcast| upcast.step.clone());
     for from in (1..version).filter(|from| !steps.contains_key(from)) {
         let function = format!("{}_v{from}", names::snake(&variant.ident.to_string()));
         problems.at(
@@ -100,20 +103,36 @@ fn chain(variant: &Variant, name: &str, version: i32, given: &[Upcast], problems
             format_args!("event `{name}` is at version {version} but has no upcast from version {from}: add `upcast({from} => {function})`, a function from that version's payload to the next one's"),
         );
     }
-    (1..version).filter_map(path).collect()
+    (1..version).filter_map(step).collect()
 }
 
+/// A stored name leads to one event: present names come first, so that a clash is reported at the old one.
 fn no_name_twice(data: &DataEnum, problems: &mut Problems) {
+    let all: Vec<_> =
+        data.variants.iter().map(|variant| (variant, read(&variant.attrs, &mut Problems::default()))).collect();
     let mut seen: HashMap<String, &Ident> = HashMap::new();
-    for variant in &data.variants {
-        let options = read(&variant.attrs, &mut Problems::default());
-        let name = name_of(variant, &options);
-        let span = options.name.as_ref().map_or(variant.ident.span(), syn::LitStr::span);
+    for (variant, options) in &all {
+        let span = options.name.as_ref().map_or(variant.ident.span(), LitStr::span);
+        let name = name_of(variant, options);
         if let Some(first) = seen.get(&name) {
             problems
                 .at(span, format_args!("`{first}` is stored as `{name}` already: give each event a name of its own"));
         } else {
             seen.insert(name, &variant.ident);
+        }
+    }
+    for (variant, was) in all.iter().flat_map(|(variant, options)| options.was.iter().map(move |was| (variant, was))) {
+        let name = was.value();
+        match seen.get(&name) {
+            Some(first) if **first == variant.ident => problems
+                .at(was.span(), format_args!("`{name}` is a name of this event already: list each old name once")),
+            Some(first) => problems.at(
+                was.span(),
+                format_args!(
+                    "events stored as `{name}` are read as `{first}` already: a stored name leads to one event"
+                ),
+            ),
+            None => drop(seen.insert(name, &variant.ident)),
         }
     }
 }

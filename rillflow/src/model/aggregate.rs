@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::{EventSet, HasEvent};
+use super::{EventSet, HasEvent, Snapshots, fingerprint};
+use crate::BoxError;
 
 /// State folded from the events of one stream.
 ///
@@ -69,12 +70,38 @@ pub trait Aggregate: Default + Send + Sync + 'static {
     /// The category of its streams, such as `order`.
     const STREAM: &'static str;
 
+    /// What its snapshots are kept under: the type's name.
+    const NAME: &'static str = Self::STREAM;
+
+    /// What its snapshots must have been written by: a hash of the fields, and of `snapshot_version`.
+    ///
+    /// A snapshot with another one is not read, and costs nothing but the whole fold.
+    const FINGERPRINT: i64 = fingerprint("", 1);
+
+    /// How its snapshots are written, when it has any.
+    #[doc(hidden)]
+    const SNAPSHOTS: Option<Snapshots<Self>> = None;
+
+    /// True when [`validate`](Self::validate) looks at anything.
+    #[doc(hidden)]
+    const VALIDATED: bool = false;
+
     /// What its handlers are checked against.
     #[doc(hidden)]
     const EVENTS: EventsOf<Self::Event> = EventsOf(PhantomData);
 
     /// Folds one event into the state.
     fn apply(&mut self, event: &Self::Event);
+
+    /// Looks at the state that events lead to, before they are appended. `#[aggregate(validate = path)]` names the
+    /// function.
+    ///
+    /// # Errors
+    ///
+    /// Whatever that function says; nothing is appended then.
+    fn validate(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
 
     /// Folds events in memory, without a store.
     fn fold<'e>(events: impl IntoIterator<Item = &'e Self::Event>) -> Self {

@@ -9,6 +9,8 @@ use super::{Newtype, SqlType, SqlValue};
 
 /// A type kept as a document. Derive it.
 ///
+/// `#[document(soft_delete)]` makes deleting keep the row, so that it can be restored.
+///
 /// # Example
 ///
 /// ```
@@ -75,13 +77,33 @@ pub struct Collection {
     pub create_table: &'static str,
     /// Its declared indexes.
     pub indexes: &'static [Index],
+    /// True when `delete` keeps the row, so that it can be restored.
+    pub soft_delete: bool,
 }
 
 impl Collection {
+    /// Documents of no declared type. A migration makes the table.
+    pub const SCHEMALESS: &'static Self = &Self {
+        type_name: "serde_json::Value",
+        name: "docs",
+        table: "public.docs",
+        id_type: SqlType::Uuid,
+        create_table: "",
+        indexes: &[],
+        soft_delete: true,
+    };
+
     /// What a document that did not compile has.
     #[doc(hidden)]
-    pub const REFUSED: &'static Self =
-        &Self { type_name: "", name: "", table: "", id_type: SqlType::Int, create_table: "", indexes: &[] };
+    pub const REFUSED: &'static Self = &Self {
+        type_name: "",
+        name: "",
+        table: "",
+        id_type: SqlType::Int,
+        create_table: "",
+        indexes: &[],
+        soft_delete: false,
+    };
 }
 
 /// One declared index, rendered.
@@ -104,6 +126,13 @@ pub enum IdValue {
     Uuid(Uuid),
     Int(i64),
     Text(String),
+}
+
+impl IdValue {
+    /// Ids as one array parameter of the id column's type.
+    pub(crate) fn array(sql_type: SqlType, ids: impl Iterator<Item = Self>) -> SqlValue {
+        SqlValue::array(sql_type, ids.map(SqlValue::from).collect())
+    }
 }
 
 impl std::fmt::Display for IdValue {

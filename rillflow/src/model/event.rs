@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::RawJson;
+use super::{RawJson, Shape};
 use crate::{Error, Result};
 
 mod payload;
 
-pub use payload::{Codec, PayloadOfOneEnum};
+pub use payload::{Codec, PayloadOfOneEnum, count_types, join_types};
 
 /// The stored name and version of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +39,12 @@ pub trait EventPayload: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// The enum is the one place for stored names, versions and upcasts. A name that is not given is the variant's in
 /// kebab-case; a version is 1. At version `n`, each version before it needs an `upcast(k => function)`: the function
 /// takes the payload as it was at version `k` and returns the next version's, the last one returns the current
-/// payload. Decoding goes from the stored bytes into the payload of the stored version and up the chain.
+/// payload. Decoding goes from the stored bytes into the payload of the stored version and up the chain. A step that is
+/// easier said on JSON is `upcast(k => json function)`, from `serde_json::Value` to `serde_json::Value`; both kinds mix.
+///
+/// An event that gets another name says what it `was`, once per old name. What is stored under an old name is read as
+/// this event, by aggregates, projections and subscriptions alike. The name does not count for the version: version 1
+/// under an old name is version 1 of this event, and a rename alone raises nothing.
 ///
 /// ```
 /// use rillflow::{Event, EventSet};
@@ -70,11 +75,14 @@ pub trait EventPayload: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// pub enum OrderEvent {
 ///     #[event(name = "order-placed", version = 2, upcast(1 => placed_v1))]
 ///     Placed(Placed),
+///     #[event(was = "sent", was = "handed-over")]
 ///     Shipped(Shipped),
 /// }
 ///
 /// let old = OrderEvent::decode("order-placed", 1, br#"{"total":7}"#)?;
 /// assert!(matches!(old, Some(OrderEvent::Placed(placed)) if placed.currency == "EUR"));
+/// let renamed = OrderEvent::decode("sent", 1, br#"{"tracking":"1Z"}"#)?;
+/// assert!(matches!(renamed, Some(OrderEvent::Shipped(shipped)) if shipped.tracking == "1Z"));
 /// # Ok::<(), rillflow::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
@@ -82,7 +90,7 @@ pub trait EventPayload: Serialize + DeserializeOwned + Send + Sync + 'static {
     label = "expected an enum that derives `Event`"
 )]
 pub trait EventSet: Sized + Send + Sync + 'static {
-    /// Every event of the set.
+    /// Every event of the set by each of its stored names, old ones included: what a reader asks the database for.
     const TYPES: &'static [EventType];
 
     /// Which of them this is.
@@ -101,6 +109,33 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     ///
     /// As [`EventPayload::decode`].
     fn decode(name: &str, version: i32, json: &[u8]) -> Result<Option<Self>>;
+
+    /// The stored form of each event.
+    #[doc(hidden)]
+    #[must_use]
+    fn shapes() -> Vec<EventShape> {
+        Vec::new()
+    }
+}
+
+/// The stored form of one event.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct EventShape {
+    /// Its stored names: the current one, then those it had before.
+    pub types: &'static [EventType],
+    /// The payload's Rust type.
+    pub payload: &'static str,
+    /// Its form.
+    pub shape: Shape,
+}
+
+impl EventShape {
+    /// The form of a payload.
+    #[must_use]
+    pub fn of<P: PayloadOfOneEnum>() -> Self {
+        Self { types: P::TYPES, payload: std::any::type_name::<P>(), shape: (P::CODEC.shape)() }
+    }
 }
 
 /// Says that `E` is the payload of one of the set's variants.
@@ -112,6 +147,8 @@ pub trait EventSet: Sized + Send + Sync + 'static {
 pub trait HasEvent<E>: EventSet {
     /// Its stored name and current version.
     const TYPE: EventType;
+    /// The same by each of its stored names: the current one, then those it had before.
+    const TYPES: &'static [EventType] = &[Self::TYPE];
 }
 
 /// An event to append.
@@ -172,6 +209,13 @@ impl Event {
 
 impl<E: EventSet> From<E> for Event {
     fn from(event: E) -> Self {
+        Self::of(&event)
+    }
+}
+
+impl Event {
+    /// A typed event that its owner still needs.
+    pub(crate) fn of(event: &impl EventSet) -> Self {
         let EventType { name, version } = event.event_type();
         let body = event
             .encode()

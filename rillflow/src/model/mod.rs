@@ -5,23 +5,39 @@
 mod aggregate;
 mod append;
 mod document;
+mod dynamic;
 mod envelope;
 mod event;
+mod finite;
 mod json;
+pub mod jsonb;
+mod patch;
+mod predicate;
 mod projection;
 pub mod query;
+mod shape;
+mod snapshot;
 mod stream;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
 pub use document::{Collection, Document, DocumentId, IdValue, Index};
+pub(crate) use dynamic::Fields;
+pub use dynamic::{CompiledQuery, DocumentQueryContext};
 pub use envelope::EventEnvelope;
-pub use event::{Codec, Event, EventPayload, EventSet, EventType, HasEvent, PayloadOfOneEnum};
+pub use event::{
+    Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
+};
 pub use json::RawJson;
+pub use patch::{Patch, PathTo};
+pub(crate) use predicate::{Comparison, JsonPath, Test};
+pub use predicate::{Predicate, SortDirection};
 pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,
 };
-pub use stream::{Expected, Newtype, StreamId, StreamKey};
+pub use shape::Shape;
+pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
+pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
 pub use value::{SqlType, SqlValue};

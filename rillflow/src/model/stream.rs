@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -84,6 +85,16 @@ pub enum Expected {
 }
 
 impl Expected {
+    /// True when a stream at `version` is as expected.
+    pub(crate) const fn admits(self, version: i64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::NoStream => version == 0,
+            Self::StreamExists => version > 0,
+            Self::Exact(expected) => version == expected,
+        }
+    }
+
     /// As the append statement takes it: a version, or a negative code.
     pub(crate) const fn as_parameter(self) -> i64 {
         match self {
@@ -104,4 +115,22 @@ impl fmt::Display for Expected {
             Self::Exact(version) => write!(f, "version {version}"),
         }
     }
+}
+
+/// What is known of a stream without reading its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamState {
+    /// The stream.
+    pub stream_id: StreamId,
+    /// The number of its events; a deleted one keeps what it had.
+    pub version: i64,
+    /// Its kind, such as `order`; empty for a stream that no aggregate began.
+    pub category: String,
+    /// When its first event was recorded.
+    pub created_at: DateTime<Utc>,
+    /// Since when it refuses appends.
+    pub archived_at: Option<DateTime<Utc>>,
+    /// Since when its events are gone.
+    pub deleted_at: Option<DateTime<Utc>>,
 }

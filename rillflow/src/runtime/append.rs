@@ -8,10 +8,10 @@ use sqlx::{Connection, PgConnection};
 use super::backoff::Backoff;
 use super::marks::Marks;
 use super::{Core, SharedCore, lanes};
-use crate::model::{AnyProjection, Appended, EventEnvelope, Expected, ProjectionBatch};
+use crate::model::{AnyProjection, Appended, EventEnvelope, ProjectionBatch};
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{broke, repeated};
-use crate::storage::{documents, events};
+use crate::storage::{documents, events, streams};
 use crate::{Error, Result};
 
 /// How often an append with inline projections is tried when others change the same documents.
@@ -152,13 +152,7 @@ pub(super) fn outcome_unknown(append: &Append, error: Error) -> Error {
 /// An empty append still checks what the caller expected.
 async fn nothing_to_append(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Appended> {
     let version = events::stream_version(conn, &core.texts, append.stream_id).await?;
-    let as_expected = match append.expected {
-        Expected::Any => true,
-        Expected::NoStream => version == 0,
-        Expected::StreamExists => version > 0,
-        Expected::Exact(expected) => version == expected,
-    };
-    if !as_expected {
+    if !append.expected.admits(version) {
         return Err(Error::VersionConflict { stream_id: append.stream_id, expected: append.expected, actual: version });
     }
     Ok(Appended {
@@ -171,12 +165,11 @@ async fn nothing_to_append(conn: &mut PgConnection, core: &Core, append: &Append
 }
 
 async fn conflict(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Error> {
-    let actual = events::stream_version(conn, &core.texts, append.stream_id).await?;
-    Ok(Error::VersionConflict { stream_id: append.stream_id, expected: append.expected, actual })
+    streams::refusal(conn, &core.texts, append.stream_id, append.expected).await
 }
 
 /// Folds the events just appended into one inline projection's documents.
-async fn project(
+pub(super) async fn project(
     conn: &mut PgConnection,
     core: &Core,
     projection: &dyn AnyProjection,

@@ -4,24 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use super::SharedCore;
-use super::append::append;
+use super::aggregates::{Rules, append_to, load};
 use super::backoff::Backoff;
-use crate::model::{Aggregate, AppendOptions, Appended, EventSet, Expected, StreamId};
-use crate::storage::append::Append;
-use crate::storage::events;
+use crate::model::{Aggregate, Appended, StreamId};
+use crate::storage::snapshots::Until;
 use crate::{Error, Result};
 
 /// How often a decision is made anew when others append first.
 const TRIES: u32 = 20;
-
-/// An aggregate as it was read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Loaded<A> {
-    /// Its state.
-    pub state: A,
-    /// The version of its stream: the number of events folded, 0 when there is no stream.
-    pub version: i64,
-}
 
 /// What a decision came to.
 #[derive(Clone, Debug)]
@@ -76,43 +66,24 @@ impl<E: fmt::Display + fmt::Debug> std::error::Error for DecideError<E> {
     }
 }
 
-/// Reads an aggregate, straight from the bytes of its events.
-pub(crate) async fn load<A: Aggregate>(core: &SharedCore, stream_id: StreamId) -> Result<Loaded<A>> {
-    let mut state = A::default();
-    let mut conn = core.pool.acquire().await?;
-    let version = events::fold_stream(&mut conn, &core.texts, stream_id, |name, version, json| {
-        let unknown = || Error::UnknownEvent { stream_id, name: name.to_owned(), version };
-        let event = match A::Event::decode(name, version, json) {
-            // state built on a part of the history would be wrong, so an unknown event is an error
-            Ok(event) => event.ok_or_else(unknown)?,
-            Err(Error::UnknownEvent { .. }) => return Err(unknown()),
-            Err(other) => return Err(other),
-        };
-        state.apply(&event);
-        Ok(())
-    })
-    .await?;
-    Ok(Loaded { state, version })
-}
-
 /// Loads, decides and appends, again and again while others append first.
 pub(crate) async fn decide<A: Aggregate, E>(
     core: &SharedCore,
     stream_id: StreamId,
+    rules: &Rules<A>,
     mut decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
 ) -> Result<Decided<A>, DecideError<E>> {
     let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(100));
     loop {
-        let Loaded { mut state, version } = load::<A>(core, stream_id).await?;
-        let decided = decision(&state).map_err(DecideError::Rejected)?;
+        let loaded = load::<A>(core, stream_id, rules.snapshots.as_ref(), Until::Latest).await?;
+        let decided = decision(&loaded.state).map_err(DecideError::Rejected)?;
         if decided.is_empty() {
-            return Ok(Decided { state, version, appended: None });
+            return Ok(Decided { state: loaded.state, version: loaded.version, appended: None });
         }
-        decided.iter().for_each(|event| state.apply(event));
-        let events = decided.into_iter().map(Into::into);
-        let options = AppendOptions::default().expected(Expected::Exact(version));
-        match append(core, Append::new(stream_id, A::STREAM, options, events)?).await {
-            Ok(appended) => return Ok(Decided { state, version: appended.version, appended: Some(appended) }),
+        match append_to(core, stream_id, loaded, &decided, rules).await {
+            Ok((appended, state)) => {
+                return Ok(Decided { state, version: appended.version, appended: Some(appended) });
+            }
             Err(Error::VersionConflict { .. }) if backoff.tries() < TRIES => tokio::time::sleep(backoff.next()).await,
             Err(error) => return Err(error.into()),
         }

@@ -203,6 +203,8 @@ fn release(core: &SharedCore, streams: &[StreamId], counted: bool, conn: Option<
             return;
         };
         state.busy += 1;
+        // one that rests comes before a new one, or more and more of the pool would rest
+        let conn = conn.or_else(|| state.rested());
         let lane = Lane { core: core.clone(), conn, counts: true, streams: Vec::new() };
         runtime.spawn(serve(lane));
     } else if let Some(conn) = conn.filter(|_| counted) {
@@ -234,8 +236,7 @@ async fn serve(mut lane: Lane) {
 async fn serve_together(lane: &mut Lane, batch: Vec<Waiting>) {
     let outcomes = match together(lane, &batch).await {
         Ok(outcomes) => outcomes,
-        Err(error) if matches!(error, Error::OutcomeUnknown { .. }) => {
-            let reason = error.to_string();
+        Err(Error::OutcomeUnknown { reason, .. }) => {
             for Waiting { append, reply } in batch {
                 let unknown = Error::OutcomeUnknown { stream_id: append.stream_id, reason: reason.clone() };
                 answer(&lane.core, reply, Err(unknown));

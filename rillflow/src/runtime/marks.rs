@@ -7,11 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sqlx::PgPool;
 use tokio::sync::{Notify, watch};
 
 use super::{Core, SharedCore, Task};
-use crate::sql::Texts;
 use crate::storage::marks;
 
 /// How often the head is looked at while somebody waits for events and nothing is known to be open.
@@ -71,11 +69,8 @@ impl Marks {
                 let mut pause = SOON;
                 while let Some(core) = weak.upgrade() {
                     let idle = core.marks.known.receiver_count() == 0;
-                    let open = match look(&core.pool, &core.texts, &mut published).await {
-                        Ok(head) => {
-                            core.marks.heard(head.mark);
-                            head.mark < head.drawn.max(core.marks.appended.load(Ordering::Relaxed))
-                        }
+                    let open = match look(&core, &mut published).await {
+                        Ok(open) => open,
                         Err(error) => {
                             tracing::warn!(%error, "could not look at the head of the event log; trying again");
                             true
@@ -83,6 +78,8 @@ impl Marks {
                     };
                     drop(core);
                     pause = if open { (pause * 2).min(LATE) } else { SOON };
+                    // those who append all the time share one look: it costs them more than it tells anybody sooner
+                    tokio::time::sleep(SOON).await;
                     let timeout = if open { pause } else { POLL };
                     if idle && !open {
                         wake.notified().await;
@@ -96,15 +93,17 @@ impl Marks {
     }
 }
 
-/// Computes the mark and publishes it when it moved past what this process published.
-async fn look(pool: &PgPool, texts: &Texts, published: &mut i64) -> crate::Result<marks::Head> {
-    let mut conn = pool.acquire().await?;
-    let head = marks::safe_mark(&mut conn, texts).await?;
+/// Computes the mark, tells those who follow it here, and publishes it when it moved past what this process published.
+/// True when an append is open, or was when the mark was computed.
+async fn look(core: &Core, published: &mut i64) -> crate::Result<bool> {
+    let mut conn = core.pool.acquire().await?;
+    let head = marks::safe_mark(&mut conn, &core.texts).await?;
+    core.marks.heard(head.mark);
     if head.mark > *published {
-        marks::publish(&mut conn, texts, head.mark).await?;
+        marks::publish(&mut conn, &core.texts, head.mark).await?;
         *published = head.mark;
     }
-    Ok(head)
+    Ok(head.mark < head.drawn.max(core.marks.appended.load(Ordering::Relaxed)))
 }
 
 impl Core {

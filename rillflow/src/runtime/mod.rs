@@ -1,5 +1,7 @@
 //! Layer 4, the runtime: tasks, time and cancellation. No SQL text.
 
+pub(crate) mod aggregates;
+pub(crate) mod aliases;
 pub(crate) mod append;
 mod backoff;
 pub(crate) mod daemon;
@@ -8,6 +10,9 @@ pub(crate) mod lanes;
 mod listener;
 pub(crate) mod marks;
 mod projector;
+pub(crate) mod reading;
+pub(crate) mod session;
+pub(crate) mod snapshots;
 pub(crate) mod sync;
 pub(crate) mod wait;
 
@@ -27,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) lanes: lanes::Lanes,
     pub(crate) marks: marks::Marks,
     pub(crate) progress: wait::Progress,
+    pub(crate) aliases: aliases::AliasCache,
+    pub(crate) snapshots: snapshots::SnapshotPolicies,
 }
 
 impl Core {

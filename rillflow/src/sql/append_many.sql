@@ -10,6 +10,7 @@
 -- $5 scope and $6 idempotency key (NULL for none), $7 fingerprint of the events
 -- per event: $8 number of its stream in those arrays, $9 its place among the stream's new events,
 -- $10 event_id, $11 type, $12 type_version, $13 data, $14 headers, $15 causation_id, $16 correlation_id
+-- (the three comments within are where a session puts its documents: sql/session.rs)
 -- $17 how long to wait for a stream that somebody else holds, such as '100ms'; NULL to leave the session's setting
 WITH item AS MATERIALIZED (
     SELECT *, CASE WHEN $17::text IS NULL THEN '' ELSE set_config('lock_timeout', $17, true) END
@@ -32,7 +33,7 @@ WITH item AS MATERIALIZED (
             WHERE item.stream_id = stored.stream_id AND (item.expected < 0 OR item.expected = stored.version)
         )
     RETURNING stream_id, version
-), announced AS MATERIALIZED (
+)/* documents */, announced AS MATERIALIZED (
     -- counting makes sure that every row is locked before this goes on
     SELECT set_config('rillflow.announced', 'on', true),
         pg_advisory_xact_lock_shared(
@@ -40,7 +41,7 @@ WITH item AS MATERIALIZED (
             (coalesce(pg_sequence_last_value('public.events_global_seq'), 0) & 2147483647)::integer
         )
     FROM (SELECT count(*) AS streams FROM stream) AS locked
-    WHERE streams > 0
+    WHERE streams > 0/* and all is as expected */
 ), drawn AS MATERIALIZED (
     SELECT nextval('public.events_global_seq') AS global_seq, placed.*
     FROM announced, (
@@ -70,9 +71,11 @@ WITH item AS MATERIALIZED (
     FROM item JOIN appended USING (number)
     WHERE item.key IS NOT NULL
 )
+/* outcome */
 SELECT coalesce(known.version, appended.version) AS version,
     coalesce(known.positions, appended.positions) AS positions,
     coalesce(known.created_at, now()) AS created_at,
-    known.same AS repeated
+    known.same AS repeated,
+    item.number
 FROM item LEFT JOIN known USING (number) LEFT JOIN appended USING (number)
 ORDER BY item.number

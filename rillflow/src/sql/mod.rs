@@ -2,9 +2,13 @@
 //!
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
+pub(crate) mod dynamic;
+mod filtered;
 pub(crate) mod render;
+pub(crate) mod session;
 mod texts;
 
+pub(crate) use filtered::FilteredWrite;
 pub(crate) use texts::{SchemaName, Texts};
 
 /// Names one file per statement.
@@ -26,10 +30,25 @@ statements! {
     FORGET_KEYS = "forget_keys.sql";
     STREAM_VERSION = "stream_version.sql";
     READ_STREAM = "read_stream.sql";
-    FOLD_STREAM = "fold_stream.sql";
     READ_ALL = "read_all.sql";
     READ_ALL_TYPES = "read_all_types.sql";
+    READ_STREAM_BACKWARDS = "read_stream_backwards.sql";
+    READ_ALL_FILTERED = "read_all_filtered.sql";
+    READ_ALL_OF_CATEGORIES = "read_all_of_categories.sql";
+    READ_ALL_OF_STREAMS = "read_all_of_streams.sql";
     EVENT_AT = "event_at.sql";
+
+    STREAM_STATE = "stream_state.sql";
+    STREAM_EXISTS = "stream_exists.sql";
+    ARCHIVE_STREAM = "archive_stream.sql";
+    RESTORE_STREAM = "restore_stream.sql";
+    DELETE_STREAM = "delete_stream.sql";
+    RESOLVE_ALIAS = "resolve_alias.sql";
+
+    LOAD_AGGREGATE = "load_aggregate.sql";
+    LOAD_AGGREGATE_AS_OF = "load_aggregate_as_of.sql";
+    PUT_SNAPSHOT = "put_snapshot.sql";
+    STREAMS_TO_COMPACT = "streams_to_compact.sql";
 
     SAFE_MARK = "safe_mark.sql";
     PUBLISH_MARK = "publish_mark.sql";
@@ -48,9 +67,25 @@ statements! {
     INSERT_DOCUMENT = "insert_document.sql";
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
+    PATCH_DOCUMENT = "patch_document.sql";
+    COPY_DOCUMENTS = "copy_documents.sql";
+    STAGE_DOCUMENTS = "stage_documents.sql";
+    COPY_STAGED = "copy_staged.sql";
+    INSERT_STAGED = "insert_staged.sql";
+    PUT_STAGED = "put_staged.sql";
+    DELETED_STAGED = "deleted_staged.sql";
+    GET_DOCUMENTS = "get_documents.sql";
+    DOCUMENT_STATE = "document_state.sql";
+    DOCUMENT_EXISTS = "document_exists.sql";
+    COUNT_DOCUMENTS = "count_documents.sql";
+    DELETE_DOCUMENT = "delete_document.sql";
+    SOFT_DELETE_DOCUMENT = "soft_delete_document.sql";
+    RESTORE_DOCUMENT = "restore_document.sql";
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";
+    SESSION_DOCUMENTS = "session_documents.sql";
+    DOCUMENT_VERSIONS = "document_versions.sql";
     EMPTY_COLLECTION = "empty_collection.sql";
 }
 
@@ -59,7 +94,18 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "streams_and_events", include_str!("../../migrations/0001_streams_and_events.sql")),
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
+    (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.
-pub(crate) const TABLES: &[&str] = &["streams", "events", "event_marks", "idempotency_keys", "projections"];
+pub(crate) const TABLES: &[&str] = &[
+    "docs",
+    "streams",
+    "events",
+    "event_marks",
+    "idempotency_keys",
+    "projections",
+    "stream_aliases",
+    "snapshots",
+    "removed_events",
+];

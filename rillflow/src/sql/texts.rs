@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
+use super::FilteredWrite;
 use crate::model::Collection;
 use crate::{Error, Result};
 
@@ -114,6 +115,12 @@ impl Texts {
             return SqlStr::from_static(text);
         }
         self.composed((text.as_ptr() as usize, 1), || self.qualify_outside_literals(text))
+    }
+
+    /// A write to every document that a typed query finds.
+    pub(crate) fn filtered(&self, select: &'static str, write: FilteredWrite) -> Result<SqlStr> {
+        let text = write.of(select)?;
+        Ok(self.composed((select.as_ptr() as usize, write.key()), || self.qualify_outside_literals(&text)))
     }
 
     /// A whole migration, or another text that runs once.

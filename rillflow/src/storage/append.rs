@@ -1,9 +1,10 @@
 //! Appends: one event in its own form, or any number for any number of streams.
 
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::bind::push;
 use super::failure::text;
 use crate::model::{AppendOptions, Appended, Event, EventEnvelope, Expected, RawJson, StreamId};
 use crate::sql::{self, Texts};
@@ -171,52 +172,52 @@ pub(crate) async fn append_many(
     let mut order: Vec<usize> = (0..appends.len()).collect();
     order.sort_by_key(|&i| appends[i].stream_id);
     let sorted: Vec<&Append> = order.iter().map(|&i| appends[i]).collect();
-    let rows = bind_many(texts, &sorted, wait).fetch_all(conn).await?;
+    let query = sqlx::query_with(texts.statement(sql::APPEND_MANY), append_arguments(&sorted, wait)?);
+    let rows = query.fetch_all(conn).await?;
     let mut outcomes: Vec<Outcome> = appends.iter().map(|_| Outcome::NotAsExpected).collect();
     for ((&at, append), row) in order.iter().zip(sorted).zip(&rows) {
-        outcomes[at] = outcome(append.stream_id, row)?;
+        outcomes[at] = outcome(append.stream_id, row, 0)?;
     }
     Ok(outcomes)
 }
 
-type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
-
-fn bind_many(texts: &Texts, appends: &[&Append], wait: Option<&str>) -> Query {
-    let per_stream = |take: fn(&Append) -> Option<String>| appends.iter().map(|a| take(a)).collect::<Vec<_>>();
+/// The parameters of the statement for several streams.
+pub(super) fn append_arguments(appends: &[&Append], wait: Option<&str>) -> Result<PgArguments> {
+    let streams = || appends.iter();
     let events = || appends.iter().flat_map(|append| &append.events);
-    let places = || {
-        appends
-            .iter()
-            .zip(1_i64..)
-            .flat_map(|(append, number)| (1..=append.events.len() as i64).map(move |place| (number, place)))
-    };
-    sqlx::query(texts.statement(sql::APPEND_MANY))
-        .bind(appends.iter().map(|a| a.stream_id.0).collect::<Vec<_>>())
-        .bind(appends.iter().map(|a| a.category.clone()).collect::<Vec<_>>())
-        .bind(appends.iter().map(|a| a.expected.as_parameter()).collect::<Vec<_>>())
-        .bind(appends.iter().map(|a| a.events.len() as i64).collect::<Vec<_>>())
-        .bind(per_stream(|a| a.key.as_ref().map(|key| key.scope.clone())))
-        .bind(per_stream(|a| a.key.as_ref().map(|key| key.key.clone())))
-        .bind(appends.iter().map(|a| a.key.as_ref().map(|key| key.fingerprint)).collect::<Vec<_>>())
-        .bind(places().map(|it| it.0).collect::<Vec<_>>())
-        .bind(places().map(|it| it.1).collect::<Vec<_>>())
-        .bind(events().map(|e| e.id).collect::<Vec<_>>())
-        .bind(events().map(|e| e.typ.clone()).collect::<Vec<_>>())
-        .bind(events().map(|e| e.type_version).collect::<Vec<_>>())
-        .bind(events().map(|e| e.body.clone()).collect::<Vec<_>>())
-        .bind(events().map(|e| e.headers.clone()).collect::<Vec<_>>())
-        .bind(events().map(|e| e.causation_id).collect::<Vec<_>>())
-        .bind(events().map(|e| e.correlation_id).collect::<Vec<_>>())
-        .bind(wait.map(str::to_owned))
+    let key = |take: fn(&Key) -> &String| streams().map(|a| a.key.as_ref().map(take)).collect::<Vec<_>>();
+    let numbers = streams().zip(1_i64..).flat_map(|(append, number)| append.events.iter().map(move |_| number));
+    let places = streams().flat_map(|append| (1_i64..).zip(&append.events).map(|(place, _)| place));
+    let mut arguments = PgArguments::default();
+    let it = &mut arguments;
+    push(it, streams().map(|a| a.stream_id.0).collect::<Vec<_>>())?;
+    push(it, streams().map(|a| a.category.as_str()).collect::<Vec<_>>())?;
+    push(it, streams().map(|a| a.expected.as_parameter()).collect::<Vec<_>>())?;
+    push(it, streams().map(|a| a.events.len() as i64).collect::<Vec<_>>())?;
+    push(it, key(|key| &key.scope))?;
+    push(it, key(|key| &key.key))?;
+    push(it, streams().map(|a| a.key.as_ref().map(|key| key.fingerprint)).collect::<Vec<_>>())?;
+    push(it, numbers.collect::<Vec<_>>())?;
+    push(it, places.collect::<Vec<_>>())?;
+    push(it, events().map(|e| e.id).collect::<Vec<_>>())?;
+    push(it, events().map(|e| e.typ.as_str()).collect::<Vec<_>>())?;
+    push(it, events().map(|e| e.type_version).collect::<Vec<_>>())?;
+    push(it, events().map(|e| e.body.as_str()).collect::<Vec<_>>())?;
+    push(it, events().map(|e| e.headers.as_deref()).collect::<Vec<_>>())?;
+    push(it, events().map(|e| e.causation_id).collect::<Vec<_>>())?;
+    push(it, events().map(|e| e.correlation_id).collect::<Vec<_>>())?;
+    push(it, wait)?;
+    Ok(arguments)
 }
 
-fn outcome(stream_id: StreamId, row: &PgRow) -> Result<Outcome> {
-    let repeated: Option<bool> = row.try_get(3)?;
+/// What a row of that statement says, its columns from `first` on.
+pub(super) fn outcome(stream_id: StreamId, row: &PgRow, first: usize) -> Result<Outcome> {
+    let repeated: Option<bool> = row.try_get(first + 3)?;
     if repeated == Some(false) {
         return Ok(Outcome::OtherEvents);
     }
-    let Some(version) = row.try_get(0)? else { return Ok(Outcome::NotAsExpected) };
-    let (positions, created_at) = (row.try_get(1)?, row.try_get(2)?);
+    let Some(version) = row.try_get(first)? else { return Ok(Outcome::NotAsExpected) };
+    let (positions, created_at) = (row.try_get(first + 1)?, row.try_get(first + 2)?);
     Ok(Outcome::Appended(Appended { stream_id, version, positions, created_at, repeated: repeated.is_some() }))
 }
 

@@ -9,10 +9,13 @@ use crate::{Error, Result};
 /// The parameters of a statement, in order.
 pub(crate) fn arguments(values: Vec<SqlValue>) -> Result<PgArguments> {
     let mut arguments = PgArguments::default();
-    for value in values {
-        add(&mut arguments, value)?;
-    }
+    add_all(&mut arguments, values)?;
     Ok(arguments)
+}
+
+/// More parameters after those that are there.
+pub(super) fn add_all(arguments: &mut PgArguments, values: impl IntoIterator<Item = SqlValue>) -> Result<()> {
+    values.into_iter().try_for_each(|value| add(arguments, value))
 }
 
 fn add(arguments: &mut PgArguments, value: SqlValue) -> Result<()> {
@@ -57,7 +60,8 @@ fn add_null_array(arguments: &mut PgArguments, sql_type: SqlType) -> Result<()> 
     }
 }
 
-fn push<'q, T>(arguments: &mut PgArguments, value: T) -> Result<()>
+/// One more parameter.
+pub(super) fn push<'q, T>(arguments: &mut PgArguments, value: T) -> Result<()>
 where
     T: sqlx::Encode<'q, Postgres> + sqlx::Type<Postgres>,
 {

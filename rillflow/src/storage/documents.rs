@@ -1,71 +1,132 @@
-//! Documents: put, insert, get, update.
+//! Documents by id, and the batches of projections.
 
 use sqlx::{PgConnection, Row};
 
 use super::bind::arguments;
 use super::failure::of_collection;
 use crate::model::{Changes, Collection, IdValue, ProjectionBatch, SqlType, SqlValue};
-use crate::sql::{self, Texts};
+use crate::sql::{self, FilteredWrite, Texts};
 use crate::{Error, Result};
 
-/// Stores a document, whether it is there or not, and returns its new version.
-pub(crate) async fn put(
-    conn: &mut PgConnection,
-    texts: &Texts,
-    collection: &'static Collection,
-    id: IdValue,
-    json: String,
-) -> Result<i64> {
-    sqlx::query_scalar_with(texts.of(sql::PUT_DOCUMENT, collection), arguments(vec![id.into(), SqlValue::Json(json)])?)
-        .fetch_one(conn)
-        .await
-        .map_err(|e| of_collection(e, collection))
+/// What a question about one document needs to know: whose texts, which collection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct In<'t> {
+    pub(crate) texts: &'t Texts,
+    pub(crate) collection: &'static Collection,
+}
+
+/// Stores a document, whether it is there or not, and returns its new version. `None`: it is deleted.
+pub(crate) async fn put(conn: &mut PgConnection, at: In<'_>, id: IdValue, json: String) -> Result<Option<i64>> {
+    write(conn, at, sql::PUT_DOCUMENT, vec![id.into(), SqlValue::Json(json)]).await
 }
 
 /// Stores a new document. `None`: its id is taken.
-pub(crate) async fn insert(
-    conn: &mut PgConnection,
-    texts: &Texts,
-    collection: &'static Collection,
-    id: IdValue,
-    json: String,
-) -> Result<Option<i64>> {
-    sqlx::query_scalar_with(
-        texts.of(sql::INSERT_DOCUMENT, collection),
-        arguments(vec![id.into(), SqlValue::Json(json)])?,
-    )
-    .fetch_optional(conn)
-    .await
-    .map_err(|e| of_collection(e, collection))
+pub(crate) async fn insert(conn: &mut PgConnection, at: In<'_>, id: IdValue, json: String) -> Result<Option<i64>> {
+    write(conn, at, sql::INSERT_DOCUMENT, vec![id.into(), SqlValue::Json(json)]).await
 }
 
-/// Reads a document: `read` gets its JSON, straight from the wire, and its version.
-pub(crate) async fn get<T>(
+/// Replaces a document at an expected version. `None`: it is at another, deleted, or not there.
+pub(crate) async fn replace(
     conn: &mut PgConnection,
-    texts: &Texts,
-    collection: &'static Collection,
-    id: IdValue,
-    read: impl FnOnce(&[u8], i64) -> Result<T>,
-) -> Result<Option<T>> {
-    let query = sqlx::query_with(texts.of(sql::GET_DOCUMENT, collection), arguments(vec![id.into()])?);
-    let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
-    read(jsonb(&row, 0)?, row.try_get(1)?).map(Some)
-}
-
-/// Replaces a document at an expected version. `None`: it is at another, or not there.
-pub(crate) async fn update(
-    conn: &mut PgConnection,
-    texts: &Texts,
-    collection: &'static Collection,
+    at: In<'_>,
     id: IdValue,
     json: String,
     expected: i64,
 ) -> Result<Option<i64>> {
     let values = vec![id.into(), SqlValue::Json(json), SqlValue::Int(expected)];
-    sqlx::query_scalar_with(texts.of(sql::UPDATE_DOCUMENT, collection), arguments(values)?)
+    write(conn, at, sql::UPDATE_DOCUMENT, values).await
+}
+
+/// Changes parts of a document. `None`: it is deleted, not at the expected version, or not there.
+pub(crate) async fn patch(
+    conn: &mut PgConnection,
+    at: In<'_>,
+    id: IdValue,
+    changes: String,
+    expected: Option<i64>,
+) -> Result<Option<i64>> {
+    let expected = expected.map_or(SqlValue::Null(SqlType::Int), SqlValue::Int);
+    write(conn, at, sql::PATCH_DOCUMENT, vec![id.into(), SqlValue::Json(changes), expected]).await
+}
+
+/// Writes to every document that a query finds, and says to how many.
+pub(crate) async fn write_found(
+    conn: &mut PgConnection,
+    at: In<'_>,
+    select: &'static str,
+    write: FilteredWrite,
+    values: Vec<SqlValue>,
+) -> Result<u64> {
+    let query = sqlx::query_with(at.texts.filtered(select, write)?, arguments(values)?);
+    Ok(query.execute(conn).await.map_err(|e| of_collection(e, at.collection))?.rows_affected())
+}
+
+/// Brings a deleted document back, and returns its new version. `None`: it is not deleted, or not there.
+pub(crate) async fn restore(conn: &mut PgConnection, at: In<'_>, id: IdValue) -> Result<Option<i64>> {
+    write(conn, at, sql::RESTORE_DOCUMENT, vec![id.into()]).await
+}
+
+/// Runs a statement that changes one document and returns its version.
+pub(super) async fn write(
+    conn: &mut PgConnection,
+    at: In<'_>,
+    text: &'static str,
+    values: Vec<SqlValue>,
+) -> Result<Option<i64>> {
+    sqlx::query_scalar_with(at.texts.of(text, at.collection), arguments(values)?)
         .fetch_optional(conn)
         .await
-        .map_err(|e| of_collection(e, collection))
+        .map_err(|e| of_collection(e, at.collection))
+}
+
+/// Removes a document's row, or marks it as deleted. `false`: there was nothing to do.
+pub(crate) async fn delete(conn: &mut PgConnection, at: In<'_>, id: IdValue, soft: bool) -> Result<bool> {
+    let text = if soft { sql::SOFT_DELETE_DOCUMENT } else { sql::DELETE_DOCUMENT };
+    let query = sqlx::query_with(at.texts.of(text, at.collection), arguments(vec![id.into()])?);
+    let done = query.execute(conn).await.map_err(|e| of_collection(e, at.collection))?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Reads a document: `read` gets its JSON, straight from the wire, and its version.
+pub(crate) async fn get<T>(
+    conn: &mut PgConnection,
+    at: In<'_>,
+    id: IdValue,
+    read: impl FnOnce(&[u8]) -> Result<T>,
+) -> Result<Option<(T, i64)>> {
+    let query = sqlx::query_with(at.texts.of(sql::GET_DOCUMENT, at.collection), arguments(vec![id.into()])?);
+    let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
+    Ok(Some((read(jsonb(&row, 0)?)?, row.try_get(1)?)))
+}
+
+/// Reads documents in the order of `ids`; those that are not there are left out.
+pub(crate) async fn get_many<T>(
+    conn: &mut PgConnection,
+    at: In<'_>,
+    ids: SqlValue,
+    read: impl Fn(&[u8]) -> Result<T>,
+) -> Result<Vec<(T, i64)>> {
+    let query = sqlx::query_with(at.texts.of(sql::GET_DOCUMENTS, at.collection), arguments(vec![ids])?);
+    let rows = query.fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((read(jsonb(row, 0)?)?, row.try_get(1)?))).collect()
+}
+
+/// Whether there is a document.
+pub(crate) async fn exists(conn: &mut PgConnection, at: In<'_>, id: IdValue) -> Result<bool> {
+    let query = sqlx::query_scalar_with(at.texts.of(sql::DOCUMENT_EXISTS, at.collection), arguments(vec![id.into()])?);
+    Ok(query.fetch_one(conn).await?)
+}
+
+/// How many documents there are.
+pub(crate) async fn count(conn: &mut PgConnection, at: In<'_>) -> Result<i64> {
+    Ok(sqlx::query_scalar(at.texts.of(sql::COUNT_DOCUMENTS, at.collection)).fetch_one(conn).await?)
+}
+
+/// The version of a document, and whether it is deleted.
+pub(crate) async fn state(conn: &mut PgConnection, at: In<'_>, id: IdValue) -> Result<Option<(i64, bool)>> {
+    let query = sqlx::query_with(at.texts.of(sql::DOCUMENT_STATE, at.collection), arguments(vec![id.into()])?);
+    let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
+    Ok(Some((row.try_get(0)?, row.try_get(1)?)))
 }
 
 /// Loads the documents that a batch touches; `lock` keeps them until the transaction ends.

@@ -1,7 +1,6 @@
 //! Events: read a stream, read all.
 
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
@@ -30,23 +29,6 @@ pub(crate) async fn read_stream(
     query.fetch_all(conn).await?.iter().map(envelope).collect()
 }
 
-/// Hands every event of a stream to `fold`, as it arrives, and returns the stream's version.
-pub(crate) async fn fold_stream(
-    conn: &mut PgConnection,
-    texts: &Texts,
-    stream_id: StreamId,
-    mut fold: impl FnMut(&str, i32, &[u8]) -> Result<()>,
-) -> Result<i64> {
-    let mut rows = sqlx::query(texts.statement(sql::FOLD_STREAM)).bind(stream_id.0).fetch(conn);
-    let mut version = 0;
-    while let Some(row) = rows.next().await {
-        let row = row?;
-        version = row.try_get(0)?;
-        fold(text(&row, 1)?, row.try_get(2)?, text(&row, 3)?.as_bytes())?;
-    }
-    Ok(version)
-}
-
 /// Reads events of `types` after `after`, never past `mark`, which an earlier statement computed.
 pub(crate) async fn read_all(
     conn: &mut PgConnection,
@@ -68,7 +50,8 @@ pub(crate) async fn event_at(conn: &mut PgConnection, texts: &Texts, position: i
     Ok(sqlx::query_scalar(texts.statement(sql::EVENT_AT)).bind(position).fetch_optional(conn).await?)
 }
 
-fn envelope(row: &PgRow) -> Result<EventEnvelope> {
+/// A row of every statement that reads whole events.
+pub(super) fn envelope(row: &PgRow) -> Result<EventEnvelope> {
     let headers: Option<&str> = row.try_get(7)?;
     Ok(EventEnvelope {
         global_seq: row.try_get(0)?,

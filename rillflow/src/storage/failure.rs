@@ -1,6 +1,7 @@
 //! What PostgreSQL's errors mean: the only reader of SQLSTATEs and constraint names.
 
 use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
 
 use crate::model::Collection;
 use crate::{Error, Result};
@@ -58,17 +59,51 @@ fn is_shutdown(error: &Error) -> bool {
     matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
 }
 
+fn unique_index(error: &sqlx::Error) -> Option<String> {
+    let violated = error.as_database_error().filter(|e| e.is_unique_violation())?;
+    violated.constraint().map(str::to_owned)
+}
+
+/// Whether a session was ended as something was not as it expects. (The code is ours: `rillflow_refuse`.)
+pub(crate) fn refused(error: &Error) -> bool {
+    matches!(error, Error::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("RF001"))
+}
+
+/// Whether the error speaks of this table.
+pub(super) fn names_table(error: &sqlx::Error, table: &str) -> bool {
+    let name = table.rsplit('.').next().unwrap_or(table);
+    error.as_database_error().and_then(DatabaseError::table) == Some(name)
+}
+
 /// What an error of a document statement means for its collection.
 pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection) -> Error {
-    match unique_index(&error) {
-        Some(index) => Error::UniqueViolation { collection: collection.name, index },
-        None => error.into(),
+    let Some(refused) = error.as_database_error() else { return error.into() };
+    let collection = collection.name;
+    let constraint = || refused.constraint().unwrap_or_default().to_owned();
+    match refused.code().as_deref() {
+        Some("23505") => match taken_id(refused) {
+            Some(id) => Error::AlreadyExists { collection, id },
+            None => Error::UniqueViolation { collection, index: constraint() },
+        },
+        Some("23503") => Error::ForeignKeyViolation { collection, constraint: constraint() },
+        Some(PATCH_REFUSED) => Error::Patch { collection, problem: refused.message().to_owned() },
+        // untranslatable_character, invalid_text_representation, numeric_value_out_of_range, program_limit_exceeded
+        // (a key too long for its index, an object too large), statement_too_complex (nesting)
+        Some("22P05" | "22P02" | "22003" | "54000" | "54001") => {
+            Error::Encode { what: format!("a document of {collection}"), reason: refused.message().to_owned() }
+        }
+        _ => error.into(),
     }
 }
 
-fn unique_index(error: &sqlx::Error) -> Option<String> {
-    let violated: &dyn DatabaseError = error.as_database_error().filter(|e| e.is_unique_violation())?;
-    violated.constraint().map(str::to_owned)
+/// The SQLSTATE by which `rillflow_patch` refuses a change.
+const PATCH_REFUSED: &str = "RF002";
+
+/// The id in `Key (id)=(42) already exists.`: what was violated is the primary key, whatever it is called.
+fn taken_id(refused: &dyn DatabaseError) -> Option<String> {
+    let detail = refused.try_downcast_ref::<PgDatabaseError>()?.detail()?;
+    let (_, id) = detail.split_once("(id)=(")?;
+    id.rfind(')').map(|end| id[..end].to_owned())
 }
 
 /// A stored value that is not of the type its column has in our schema.

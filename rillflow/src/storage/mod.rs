@@ -2,10 +2,16 @@
 
 pub(crate) mod append;
 pub(crate) mod bind;
+pub(crate) mod bulk;
 pub(crate) mod documents;
+pub(crate) mod dynamic;
 pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod marks;
 pub(crate) mod projections;
 pub(crate) mod queries;
+pub(crate) mod reading;
 pub(crate) mod schema;
+pub(crate) mod session;
+pub(crate) mod snapshots;
+pub(crate) mod streams;

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgPool};
 
 use super::Store;
-use crate::model::{Collection, Document, DocumentProjection, Lifecycle, Registered};
+use crate::model::{Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, Registered, Snapshots};
 use crate::runtime::Core;
 use crate::runtime::lanes::Lanes;
+use crate::runtime::snapshots::SnapshotPolicies;
 use crate::sql::{SchemaName, Texts};
 use crate::{Error, Result};
 
@@ -67,6 +70,7 @@ pub struct StoreBuilder {
     schema: Result<SchemaName, String>,
     collections: Vec<&'static Collection>,
     projections: Vec<Registered>,
+    snapshots: SnapshotPolicies,
 }
 
 impl StoreBuilder {
@@ -79,6 +83,7 @@ impl StoreBuilder {
             schema: Ok(SchemaName::default()),
             collections: Vec::new(),
             projections: Vec::new(),
+            snapshots: Default::default(),
         }
     }
 
@@ -96,7 +101,7 @@ impl StoreBuilder {
 
     /// Whether appends that arrive while others are under way go together in one statement; true by default.
     ///
-    /// Up to four connections, and never more than half of the pool, are kept for it while appends arrive. Appends in a
+    /// Up to two connections, and never more than half of the pool, are kept for it while appends arrive. Appends in a
     /// transaction of the application, or with inline projections, are never put together.
     pub fn batch_appends(mut self, batch: bool) -> Self {
         self.batch_appends = batch;
@@ -119,6 +124,13 @@ impl StoreBuilder {
     pub fn projection<P: DocumentProjection>(mut self, lifecycle: Lifecycle) -> Self {
         self.add_collection(P::Document::COLLECTION);
         self.projections.push(Registered::new::<P>(lifecycle));
+        self
+    }
+
+    /// Keeps a snapshot of an aggregate at every crossing of `events` events; 0 turns off what its
+    /// `#[aggregate(snapshot_every = ..)]` says.
+    pub fn snapshot_every<A: Aggregate + Serialize + DeserializeOwned>(mut self, events: u32) -> Self {
+        self.snapshots.set(Snapshots::<A>::every::<Json>(events));
         self
     }
 
@@ -166,6 +178,8 @@ impl StoreBuilder {
             projections: self.projections,
             marks: Default::default(),
             progress: Default::default(),
+            aliases: Default::default(),
+            snapshots: self.snapshots,
             pool,
         };
         Ok(Store { core: Arc::new(core), collections: self.collections.into() })
@@ -174,7 +188,7 @@ impl StoreBuilder {
 
 /// How many lanes appends may have: half of the pool stays for everything else.
 fn lanes(pool: &PgPool) -> usize {
-    (pool.options().get_max_connections() / 2).min(4) as usize
+    (pool.options().get_max_connections() / 2).min(2) as usize
 }
 
 fn refuse_twins<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {

@@ -1,15 +1,21 @@
-//! Documents: put, insert, get, update.
+//! Documents of known types: by id and version.
+
+use serde::de::DeserializeOwned;
 
 use super::DocumentQuery;
-use crate::model::{Document, DocumentId};
+use super::collection::Access;
+use crate::model::{Document, DocumentId, IdValue, jsonb};
 use crate::runtime::SharedCore;
-use crate::storage::documents;
 use crate::{Error, Result};
 
-/// The documents of a store. Each call is one statement in a transaction of its own.
+/// The documents of a store. Unless it says otherwise, a call is one statement in a transaction of its own.
+///
+/// Every write answers with [`Error::Payload`] for what PostgreSQL would not store as it is, before anything is sent:
+/// NUL characters, `NaN` and infinities (serde would write null for them), and what is too deep or too long
+/// ([`jsonb`](crate::model::jsonb) names the limits).
 #[derive(Clone, Copy, Debug)]
 pub struct Docs<'s> {
-    core: &'s SharedCore,
+    pub(super) core: &'s SharedCore,
 }
 
 impl<'s> Docs<'s> {
@@ -17,68 +23,64 @@ impl<'s> Docs<'s> {
         Self { core }
     }
 
+    pub(super) fn of<D: Document>(&self) -> Access<'s> {
+        Access { core: self.core, collection: D::COLLECTION }
+    }
+
     /// Stores a document, whether it is there or not, and returns its new version: 1, 2, 3...
     ///
     /// # Errors
     ///
-    /// [`Error::UniqueViolation`] when another document holds the same value of a unique index.
-    pub async fn put<D: Document>(&self, document: &D) -> Result<i64> {
-        let json = encode(document)?;
-        let mut conn = self.core.pool.acquire().await?;
-        documents::put(&mut conn, &self.core.texts, D::COLLECTION, document.id().id_value(), json).await
+    /// [`Error::DocDeleted`] when it is soft-deleted, [`Error::UniqueViolation`] when another document holds the same
+    /// value of a unique index, [`Error::ForeignKeyViolation`] when it names a document that is not there.
+    pub async fn put<D: Document>(self, document: &D) -> Result<i64> {
+        let (id, json) = encode(document)?;
+        self.of::<D>().put(id, json).await
     }
 
     /// Stores a new document and returns its version, 1.
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyExists`] when its id is taken; nothing is written then.
-    /// [`Error::UniqueViolation`] as [`put`](Self::put).
-    pub async fn insert<D: Document>(&self, document: &D) -> Result<i64> {
-        let json = encode(document)?;
-        let id = document.id().id_value();
-        let mut conn = self.core.pool.acquire().await?;
-        documents::insert(&mut conn, &self.core.texts, D::COLLECTION, id.clone(), json)
-            .await?
-            .ok_or_else(|| Error::AlreadyExists { collection: D::COLLECTION.name, id: id.to_string() })
+    /// [`Error::AlreadyExists`] when its id is taken, or [`Error::DocDeleted`] when it is taken by a soft-deleted one;
+    /// nothing is written then. Otherwise as [`put`](Self::put).
+    pub async fn insert<D: Document>(self, document: &D) -> Result<i64> {
+        let (id, json) = encode(document)?;
+        self.of::<D>().insert(id, json).await
     }
 
-    /// A document and its version; `None` when there is none.
+    /// A document and its version; `None` when there is none, or when it is soft-deleted.
     ///
     /// # Errors
     ///
     /// [`Error::Decode`] when what is stored does not fit `D`.
-    pub async fn get<D: Document>(&self, id: &D::Id) -> Result<Option<(D, i64)>> {
+    pub async fn get<D: Document>(self, id: &D::Id) -> Result<Option<(D, i64)>> {
         let id = id.id_value();
-        let mut conn = self.core.pool.acquire().await?;
-        documents::get(&mut conn, &self.core.texts, D::COLLECTION, id.clone(), |json, version| {
-            let document = serde_json::from_slice(json)
-                .map_err(|source| Error::Decode { what: format!("{} {id}", D::COLLECTION.name), source })?;
-            Ok((document, version))
-        })
-        .await
+        self.of::<D>().get(id.clone(), |json| decode(json, || self.of::<D>().name(&id))).await
     }
 
-    /// Begins a query over a collection.
-    pub fn query<D: Document>(&self) -> DocumentQuery<'s, D> {
-        DocumentQuery::new(self.core)
+    /// Documents and their versions, in the order of their ids here. Those that are not there are left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_many<'i, D: Document>(self, ids: impl IntoIterator<Item = &'i D::Id>) -> Result<Vec<(D, i64)>> {
+        let ids = IdValue::array(D::COLLECTION.id_type, ids.into_iter().map(DocumentId::id_value));
+        self.of::<D>().get_many(ids, |json| decode(json, || D::COLLECTION.name.to_owned())).await
     }
 
     /// Changes a document that is still at version `expected`, and returns its new version.
     ///
-    /// Reads it, lets `change` change it, and writes it back if nobody else did meanwhile.
+    /// Reads it, lets `change` change it, and writes it back if nobody else did meanwhile: two statements.
     ///
     /// # Errors
     ///
-    /// [`Error::DocVersionConflict`] when it is at another version, [`Error::DocNotFound`] when it is not there. Nothing
-    /// is written then.
-    pub async fn update<D: Document>(&self, id: &D::Id, expected: i64, change: impl FnOnce(&mut D)) -> Result<i64> {
-        let Some((mut document, version)) = self.get::<D>(id).await? else {
-            return Err(Error::DocNotFound { collection: D::COLLECTION.name, id: id.id_value().to_string() });
-        };
-        if version != expected {
-            return Err(documents::conflict(D::COLLECTION, &id.id_value(), expected, version));
-        }
+    /// [`Error::DocVersionConflict`] when it is at another version, [`Error::DocNotFound`] when it is not there,
+    /// [`Error::DocDeleted`] when it is soft-deleted. Nothing is written then. Otherwise as [`put`](Self::put).
+    pub async fn update<D: Document>(self, id: &D::Id, expected: i64, change: impl FnOnce(&mut D)) -> Result<i64> {
+        let (access, key) = (self.of::<D>(), id.id_value());
+        let read = |json: &[u8]| decode::<D>(json, || access.name(&key));
+        let mut document = access.get_at(key.clone(), expected, read).await?;
         change(&mut document);
         document.set_id(id.clone());
         self.replace(&document, expected).await
@@ -89,26 +91,74 @@ impl<'s> Docs<'s> {
     /// # Errors
     ///
     /// As [`update`](Self::update).
-    pub async fn replace<D: Document>(&self, document: &D, expected: i64) -> Result<i64> {
-        let json = encode(document)?;
-        let id = document.id().id_value();
-        let mut conn = self.core.pool.acquire().await?;
-        let updated = documents::update(&mut conn, &self.core.texts, D::COLLECTION, id.clone(), json, expected).await?;
-        if let Some(version) = updated {
-            return Ok(version);
-        }
-        let stored =
-            documents::get(&mut conn, &self.core.texts, D::COLLECTION, id.clone(), |_, version| Ok(version)).await?;
-        Err(match stored {
-            Some(actual) => documents::conflict(D::COLLECTION, &id, expected, actual),
-            None => Error::DocNotFound { collection: D::COLLECTION.name, id: id.to_string() },
-        })
+    pub async fn replace<D: Document>(self, document: &D, expected: i64) -> Result<i64> {
+        let (id, json) = encode(document)?;
+        self.of::<D>().replace(id, json, expected).await
+    }
+
+    /// Deletes a document, and says whether there was one.
+    ///
+    /// Of a `#[document(soft_delete)]` it only marks the row: queries and `get` no longer find it, writes to it are
+    /// [`Error::DocDeleted`], it still holds its unique values, and [`restore`](Self::restore) brings it back. Of any
+    /// other document it removes the row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignKeyViolation`] when others still point to it.
+    pub async fn delete<D: Document>(self, id: &D::Id) -> Result<bool> {
+        self.of::<D>().delete(id.id_value(), D::COLLECTION.soft_delete).await
+    }
+
+    /// Removes a document's row for good, soft-deleted or not, and says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](Self::delete).
+    pub async fn hard_delete<D: Document>(self, id: &D::Id) -> Result<bool> {
+        self.of::<D>().delete(id.id_value(), false).await
+    }
+
+    /// Brings a soft-deleted document back, and returns its new version. One that is not deleted keeps its version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DocNotFound`] when there is no row.
+    pub async fn restore<D: Document>(self, id: &D::Id) -> Result<i64> {
+        self.of::<D>().restore(id.id_value()).await
+    }
+
+    /// Whether there is a document of this id that is not soft-deleted. Reads no document.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`] when the collection was not synced.
+    pub async fn exists<D: Document>(self, id: &D::Id) -> Result<bool> {
+        self.of::<D>().exists(id.id_value()).await
+    }
+
+    /// How many documents a collection holds, soft-deleted ones left out. PostgreSQL counts them one by one.
+    ///
+    /// # Errors
+    ///
+    /// As [`exists`](Self::exists).
+    pub async fn count<D: Document>(self) -> Result<i64> {
+        self.of::<D>().count().await
+    }
+
+    /// Begins a query over a collection.
+    pub fn query<D: Document>(&self) -> DocumentQuery<'s, D> {
+        DocumentQuery::new(self.core)
     }
 }
 
-fn encode<D: Document>(document: &D) -> Result<String> {
-    serde_json::to_string(document).map_err(|e| Error::Encode {
-        what: format!("{} {}", D::COLLECTION.name, document.id().id_value()),
-        reason: e.to_string(),
-    })
+/// A document's id and JSON.
+pub(super) fn encode<D: Document>(document: &D) -> Result<(IdValue, String)> {
+    let id = document.id().id_value();
+    let json = jsonb::encode(document, || format!("{} {id}", D::COLLECTION.name))?;
+    Ok((id, json))
+}
+
+/// Reads stored JSON; `what` names it in the error.
+pub(super) fn decode<T: DeserializeOwned>(json: &[u8], what: impl FnOnce() -> String) -> Result<T> {
+    serde_json::from_slice(json).map_err(|source| Error::Decode { what: what(), source })
 }

@@ -16,7 +16,7 @@ use crate::storage::{events, marks};
 /// The events of a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Events<'s> {
-    core: &'s SharedCore,
+    pub(super) core: &'s SharedCore,
     locked: bool,
 }
 
@@ -46,7 +46,7 @@ impl<'s> Events<'s> {
     /// [`Error::Encode`](crate::Error::Encode) when a payload does not serialise. Nothing is written then, and no
     /// position is used up.
     pub async fn append_stream<E: Into<Event>>(
-        &self,
+        self,
         stream: impl StreamKey,
         expected: Expected,
         events: impl IntoIterator<Item = E>,
@@ -62,7 +62,7 @@ impl<'s> Events<'s> {
     /// when the key, or the id of an event, was used before for other events;
     /// [`Error::OutcomeUnknown`](crate::Error::OutcomeUnknown) when the connection broke meanwhile.
     pub async fn append_with<E: Into<Event>>(
-        &self,
+        self,
         stream: impl StreamKey,
         options: AppendOptions,
         events: impl IntoIterator<Item = E>,
@@ -89,7 +89,7 @@ impl<'s> Events<'s> {
     /// # Errors
     ///
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
-    pub async fn forget_idempotency_keys(&self, age: Duration) -> Result<u64> {
+    pub async fn forget_idempotency_keys(self, age: Duration) -> Result<u64> {
         let mut conn = self.core.pool.acquire().await?;
         forget_keys(&mut conn, &self.core.texts, age).await
     }
@@ -103,7 +103,7 @@ impl<'s> Events<'s> {
     /// As [`append_stream`](Self::append_stream). After [`Error::Contention`](crate::Error::Contention), roll back and
     /// begin again.
     pub async fn append_in_tx<E: Into<Event>>(
-        &self,
+        self,
         tx: &mut PgConnection,
         stream: impl StreamKey,
         expected: Expected,
@@ -121,7 +121,7 @@ impl<'s> Events<'s> {
     /// # Errors
     ///
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
-    pub async fn read_stream(&self, stream: impl StreamKey) -> Result<Vec<EventEnvelope>> {
+    pub async fn read_stream(self, stream: impl StreamKey) -> Result<Vec<EventEnvelope>> {
         let mut conn = self.core.pool.acquire().await?;
         events::read_stream(&mut conn, &self.core.texts, stream.stream_id(), 0, i64::MAX).await
     }
@@ -133,7 +133,7 @@ impl<'s> Events<'s> {
     /// # Errors
     ///
     /// As [`read_stream`](Self::read_stream).
-    pub async fn read_all(&self, after: i64, limit: i64) -> Result<Vec<EventEnvelope>> {
+    pub async fn read_all(self, after: i64, limit: i64) -> Result<Vec<EventEnvelope>> {
         let mut conn = self.core.pool.acquire().await?;
         let mark = marks::safe_mark(&mut conn, &self.core.texts).await?.mark;
         events::read_all(&mut conn, &self.core.texts, after, mark, None, limit).await

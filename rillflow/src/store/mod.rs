@@ -3,10 +3,19 @@
 mod aggregates;
 mod append_builder;
 mod builder;
+mod bulk;
+mod collection;
 mod docs;
 mod document_query;
+mod dynamic;
 mod events;
+mod patch;
+mod reading;
+mod repository;
 mod schema;
+mod schemaless;
+mod session;
+mod streams;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +25,16 @@ use sqlx::PgPool;
 pub use aggregates::Aggregates;
 pub use append_builder::AppendBuilder;
 pub use builder::{Source, StoreBuilder};
+pub use bulk::{BulkInsert, BulkInserted, BulkMode};
 pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
+pub use dynamic::DynamicQuery;
 pub use events::Events;
+pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
+pub use repository::AggregateRepository;
 pub use schema::Schema;
+pub use schemaless::Schemaless;
+pub use session::Session;
 
 use crate::Result;
 use crate::model::query::Query;
@@ -96,6 +111,12 @@ impl Store {
     pub fn aggregate<A: Aggregate>(&self, id: impl StreamKey) -> Aggregates<'_, A> {
         let stream_id: StreamId = id.stream_id();
         Aggregates::new(&self.core, stream_id)
+    }
+
+    /// Begins a unit of work: documents and events that are written together, or not at all.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::new(self.core.clone())
     }
 
     /// The tables, functions and indexes that the store needs.

@@ -1,4 +1,8 @@
-//! Helpers for tests: a database of its own for each.
+//! Helpers for tests: a database of its own for each, and much that needs none.
+//!
+//! - [`given`] and [`given_projection`]: aggregates and projections in memory, events in, events or documents out.
+//! - [`assert_schema_lock!`](assert_schema_lock): what is stored can still be read.
+//! - [`TestDatabase`]: a PostgreSQL database that lives as long as the test.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -9,11 +13,20 @@
 //! Without any of them the tests of all processes share one throw-away server, see [`Postgres`](crate::dev::Postgres).
 
 mod database;
+mod difference;
 #[cfg(feature = "testing-docker")]
 mod docker;
+mod given;
+mod given_projection;
 mod keeper;
+mod lock;
 mod server;
 mod sweep;
 mod template;
 
+#[doc(inline)]
+pub use crate::__assert_schema_lock as assert_schema_lock;
 pub use database::TestDatabase;
+pub use given::{Given, Verdict, When, given};
+pub use given_projection::{GivenProjection, given_projection};
+pub use lock::SchemaLock;

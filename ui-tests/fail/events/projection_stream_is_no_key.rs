@@ -1,29 +1,10 @@
-use rillflow::__private::{Collection, SqlType};
 use rillflow::{Document, projection};
 use rillflow_ui_tests::events::*;
 
-#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[derive(Default, serde::Serialize, serde::Deserialize, Document)]
 struct Numbered {
+    #[document(id)]
     id: i64,
-}
-
-impl Document for Numbered {
-    type Id = i64;
-    type Paths = NoPaths;
-    const COLLECTION: &'static Collection = &Collection {
-        type_name: "Numbered",
-        name: "numbered",
-        table: "public.docs_numbered",
-        id_type: SqlType::Int,
-        create_table: "",
-        indexes: &[],
-    };
-    fn id(&self) -> &i64 {
-        &self.id
-    }
-    fn set_id(&mut self, id: i64) {
-        self.id = id;
-    }
 }
 
 struct Sales;

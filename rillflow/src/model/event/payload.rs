@@ -1,10 +1,11 @@
 //! How payloads are written and read: what `#[derive(Event)]` writes its code with.
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{EventPayload, EventType};
-use crate::model::StreamId;
+use crate::model::{Shape, StreamId};
 use crate::{Error, Result};
 
 /// What the derive writes its decoding with.
@@ -24,6 +25,38 @@ impl EventType {
     /// Checks that the last step led to the current payload.
     pub fn current<T, V: UpcastsTo<T>>(payload: V) -> T {
         payload.same()
+    }
+
+    /// As [`read_older`](Self::read_older), for a step from JSON to JSON.
+    pub fn read_older_json(self, upcast: fn(Value) -> Value, version: i32, json: &[u8]) -> Result<Value> {
+        self.read(version, serde_json::from_slice(json)).map(upcast)
+    }
+
+    /// From JSON to JSON.
+    pub fn step_json(upcast: fn(Value) -> Value, payload: Value) -> Value {
+        upcast(payload)
+    }
+
+    /// Reads what a step from JSON to JSON returned in the form that the next step takes.
+    pub fn step_from_json<T: DeserializeOwned, U>(self, upcast: fn(T) -> U, version: i32, payload: Value) -> Result<U> {
+        self.from_json(version, payload).map(upcast)
+    }
+
+    /// Writes what a typed step returned for the next one, which takes JSON.
+    pub fn step_to_json<V: Serialize>(self, upcast: fn(Value) -> Value, version: i32, payload: V) -> Result<Value> {
+        let what = || format!("event `{}` version {version}", self.name);
+        let payload =
+            serde_json::to_value(payload).map_err(|e| Error::Encode { what: what(), reason: e.to_string() })?;
+        Ok(upcast(payload))
+    }
+
+    /// Reads what a step from JSON to JSON returned as a payload.
+    #[allow(clippy::wrong_self_convention, reason = "the event names itself in the error")]
+    pub fn from_json<T: DeserializeOwned>(self, version: i32, payload: Value) -> Result<T> {
+        serde_json::from_value(payload).map_err(|source| Error::Decode {
+            what: format!("event `{}` version {version} after its upcast", self.name),
+            source,
+        })
     }
 
     /// Names the event in the error.
@@ -75,6 +108,8 @@ impl<T: PayloadOfOneEnum + Serialize + DeserializeOwned + Send + Sync> EventPayl
 pub trait PayloadOfOneEnum: Sized + 'static {
     /// As [`EventPayload::TYPE`].
     const TYPE: EventType;
+    /// As [`HasEvent::TYPES`](super::HasEvent::TYPES).
+    const TYPES: &'static [EventType] = &[Self::TYPE];
     /// How it is written and read.
     const CODEC: Codec<Self>;
     /// As [`EventPayload::decode`].
@@ -90,6 +125,8 @@ pub struct Codec<T> {
     pub write: fn(&T) -> Result<String, serde_json::Error>,
     /// From JSON text.
     pub read: fn(&[u8]) -> Result<T, serde_json::Error>,
+    /// The form of that text.
+    pub shape: fn() -> Shape,
 }
 
 impl<T> Codec<T> {
@@ -100,7 +137,7 @@ impl<T> Codec<T> {
     where
         T: Stored<Form>,
     {
-        Self { write: T::write, read: T::read }
+        Self { write: T::write, read: T::read, shape: T::shape }
     }
 }
 
@@ -117,6 +154,19 @@ impl<T> Codec<T> {
 pub trait Stored<Form>: Sized {
     fn write(&self) -> Result<String, serde_json::Error>;
     fn read(json: &[u8]) -> Result<Self, serde_json::Error>;
+    fn shape() -> Shape;
+}
+
+/// Only tests ask for shapes: other programs do not carry the code that finds them.
+#[cfg(feature = "testing")]
+fn shape<T: Serialize + DeserializeOwned>() -> Shape {
+    Shape::of::<T>()
+}
+
+#[cfg(not(feature = "testing"))]
+#[expect(clippy::extra_unused_type_parameters, reason = "the same call as with the feature")]
+fn shape<T>() -> Shape {
+    Shape::default()
 }
 
 /// The form that events are stored in.
@@ -132,6 +182,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Stored<Json> for T
     fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
     }
+
+    fn shape() -> Shape {
+        shape::<T>()
+    }
 }
 
 /// The other choice: nothing has it.
@@ -146,4 +200,49 @@ impl<T: OtherForm> Stored<()> for T {
     fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
     }
+
+    fn shape() -> Shape {
+        shape::<T>()
+    }
+}
+
+/// How many types `lists` hold together.
+#[doc(hidden)]
+#[must_use]
+pub const fn count_types(lists: &[&[EventType]]) -> usize {
+    let (mut count, mut list) = (0, 0);
+    while list < lists.len() {
+        count += lists[list].len();
+        list += 1;
+    }
+    count
+}
+
+/// The types of all `lists`, which hold `N` together.
+#[doc(hidden)]
+#[must_use]
+pub const fn join_types<const N: usize>(lists: &[&[EventType]]) -> [EventType; N] {
+    let mut joined = [EventType { name: "", version: 0 }; N];
+    let (mut at, mut list) = (0, 0);
+    while list < lists.len() {
+        let mut one = 0;
+        while one < lists[list].len() {
+            joined[at] = lists[list][one];
+            (at, one) = (at + 1, one + 1);
+        }
+        list += 1;
+    }
+    joined
+}
+
+/// One const list out of several.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __event_types {
+    ($($list:tt)*) => {{
+        const LISTS: &[&[$crate::EventType]] = &[$($list)*];
+        const ALL: [$crate::EventType; $crate::__private::count_types(LISTS)] =
+            $crate::__private::join_types(LISTS);
+        &ALL
+    }};
 }

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::*;
-use crate::model::query::PathSet;
 use crate::model::{RawJson, StreamId};
-use crate::{Event, projection};
+use crate::{Document, Error, Event, projection};
 
 #[derive(Serialize, Deserialize)]
 struct Placed {
@@ -46,39 +45,12 @@ fn placed(customer: Uuid, total: i64) -> OrderEvent {
     OrderEvent::Placed(Placed { customer, total })
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Document)]
 struct CustomerSales {
+    #[document(id)]
     id: Uuid,
     total: i64,
     last: i64,
-}
-
-#[derive(Clone, Copy)]
-struct NoPaths;
-
-impl PathSet for NoPaths {
-    const NEW: Self = Self;
-}
-
-impl Document for CustomerSales {
-    type Id = Uuid;
-    type Paths = NoPaths;
-    const COLLECTION: &'static Collection = &Collection {
-        type_name: "CustomerSales",
-        name: "customer_sales",
-        table: "public.docs_customer_sales",
-        id_type: SqlType::Uuid,
-        create_table: "",
-        indexes: &[],
-    };
-
-    fn id(&self) -> &Uuid {
-        &self.id
-    }
-
-    fn set_id(&mut self, id: Uuid) {
-        self.id = id;
-    }
 }
 
 struct Sales;

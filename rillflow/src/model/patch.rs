@@ -1,0 +1,264 @@
+//! Patches: changes to parts of a document, typed by the paths that queries use.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Serialize;
+
+use super::query::tree::{PathInfo, Place};
+use super::query::{Column, List, Nullable, Parent, Path};
+use super::{Document, Newtype, jsonb};
+use crate::Result;
+
+/// Changes to parts of a document, applied in their order. [`Docs::patch`](crate::Docs::patch) hands an empty one to its
+/// closure.
+///
+/// Whatever a change does not name stays as it is, also what other programs wrote there. A missing object on the way to
+/// a field comes into being; a missing list counts as empty, a missing number as 0.
+///
+/// A document keeps its id: this does not compile.
+///
+/// ```compile_fail,E0080
+/// # use rillflow::{Document, Patch};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, Document)]
+/// # struct Note { #[document(id)] id: i64, stars: i64 }
+/// let wrong: fn(<Note as Document>::Paths, Patch<Note>) -> Patch<Note> = |n, p| p.set(n.id, 2);
+/// # std::hint::black_box(wrong);
+/// ```
+#[must_use = "a patch changes nothing before it is returned to `patch`"]
+pub struct Patch<D> {
+    /// The changes so far, without brackets, or the first value that cannot be stored.
+    changes: Result<String>,
+    document: PhantomData<fn() -> D>,
+}
+
+/// A field that a patch can name: a column, or a nested struct as a whole.
+#[doc(hidden)]
+pub trait PathTo {
+    /// Where it is.
+    type Path: Path;
+}
+
+impl<P: Path> PathTo for Column<P> {
+    type Path = P;
+}
+
+/// The type of the field at `F`.
+type ValueOf<F> = <<F as PathTo>::Path as Path>::Value;
+
+/// The type of the elements of the list at `F`.
+type ItemOf<F> = <ValueOf<F> as List>::Item;
+
+/// A value that a field of type `T` can take: `T` itself, a reference to one, text for a `String`, and each of them for
+/// an `Option`.
+#[diagnostic::on_unimplemented(
+    message = "a `{T}` field cannot take a value of type `{Self}`",
+    label = "expected a `{T}`, found `{Self}`"
+)]
+#[doc(hidden)]
+pub trait Fits<T: ?Sized>: Serialize {}
+
+impl<T: Serialize> Fits<T> for T {}
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> Fits<T> for &T {}
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> Fits<Option<T>> for T {}
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> Fits<Option<T>> for &T {}
+#[diagnostic::do_not_recommend]
+impl Fits<String> for &str {}
+#[diagnostic::do_not_recommend]
+impl Fits<Option<String>> for &str {}
+
+/// A number that can be incremented.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a number: `increment` needs a field of numbers",
+    label = "`{Self}` cannot be incremented"
+)]
+#[doc(hidden)]
+pub trait Number {
+    /// What is added to it.
+    type Amount: Serialize;
+    /// How it is added.
+    const OPERATION: &'static str;
+    /// The least and the greatest value of its type; PostgreSQL watches over floats.
+    const RANGE: Option<(i64, i64)>;
+}
+
+macro_rules! integers {
+    ($($type:ty)*) => { $(
+        impl Number for $type {
+            type Amount = i64;
+            const OPERATION: &'static str = "increment";
+            const RANGE: Option<(i64, i64)> = Some((<$type>::MIN as i64, <$type>::MAX as i64));
+        }
+    )* };
+}
+integers!(i8 i16 i32 i64 u8 u16 u32);
+
+macro_rules! floats {
+    ($($type:ty: $operation:literal)*) => { $(
+        impl Number for $type {
+            type Amount = $type;
+            const OPERATION: &'static str = $operation;
+            const RANGE: Option<(i64, i64)> = None;
+        }
+    )* };
+}
+floats!(f32: "increment_real" f64: "increment_float");
+
+impl<T: Number> Number for Option<T> {
+    type Amount = T::Amount;
+    const OPERATION: &'static str = T::OPERATION;
+    const RANGE: Option<(i64, i64)> = T::RANGE;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Newtype> Number for T
+where
+    T::Inner: Number,
+{
+    type Amount = <T::Inner as Number>::Amount;
+    const OPERATION: &'static str = <T::Inner as Number>::OPERATION;
+    const RANGE: Option<(i64, i64)> = <T::Inner as Number>::RANGE;
+}
+
+impl<D: Document> Patch<D> {
+    pub(crate) fn new() -> Self {
+        Self { changes: Ok(String::new()), document: PhantomData }
+    }
+
+    /// The changes as JSON.
+    pub(crate) fn into_json(self) -> Result<String> {
+        Ok(format!("[{}]", self.changes?))
+    }
+
+    /// Gives a field a value.
+    pub fn set<F>(self, field: F, value: impl Fits<ValueOf<F>>) -> Self
+    where
+        F: PathTo<Path: Parent<Root = D>>,
+    {
+        self.add(field, Change { value: Some(value), ..Change::of("set") })
+    }
+
+    /// Adds to a number; a negative amount takes away.
+    ///
+    /// A result that the field's type cannot hold is [`Error::Patch`](crate::Error::Patch).
+    pub fn increment<F>(self, field: F, by: <ValueOf<F> as Number>::Amount) -> Self
+    where
+        F: PathTo<Path: Parent<Root = D>>,
+        ValueOf<F>: Number,
+    {
+        let (min, max) = <ValueOf<F> as Number>::RANGE.unzip();
+        self.add(field, Change { value: Some(by), min, max, ..Change::of(<ValueOf<F> as Number>::OPERATION) })
+    }
+
+    /// Adds an element at the end of a list.
+    pub fn append<F>(self, list: F, value: impl Fits<ItemOf<F>>) -> Self
+    where
+        F: PathTo<Path: Parent<Root = D>>,
+        ValueOf<F>: List,
+    {
+        self.add(list, Change { value: Some(value), ..Change::of("append") })
+    }
+
+    /// Adds an element at the end of a list that does not hold an equal one.
+    pub fn append_if_missing<F>(self, list: F, value: impl Fits<ItemOf<F>>) -> Self
+    where
+        F: PathTo<Path: Parent<Root = D>>,
+        ValueOf<F>: List,
+    {
+        self.add(list, Change { value: Some(value), ..Change::of("append_if_missing") })
+    }
+
+    /// Adds an element before the one at `index`; at the end when there is none.
+    pub fn insert<F>(self, list: F, index: u32, value: impl Fits<ItemOf<F>>) -> Self
+    where
+        F: PathTo<Path: Parent<Root = D>>,
+        ValueOf<F>: List,
+    {
+        self.add(list, Change { value: Some(value), at: Some(index), ..Change::of("insert") })
+    }
+
+    /// Removes every element that is equal to a value.
+    pub fn remove<F>(self, list: F, value: impl Fits<ItemOf<F>>) -> Self
+    where
+        F: PathTo<Path: Parent<Root = D>>,
+        ValueOf<F>: List,
+    {
+        self.add(list, Change { value: Some(value), ..Change::of("remove") })
+    }
+
+    /// Takes a field away that may be missing.
+    pub fn unset<F>(self, field: F) -> Self
+    where
+        F: PathTo<Path: Parent<Root = D>>,
+        ValueOf<F>: Nullable,
+    {
+        self.add(field, Change::<()>::of("unset"))
+    }
+
+    /// Moves what is stored under an older name beside a field to the field; changes nothing when there is none.
+    pub fn rename<F>(self, old_name: &str, field: F) -> Self
+    where
+        F: PathTo<Path: Parent<Root = D>>,
+    {
+        self.add(field, Change::<()> { from: Some(old_name), ..Change::of("rename") })
+    }
+
+    fn add<F, V: Serialize>(mut self, _: F, mut change: Change<'_, V>) -> Self
+    where
+        F: PathTo<Path: Parent<Root = D>>,
+    {
+        let info = const {
+            let info = <F::Path as Parent>::INFO;
+            assert!(!matches!(info.place, Place::Id), "a document keeps its id: a patch cannot change it");
+            info
+        };
+        keys(info, &mut change.path);
+        let encoded = jsonb::encode(&change, || format!("a patch of {} {}", D::COLLECTION.name, change.path.join(".")));
+        self.changes = self.changes.and_then(|changes| {
+            let encoded = encoded?;
+            Ok(if changes.is_empty() { encoded } else { changes + "," + &encoded })
+        });
+        self
+    }
+}
+
+/// The keys from the document to a field.
+fn keys(info: &'static PathInfo, keys: &mut Vec<&'static str>) {
+    if let Some(parent) = info.parent {
+        self::keys(parent, keys);
+        keys.push(info.key);
+    }
+}
+
+/// One change, as `rillflow_patch` reads it.
+#[derive(Serialize)]
+struct Change<'a, V> {
+    op: &'static str,
+    path: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<V>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+}
+
+impl<V> Change<'_, V> {
+    fn of(op: &'static str) -> Self {
+        Self { op, path: Vec::new(), value: None, at: None, min: None, max: None, from: None }
+    }
+}
+
+impl<D: Document> fmt::Debug for Patch<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Patch").field("collection", &D::COLLECTION.name).field("changes", &self.changes).finish()
+    }
+}

@@ -1,0 +1,41 @@
+//! Writes to every document that a typed query finds: the query's const text with another beginning.
+
+use crate::{Error, Result};
+
+/// What to do with the documents found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FilteredWrite {
+    Delete,
+    SoftDelete,
+    /// The changes are the parameter of this number.
+    Patch(usize),
+}
+
+impl FilteredWrite {
+    /// Tells the composed texts of one query apart.
+    pub(super) fn key(self) -> usize {
+        match self {
+            Self::Delete => 2,
+            Self::SoftDelete => 3,
+            Self::Patch(_) => 4,
+        }
+    }
+
+    /// The statement with the condition of `SELECT doc FROM <table> WHERE <condition>`.
+    pub(crate) fn of(self, select: &str) -> Result<String> {
+        let parts = select.split_once(" FROM ").and_then(|(_, rest)| rest.split_once(" WHERE "));
+        let Some((table, condition)) = parts else {
+            return Err(Error::Encode { what: "a condition".to_owned(), reason: format!("`{select}` has none") });
+        };
+        Ok(match self {
+            Self::Delete => format!("DELETE FROM {table} WHERE {condition}"),
+            Self::SoftDelete => format!(
+                "UPDATE {table} SET deleted_at = now(), version = version + 1, updated_at = now() WHERE {condition}"
+            ),
+            Self::Patch(changes) => format!(
+                "UPDATE {table} SET doc = public.rillflow_patch(doc, ${changes}::text::jsonb), \
+                 version = version + 1, updated_at = now() WHERE {condition}"
+            ),
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! The one statement of a session: `append_many`, with the documents of each collection in between.
+
+use crate::model::Collection;
+
+use super::{APPEND_MANY, SESSION_DOCUMENTS, Texts};
+
+/// The parameters of `append_many`, and those of each collection after them.
+const OF_APPENDS: usize = 17;
+const OF_A_COLLECTION: usize = 7;
+
+/// The statement for a session that writes to `collections`, in this order, as text for the default schema.
+///
+/// Rows come back as: part (0 for streams, n for the n-th collection), version, positions, created_at, repeated, the
+/// number of the stream, the id of the document.
+pub(crate) fn session(texts: &Texts, collections: &[&'static Collection]) -> String {
+    let mut documents = String::new();
+    let mut as_expected = String::from(" AND streams + (SELECT count(*) FROM known) = (SELECT count(*) FROM item)");
+    let mut rows = String::from(
+        "SELECT 0 AS part, version, positions, created_at, repeated, number, NULL::text AS id FROM outcome",
+    );
+    let mut complete = String::from(
+        "(SELECT count(*) FROM stream) + (SELECT count(*) FROM known WHERE same) = (SELECT count(*) FROM item)",
+    );
+    let mut before = "stream".to_owned();
+    for (number, collection) in (1..).zip(collections) {
+        documents.push_str(", ");
+        documents.push_str(&collection_part(texts, collection, number, &before));
+        let first = OF_APPENDS + OF_A_COLLECTION * (number - 1);
+        let all_written = [("put", 1), ("changed", 3)]
+            .map(|(part, ids)| format!(" AND (SELECT count(*) FROM {part}{number}) = cardinality(${})", first + ids));
+        as_expected.push_str(&all_written.concat());
+        as_expected.push_str(&format!(" AND (SELECT count(*) FROM marked{number}) >= 0"));
+        complete.push_str(&all_written.concat());
+        for part in ["put", "changed"] {
+            rows.push_str(&format!(
+                " UNION ALL SELECT {number}, version, NULL, NULL, NULL, NULL, id::text FROM {part}{number}"
+            ));
+        }
+        before = format!("marked{number}");
+    }
+    let appends = texts.statement(APPEND_MANY);
+    let (head, outcome) = appends.as_str().split_once("/* outcome */").unwrap_or_default();
+    let head = head.replace("/* documents */", &documents).replace("/* and all is as expected */", &as_expected);
+    let refuse = texts.qualify("public.rillflow_refuse()");
+    format!(
+        "{head}, outcome AS MATERIALIZED ({outcome}), answer AS ({rows})\n\
+         SELECT answer.* FROM (SELECT CASE WHEN {complete} THEN true ELSE {refuse} END AS whole) AS session\n\
+         LEFT JOIN answer ON session.whole ORDER BY answer.part, answer.number"
+    )
+}
+
+/// One collection's part: its names and parameters numbered.
+fn collection_part(texts: &Texts, collection: &'static Collection, number: usize, before: &str) -> String {
+    let first = OF_APPENDS + OF_A_COLLECTION * (number - 1);
+    let part = texts.of(SESSION_DOCUMENTS, collection);
+    let without_header = part.as_str().lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
+    let mut part = without_header.replace("FROM before)", &format!("FROM {before})"));
+    for name in ["put", "changed", "removed", "marked"] {
+        part = part.replace(&format!("{name} AS ("), &format!("{name}{number} AS ("));
+        part = part.replace(&format!("FROM {name})"), &format!("FROM {name}{number})"));
+    }
+    // from the last to the first, so that $1 is not found within $1x
+    for parameter in (1..=OF_A_COLLECTION).rev() {
+        part = part.replace(&format!("${parameter}::"), &format!("$#{}::", first + parameter));
+    }
+    part.replace("$#", "$")
+}

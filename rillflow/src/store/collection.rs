@@ -1,0 +1,125 @@
+//! What a collection can do by id, whatever its documents' type: the typed and the schemaless facade both use it.
+
+use crate::model::{Collection, IdValue, SqlValue};
+use crate::runtime::SharedCore;
+use crate::storage::documents::{self, In};
+use crate::{Error, Result};
+
+/// One collection of one store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Access<'s> {
+    pub(super) core: &'s SharedCore,
+    pub(super) collection: &'static Collection,
+}
+
+impl<'s> Access<'s> {
+    pub(super) fn at(&self) -> In<'s> {
+        In { texts: &self.core.texts, collection: self.collection }
+    }
+
+    pub(super) async fn put(&self, id: IdValue, json: String) -> Result<i64> {
+        let mut conn = self.core.pool.acquire().await?;
+        let written = documents::put(&mut conn, self.at(), id.clone(), json).await?;
+        written.ok_or_else(|| self.deleted(&id))
+    }
+
+    pub(super) async fn insert(&self, id: IdValue, json: String) -> Result<i64> {
+        let mut conn = self.core.pool.acquire().await?;
+        if let Some(version) = documents::insert(&mut conn, self.at(), id.clone(), json).await? {
+            return Ok(version);
+        }
+        Err(match documents::state(&mut conn, self.at(), id.clone()).await? {
+            Some((_, true)) => self.deleted(&id),
+            _ => Error::AlreadyExists { collection: self.collection.name, id: id.to_string() },
+        })
+    }
+
+    pub(super) async fn replace(&self, id: IdValue, json: String, expected: i64) -> Result<i64> {
+        let mut conn = self.core.pool.acquire().await?;
+        match documents::replace(&mut conn, self.at(), id.clone(), json, expected).await? {
+            Some(version) => Ok(version),
+            None => Err(self.refusal(&mut conn, &id, Some(expected)).await?),
+        }
+    }
+
+    /// Reads a document that must be at version `expected`.
+    pub(super) async fn get_at<T>(
+        &self,
+        id: IdValue,
+        expected: i64,
+        read: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<T> {
+        let mut conn = self.core.pool.acquire().await?;
+        match documents::get(&mut conn, self.at(), id.clone(), read).await? {
+            Some((document, version)) if version == expected => Ok(document),
+            Some((_, actual)) => Err(self.conflict(&id, expected, actual)),
+            None => Err(self.refusal(&mut conn, &id, Some(expected)).await?),
+        }
+    }
+
+    pub(super) async fn get<T>(&self, id: IdValue, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<(T, i64)>> {
+        let mut conn = self.core.pool.acquire().await?;
+        documents::get(&mut conn, self.at(), id, read).await
+    }
+
+    pub(super) async fn get_many<T>(&self, ids: SqlValue, read: impl Fn(&[u8]) -> Result<T>) -> Result<Vec<(T, i64)>> {
+        let mut conn = self.core.pool.acquire().await?;
+        documents::get_many(&mut conn, self.at(), ids, read).await
+    }
+
+    pub(super) async fn delete(&self, id: IdValue, soft: bool) -> Result<bool> {
+        let mut conn = self.core.pool.acquire().await?;
+        documents::delete(&mut conn, self.at(), id, soft).await
+    }
+
+    pub(super) async fn restore(&self, id: IdValue) -> Result<i64> {
+        let mut conn = self.core.pool.acquire().await?;
+        if let Some(version) = documents::restore(&mut conn, self.at(), id.clone()).await? {
+            return Ok(version);
+        }
+        let state = documents::state(&mut conn, self.at(), id.clone()).await?;
+        state.map(|(version, _)| version).ok_or_else(|| self.not_found(&id))
+    }
+
+    pub(super) async fn exists(&self, id: IdValue) -> Result<bool> {
+        let mut conn = self.core.pool.acquire().await?;
+        documents::exists(&mut conn, self.at(), id).await
+    }
+
+    pub(super) async fn count(&self) -> Result<i64> {
+        let mut conn = self.core.pool.acquire().await?;
+        documents::count(&mut conn, self.at()).await
+    }
+
+    /// Why a write changed nothing, asked after the fact.
+    pub(super) async fn refusal(
+        &self,
+        conn: &mut sqlx::PgConnection,
+        id: &IdValue,
+        expected: Option<i64>,
+    ) -> Result<Error> {
+        let state = documents::state(conn, self.at(), id.clone()).await?;
+        Ok(match (state, expected) {
+            (Some((_, true)), _) => self.deleted(id),
+            (Some((actual, false)), Some(expected)) => self.conflict(id, expected, actual),
+            _ => self.not_found(id),
+        })
+    }
+
+    fn conflict(&self, id: &IdValue, expected: i64, actual: i64) -> Error {
+        documents::conflict(self.collection, id, expected, actual)
+    }
+
+    fn deleted(&self, id: &IdValue) -> Error {
+        Error::DocDeleted { collection: self.collection.name, id: id.to_string() }
+    }
+
+    fn not_found(&self, id: &IdValue) -> Error {
+        Error::DocNotFound { collection: self.collection.name, id: id.to_string() }
+    }
+
+    /// How a document is named in errors.
+    pub(super) fn name(&self, id: &IdValue) -> String {
+        format!("{} {id}", self.collection.name)
+    }
+}
