@@ -200,13 +200,14 @@ fn definition(document: &Ident, index: &Index) -> TokenStream {
         Kind::Trigram => quote!(Trigram),
     };
     let key_of = match index.kind {
-        Kind::TextPattern | Kind::Trigram => quote!(text_key),
-        _ => quote!(index_key),
+        Kind::TextPattern | Kind::Trigram => "text_key",
+        _ => "index_key",
     };
     let keys = index.keys.iter().map(|key| {
         let (path, descending, nulls_first) = (&key.path, key.descending, key.nulls_first);
         let span = path.last().map_or_else(Span::call_site, Ident::span);
         let paths = quote!(<#document as ::rillflow::__private::Document>::PATHS);
+        let key_of = Ident::new(key_of, span);
         let path = quote_spanned! {span=> ::rillflow::__private::#key_of(#document_name, &#paths #(.#path)*) };
         quote! {
             ::rillflow::__private::SortKey { path: #path, descending: #descending, nulls_first: #nulls_first }
