@@ -127,7 +127,8 @@ impl<A: Aggregate> Snapshots<A> {
 #[must_use]
 pub const fn fingerprint(shape: &str, version: u32) -> i64 {
     const PRIME: u64 = 0x0000_0100_0000_01b3;
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ version as u64;
+    // mixed in by itself: next to the first byte of the shape, the two could make up for each other
+    let mut hash = (0xcbf2_9ce4_8422_2325_u64 ^ version as u64).wrapping_mul(PRIME);
     let bytes = shape.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
