@@ -65,3 +65,30 @@ fn collection_part(texts: &Texts, collection: &'static Collection, number: usize
     }
     part.replace("$#", "$")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SqlType;
+    use crate::sql::SchemaName;
+
+    const NOTES: &Collection = &Collection {
+        type_name: "Note",
+        name: "notes",
+        table: "public.docs_notes",
+        id_type: SqlType::Int,
+        create_table: "",
+        indexes: &[],
+        soft_delete: false,
+    };
+
+    #[test]
+    fn every_mark_in_the_append_is_filled_and_every_parameter_is_used_once_per_collection() {
+        let text = session(&Texts::new(SchemaName::default()), &[NOTES, NOTES]);
+        assert!(!text.contains("/*") && !text.contains("FROM before)"), "{text}");
+        assert!(!text.contains("$32") && (1..=31).all(|n| text.contains(&format!("${n}"))), "{text}");
+        for part in ["put1 AS", "marked2 AS", "FROM marked1)", "$24::bigint[]", "$18::bigint[]", "rillflow_refuse()"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

@@ -28,7 +28,7 @@ pub(crate) async fn run_json<T>(conn: &mut PgConnection, texts: &Texts, query: &
     let mut json = String::from("[");
     for (i, row) in rows.iter().enumerate() {
         json.push_str(if i > 0 { "," } else { "" });
-        json.push_str(Row::new(&[bytes(row, 0)?]).json_text(0));
+        json.push_str(Row::new(&[bytes(row, 0)?]).json_text(0)?);
     }
     json.push(']');
     Ok(RawJson::from_text(json))

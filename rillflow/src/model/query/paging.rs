@@ -222,10 +222,12 @@ pub struct Page<T> {
 
 impl<T: DeserializeOwned> FromRows for Page<T> {
     fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
-        let size = rows.first().map_or(0, |row| usize::try_from(row.int(2)).unwrap_or(0));
+        let size = rows.first().map_or(Ok(0), |row| row.int(2))?;
+        let size = usize::try_from(size).unwrap_or(0);
         let items: Vec<T> = rows.iter().take(size).map(|row| row.json(0)).collect::<Result<_>>()?;
         let last = if rows.len() > size { rows[..size].last() } else { None };
-        Ok(Self { items, next: last.map(|row| Cursor(row.json_text(1).into())) })
+        let next = last.map(|row| row.json_text(1).map(|text| Cursor(text.into()))).transpose()?;
+        Ok(Self { items, next })
     }
 }
 
@@ -243,7 +245,7 @@ pub struct NumberedPage<T> {
 impl<T: DeserializeOwned> FromRows for NumberedPage<T> {
     fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
         match rows.first() {
-            Some(row) => Ok(Self { items: row.json(0)?, total: row.int(1) }),
+            Some(row) => Ok(Self { items: row.json(0)?, total: row.int(1)? }),
             None => Ok(Self { items: Vec::new(), total: 0 }),
         }
     }

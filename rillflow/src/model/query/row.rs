@@ -33,7 +33,7 @@ impl<'a> Row<'a> {
 
     /// The text of a `jsonb` column; NULL reads as `null`.
     pub(crate) fn json_bytes(&self, column: usize) -> &'a [u8] {
-        // jsonb travels as a version byte and its text; `1` cannot begin a document that we store
+        // jsonb travels as a version byte, 1, and its text; no JSON text begins with that byte
         match self.cell(column) {
             [] => b"null",
             [1, text @ ..] => text,
@@ -41,28 +41,50 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// As [`json_bytes`](Self::json_bytes). PostgreSQL sends UTF-8; anything else reads as nothing.
-    pub(crate) fn json_text(&self, column: usize) -> &'a str {
-        std::str::from_utf8(self.json_bytes(column)).unwrap_or_default()
+    /// As [`json_bytes`](Self::json_bytes), as text.
+    pub(crate) fn json_text(&self, column: usize) -> Result<&'a str> {
+        std::str::from_utf8(self.json_bytes(column)).map_err(|e| unreadable("a document", e))
     }
 
     /// Reads a `bigint` column; NULL reads as 0.
-    #[must_use]
-    pub fn int(&self, column: usize) -> i64 {
-        self.cell(column).try_into().map(i64::from_be_bytes).unwrap_or_default()
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] when the column is of another type.
+    pub fn int(&self, column: usize) -> Result<i64> {
+        match self.cell(column) {
+            [] => Ok(0),
+            bytes => bytes.try_into().map(i64::from_be_bytes).map_err(|e| unreadable("a bigint", e)),
+        }
     }
 
     /// Reads a `boolean` column; NULL reads as false.
-    #[must_use]
-    pub fn bool(&self, column: usize) -> bool {
-        self.cell(column) == [1]
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] when the column is of another type.
+    pub fn bool(&self, column: usize) -> Result<bool> {
+        match self.cell(column) {
+            [] | [0] => Ok(false),
+            [1] => Ok(true),
+            bytes => Err(unreadable("a boolean", format_args!("{} bytes", bytes.len()))),
+        }
     }
 
     /// Reads a `text` column, `None` for NULL.
-    #[must_use]
-    pub fn text(&self, column: usize) -> Option<&'a str> {
-        self.cells.get(column).copied().flatten().and_then(|bytes| std::str::from_utf8(bytes).ok())
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] when it is no text.
+    pub fn text(&self, column: usize) -> Result<Option<&'a str>> {
+        let bytes = self.cells.get(column).copied().flatten();
+        bytes.map(|bytes| std::str::from_utf8(bytes).map_err(|e| unreadable("a text", e))).transpose()
     }
+}
+
+/// A column that is not what its query makes of it.
+fn unreadable(what: &str, why: impl std::fmt::Display) -> Error {
+    Error::Decode { what: what.to_owned(), source: serde::de::Error::custom(why) }
 }
 
 /// A result made of all rows of a query.
@@ -93,12 +115,12 @@ impl<T: DeserializeOwned> FromRows for Option<T> {
 
 impl FromRows for i64 {
     fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
-        Ok(rows.first().map_or(0, |row| row.int(0)))
+        rows.first().map_or(Ok(0), |row| row.int(0))
     }
 }
 
 impl FromRows for bool {
     fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
-        Ok(rows.first().is_some_and(|row| row.bool(0)))
+        rows.first().map_or(Ok(false), |row| row.bool(0))
     }
 }
