@@ -2,7 +2,7 @@ use rillflow::{DecideError, Error, Expected, Lifecycle, StreamId};
 use uuid::Uuid;
 
 use crate::orders::{CustomerId, CustomerSales, NotOpen, Order, SalesProjection, placed};
-use crate::support::{TestResult, store, store_with, tick};
+use crate::support::{TestResult, store, store_with, tick, until_somebody_waits};
 
 #[tokio::test]
 async fn the_state_of_a_stream_is_known_without_its_events() -> TestResult {
@@ -62,7 +62,7 @@ async fn archiving_waits_for_the_append_that_is_open() -> TestResult {
         let store = store.clone();
         async move { store.events().archive_stream(id).await }
     });
-    until_somebody_waits(&store).await?;
+    until_somebody_waits(store.pool()).await?;
     open.commit().await?;
     archiving.await??;
 
@@ -109,7 +109,7 @@ async fn deleting_waits_for_the_append_that_is_open_and_takes_its_events_too() -
         let store = store.clone();
         async move { store.events().delete_stream(id).await }
     });
-    until_somebody_waits(&store).await?;
+    until_somebody_waits(store.pool()).await?;
     open.commit().await?;
     deleting.await??;
 
@@ -207,7 +207,7 @@ async fn who_asks_for_an_alias_that_is_being_made_waits_and_gets_the_same() -> T
             let other = rillflow::Store::builder(store.pool()).build().await?;
             async move { other.resolve_stream_alias("orders:1").await }
         });
-        until_somebody_waits(&store).await?;
+        until_somebody_waits(store.pool()).await?;
         if commits {
             open.commit().await?
         } else {
@@ -227,19 +227,6 @@ async fn an_alias_that_was_seen_is_not_asked_for_again() -> TestResult {
     assert_eq!(store.resolve_stream_alias("orders:1").await?, id);
     assert!(matches!(store.resolve_stream_alias("orders:2").await, Err(Error::Schema { .. })));
     Ok(())
-}
-
-/// Until a connection of this database waits for another one's lock.
-pub(crate) async fn until_somebody_waits(store: &rillflow::Store) -> TestResult {
-    let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
-                 AND wait_event_type = 'Lock')";
-    for _ in 0..500 {
-        if sqlx::query_scalar(waits).fetch_one(store.pool()).await? {
-            return Ok(());
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    Err("nobody waits".into())
 }
 
 #[tokio::test]
