@@ -13,6 +13,7 @@ pub(crate) mod mention;
 pub(crate) mod names;
 pub(crate) mod projection;
 pub(crate) mod query;
+pub(crate) mod sql_projection;
 pub(crate) mod steps;
 pub(crate) mod value;
 

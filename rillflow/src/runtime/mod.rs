@@ -5,15 +5,19 @@ pub(crate) mod aliases;
 pub(crate) mod append;
 mod backoff;
 pub(crate) mod daemon;
+pub(crate) mod dead_letters;
 pub(crate) mod decide;
+mod handling;
 pub(crate) mod lanes;
 mod listener;
+mod log_reader;
 pub(crate) mod marks;
 mod projector;
 pub(crate) mod reading;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod sync;
+pub(crate) mod ticks;
 pub(crate) mod wait;
 
 use std::sync::Arc;
@@ -32,11 +36,38 @@ pub(crate) struct Core {
     pub(crate) lanes: lanes::Lanes,
     pub(crate) marks: marks::Marks,
     pub(crate) progress: wait::Progress,
+    pub(crate) log: log_reader::LogReader,
     pub(crate) aliases: aliases::AliasCache,
     pub(crate) snapshots: snapshots::SnapshotPolicies,
 }
 
 impl Core {
+    /// With projections alone.
+    pub(crate) fn new(pool: PgPool, texts: Texts, projections: Vec<Registered>) -> Self {
+        Self {
+            pool,
+            texts,
+            projections,
+            lanes: lanes::Lanes::new(0),
+            marks: Default::default(),
+            progress: Default::default(),
+            log: Default::default(),
+            aliases: Default::default(),
+            snapshots: Default::default(),
+        }
+    }
+
+    /// The projection of this name, when it is registered here.
+    pub(crate) fn registered(&self, name: &str) -> crate::Result<&Registered> {
+        let found = self.projections.iter().find(|it| &*it.name == name);
+        found.ok_or_else(|| crate::Error::UnknownProjection { name: name.to_owned() })
+    }
+
+    /// The projections that run behind the appends.
+    pub(crate) fn behind(&self) -> impl Iterator<Item = &Registered> {
+        self.projections.iter().filter(|it| it.lifecycle == crate::model::Lifecycle::Async)
+    }
+
     /// The projections that run in the transaction of an append, in the order they were registered.
     pub(crate) fn inline(&self) -> impl Iterator<Item = &Registered> {
         self.projections.iter().filter(|it| it.lifecycle == crate::model::Lifecycle::Inline)

@@ -68,7 +68,7 @@ pub(crate) async fn commit_on(
             && !appended.repeated
         {
             for registered in core.inline() {
-                project(conn, core, &*registered.projection, append.envelopes(appended)).await?;
+                project(conn, core, registered, append.envelopes(appended)).await?;
             }
         }
     }

@@ -56,12 +56,26 @@ statements! {
     REGISTER_PROJECTION = "register_projection.sql";
     PROJECTION_STATUS = "projection_status.sql";
     TAKE_LEASE = "take_lease.sql";
-    KEEP_LEASE = "keep_lease.sql";
+    TEND_LEASES = "tend_leases.sql";
+    SEIZE_LEASE = "seize_lease.sql";
+    LEAVE_WORK = "leave_work.sql";
+    GUARD_BATCH = "guard_batch.sql";
     RELEASE_LEASE = "release_lease.sql";
     SAVE_CHECKPOINT = "save_checkpoint.sql";
     WRITE_BATCH = "write_batch.sql";
     RESTART_PROJECTION = "restart_projection.sql";
     NOTE_FAILURE = "note_failure.sql";
+    PROJECTION_METRICS = "projection_metrics.sql";
+    PAUSE_PROJECTION = "pause_projection.sql";
+    RESUME_PROJECTION = "resume_projection.sql";
+    RESET_CHECKPOINT = "reset_checkpoint.sql";
+
+    PARKED_KEYS = "parked_keys.sql";
+    DEAD_LETTERS = "dead_letters.sql";
+    LETTERS_OF_KEY = "letters_of_key.sql";
+    LETTER_EVENT = "letter_event.sql";
+    NOTE_LETTER = "note_letter.sql";
+    DELETE_LETTER = "delete_letter.sql";
 
     PUT_DOCUMENT = "put_document.sql";
     INSERT_DOCUMENT = "insert_document.sql";
@@ -95,6 +109,7 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
+    (7, "projections_runtime", include_str!("../../migrations/0007_projections_runtime.sql")),
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.
@@ -108,4 +123,6 @@ pub(crate) const TABLES: &[&str] = &[
     "stream_aliases",
     "snapshots",
     "removed_events",
+    "projection_workers",
+    "dead_letters",
 ];

@@ -7,6 +7,7 @@ pub(crate) mod documents;
 pub(crate) mod dynamic;
 pub(crate) mod events;
 pub(crate) mod failure;
+pub(crate) mod letters;
 pub(crate) mod marks;
 pub(crate) mod projections;
 pub(crate) mod queries;

@@ -10,6 +10,8 @@ mod document_query;
 mod dynamic;
 mod events;
 mod patch;
+mod projection_daemon;
+mod projections;
 mod reading;
 mod repository;
 mod schema;
@@ -30,6 +32,8 @@ pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
 pub use dynamic::DynamicQuery;
 pub use events::Events;
+pub use projection_daemon::{ProjectionDaemon, ProjectionDaemonBuilder};
+pub use projections::Projections;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
 pub use schema::Schema;
@@ -41,7 +45,7 @@ use crate::model::query::Query;
 use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::{SharedCore, wait};
-use crate::storage::projections::{self, ProjectionStatus};
+use crate::storage::projections::{ProjectionStatus, status};
 use crate::storage::queries;
 
 /// Documents and events in one PostgreSQL.
@@ -184,6 +188,12 @@ impl Store {
         Daemon::start(&self.core, config).await
     }
 
+    /// The projections: how far they are, pausing and moving them, running them by hand, their dead letters.
+    #[must_use]
+    pub fn projections(&self) -> Projections {
+        Projections::new(self.core.clone(), DaemonConfig::default())
+    }
+
     /// Waits until a projection has done every event up to `position`, so that a reader sees its own writes.
     ///
     /// The position comes from [`Appended::position`](crate::Appended::position). Holds no connection while it waits.
@@ -194,7 +204,7 @@ impl Store {
     /// [`Error::UnknownProjection`](crate::Error::UnknownProjection) when nobody ever registered it.
     pub async fn wait_for(&self, projection: &str, position: i64, timeout: Duration) -> Result<()> {
         let inline = |it: &&crate::model::Registered| it.lifecycle == Lifecycle::Inline;
-        if self.core.projections.iter().filter(inline).any(|it| it.projection.name() == projection) {
+        if self.core.projections.iter().filter(inline).any(|it| &*it.name == projection) {
             return Ok(()); // committed with the append itself
         }
         wait::wait_for(&self.core, projection, position, timeout).await
@@ -207,6 +217,6 @@ impl Store {
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
     pub async fn projection_status(&self, projection: &str) -> Result<Option<ProjectionStatus>> {
         let mut conn = self.core.pool.acquire().await?;
-        projections::status(&mut conn, &self.core.texts, projection).await
+        Ok(status(&mut conn, &self.core.texts, Some(projection)).await?.pop())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
@@ -10,8 +11,8 @@ use uuid::Uuid;
 
 use super::Verdict;
 use crate::model::{
-    Document, DocumentId, DocumentProjection, Event, EventEnvelope, IdValue, Lifecycle, RawJson, Registered, StreamId,
-    StreamKey,
+    Document, DocumentId, DocumentProjection, Event, EventEnvelope, IdValue, Lifecycle, RawJson, Registered, SqlValue,
+    StreamId, StreamKey,
 };
 
 /// Begins a test of a projection: the events that it is given, and then the documents that it makes of them.
@@ -157,20 +158,33 @@ impl<P: DocumentProjection> GivenProjection<P> {
         if !P::TYPES.iter().any(|handled| *handled.name == *at.typ) {
             return Ok(());
         }
-        let mut batch = Registered::new::<P>(Lifecycle::Inline).projection.batch();
-        batch.push(at.clone())?;
+        let registered = Registered::new::<P>(Lifecycle::Inline);
+        let Some(projection) = registered.documents() else { return Ok(()) };
+        let mut batch = projection.batch();
+        batch.push(Arc::new(at.clone()))?;
         for (id, json) in &self.documents {
             batch.load(id, 1, json.as_bytes())?;
         }
         while batch.next().is_some() {
             batch.fold_next()?;
         }
-        for json in batch.changes()?.docs {
+        let changes = batch.changes()?;
+        self.remove(changes.removed);
+        for json in changes.docs {
             let document: P::Document = serde_json::from_str(&json)
                 .map_err(|source| crate::Error::Decode { what: P::Document::COLLECTION.name.to_owned(), source })?;
             self.documents.insert(document.id().id_value(), json);
         }
         Ok(())
+    }
+
+    fn remove(&mut self, ids: SqlValue) {
+        match ids {
+            SqlValue::Uuids(ids) => ids.into_iter().map(IdValue::Uuid).for_each(|id| drop(self.documents.remove(&id))),
+            SqlValue::Ints(ids) => ids.into_iter().map(IdValue::Int).for_each(|id| drop(self.documents.remove(&id))),
+            SqlValue::Texts(ids) => ids.into_iter().map(IdValue::Text).for_each(|id| drop(self.documents.remove(&id))),
+            _ => {}
+        }
     }
 
     /// Checks a document: `check` returns whether it is right, or nothing and asserts by itself.
