@@ -2,8 +2,8 @@
 
 use std::process::{Command, Output, Stdio};
 
-use rillflow::Store;
 use rillflow::testing::TestDatabase;
+use rillflow::{SchemaConfig, Store};
 use serde_json::Value;
 
 /// What a test returns: any error ends it.
@@ -27,7 +27,7 @@ impl Cli {
     /// A database whose schema is synced.
     pub(crate) async fn new() -> Result<Self, Box<dyn std::error::Error>> {
         let cli = Self::empty().await?;
-        cli.store.schema().sync().await?;
+        cli.store.schema().sync(&SchemaConfig::single_tenant()).await?;
         Ok(cli)
     }
 

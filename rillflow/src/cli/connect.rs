@@ -76,9 +76,13 @@ impl Session {
         let url = self.global.database_url.as_deref().filter(|url| !url.is_empty()).ok_or_else(|| {
             Failure::usage("no database was named", "give --database-url, or set the environment variable DATABASE_URL")
         })?;
-        let options = PgConnectOptions::from_str(url).map_err(|error| {
-            Failure::usage(format!("the database URL cannot be read: {error}"), "postgres://user:password@host/name")
-        })?;
+        let unreadable = |why: &str| {
+            Failure::usage(format!("the database URL cannot be read: {why}"), "postgres://user:password@host/name")
+        };
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(unreadable("it does not begin with postgres://"));
+        }
+        let options = PgConnectOptions::from_str(url).map_err(|error| unreadable(&error.to_string()))?;
         Ok(match options.get_application_name() {
             Some(_) => options,
             None => options.application_name("rillflow"),

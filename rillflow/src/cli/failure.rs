@@ -68,7 +68,7 @@ impl Failure {
 
 /// The library speaks to who writes a program; here somebody types commands.
 fn for_the_command_line(help: String) -> String {
-    if help.contains("schema().sync()") {
+    if help.contains("schema().sync(") {
         return "`rillflow schema sync` makes what is missing; a collection of your own needs the program that knows it"
             .to_owned();
     }

@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::connect::Session;
 use super::{Done, Ran};
+use crate::SchemaConfig;
 
 /// What to do with the schema.
 #[derive(Debug, Subcommand)]
@@ -23,7 +24,7 @@ impl Schema {
 async fn sync(session: &mut Session) -> Ran {
     let store = session.store().await?;
     let bar = session.out.working("bringing the schema up to date");
-    let changes = store.schema().sync().await;
+    let changes = store.schema().sync(&SchemaConfig::single_tenant()).await;
     bar.finish_and_clear();
     let steps = changes?.steps;
     session.out.show(&serde_json::json!({ "steps": steps }), |out| {

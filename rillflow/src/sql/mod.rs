@@ -88,7 +88,10 @@ statements! {
     SESSION_DOCUMENTS = "session_documents.sql";
     DOCUMENT_VERSIONS = "document_versions.sql";
     EMPTY_COLLECTION = "empty_collection.sql";
+}
 
+#[cfg(feature = "cli")]
+statements! {
     LIST_COLLECTIONS = "list_collections.sql";
     LIST_INDEXES = "list_indexes.sql";
     SHOW_DOCUMENT = "show_document.sql";

@@ -110,7 +110,7 @@ impl Texts {
     }
 
     /// A document statement, for a collection that was found in the catalog. Its name needs no trust.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "for the command line"))]
+    #[cfg(feature = "cli")]
     pub(crate) fn named(&self, text: &'static str, table: &str, id_type: &str) -> SqlStr {
         let table = format!("{}.\"{}\"", self.schema.quoted(), table.replace('"', "\"\""));
         let text = text.replace(WRITTEN_COLLECTION, &table).replace(WRITTEN_ID, &format!("::{id_type}"));
