@@ -150,6 +150,13 @@ pub enum Error {
         query: &'static str,
     },
 
+    /// A query that must find one found none.
+    #[error("query {query} found nothing: where that may be, ask for an `Option`")]
+    NotFound {
+        /// The query's name.
+        query: &'static str,
+    },
+
     /// A cursor that is damaged, or comes from another query. Begin at the first page.
     #[error("this is no cursor of this query: {reason}")]
     InvalidCursor {

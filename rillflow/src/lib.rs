@@ -17,10 +17,10 @@ mod store;
 pub mod testing;
 
 pub use error::{BoxError, Error, PayloadProblem, Result};
-pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
+pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Queries, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, StreamId, StreamKey, StreamState,
+    EventSet, EventType, Expected, JsonFormat, Lifecycle, Patch, RawJson, StreamId, StreamKey, StreamState,
 };
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
@@ -38,7 +38,7 @@ pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
     ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
 };
-pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
+pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, QueryStream, Schemaless};
 
 /// Queries that are put together while the program runs.
 pub mod query {

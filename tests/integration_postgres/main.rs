@@ -43,8 +43,12 @@ mod schema;
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
 mod snapshots;
+/// Results that are read as they arrive.
+mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Several queries in one statement.
+mod together;
 /// Everything at once, and every event counted.
 mod torture;
 /// What would lose events if it were done the obvious way.

@@ -29,7 +29,7 @@ pub use envelope::EventEnvelope;
 pub use event::{
     Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
 };
-pub use json::RawJson;
+pub use json::{JsonFormat, RawJson};
 pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};
 pub use predicate::{Predicate, SortDirection};

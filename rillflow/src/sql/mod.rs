@@ -2,6 +2,7 @@
 //!
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
+mod combined;
 pub(crate) mod dynamic;
 mod filtered;
 pub(crate) mod render;

@@ -11,6 +11,7 @@ pub(crate) mod marks;
 pub(crate) mod projections;
 pub(crate) mod queries;
 pub(crate) mod reading;
+pub(crate) mod rows;
 pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod snapshots;
