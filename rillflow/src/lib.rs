@@ -17,11 +17,12 @@ mod store;
 pub mod testing;
 
 pub use error::{BoxError, Error, PayloadProblem, Result};
-pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Queries, Query};
+pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, JsonFormat, Lifecycle, Patch, RawJson, StreamId, StreamKey, StreamState,
+    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, SchemaConfig, StreamId, StreamKey, StreamState,
 };
+pub use model::{JsonFormat, query::Queries};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
@@ -34,11 +35,12 @@ pub use runtime::session::Committed;
 pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
 pub use runtime::sync::SchemaChanges;
 pub use storage::projections::ProjectionStatus;
+pub use store::QueryStream;
 pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
     ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
 };
-pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, QueryStream, Schemaless};
+pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
 
 /// Queries that are put together while the program runs.
 pub mod query {
