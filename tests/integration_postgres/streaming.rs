@@ -89,7 +89,7 @@ async fn the_first_row_is_there_while_the_server_waits_to_send_the_last() -> Tes
 async fn a_stream_dropped_early_leaves_neither_a_lock_nor_a_lost_connection() -> TestResult {
     let db = rillflow::testing::TestDatabase::create().await?;
     let store = Store::builder(db.url()).max_connections(2).document::<Customer>().build().await?;
-    store.schema().sync().await?;
+    store.schema().sync(&rillflow::SchemaConfig::single_tenant()).await?;
     let fill = "INSERT INTO docs_customers (id, doc) SELECT gen_random_uuid(), jsonb_build_object('email', n, 'handle', n, \
                 'status', 'active', 'address', '{}'::jsonb, 'padding', repeat('x', 100000)) FROM generate_series(1, 2000) n";
     sqlx::raw_sql(fill).execute(store.pool()).await?;

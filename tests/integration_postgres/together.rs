@@ -100,7 +100,7 @@ async fn queries_of_different_results_go_in_one_statement() -> TestResult {
 async fn a_combination_is_prepared_once() -> TestResult {
     let db = rillflow::testing::TestDatabase::create().await?;
     let store = Store::builder(db.url()).max_connections(1).document::<Customer>().build().await?;
-    store.schema().sync().await?;
+    store.schema().sync(&rillflow::SchemaConfig::single_tenant()).await?;
     store.docs().put(&customer(1)).await?;
     for n in 0..5 {
         let email = format!("c{n}@example.com");
