@@ -20,7 +20,8 @@ pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, SchemaConfig, StreamId, StreamKey, StreamState,
+    EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, StreamId, StreamKey,
+    StreamState,
 };
 pub use model::{JsonFormat, query::Queries};
 #[cfg(feature = "derive")]

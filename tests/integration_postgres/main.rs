@@ -15,6 +15,8 @@ mod bulk;
 mod crash;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
+/// Ids that are made for documents.
+mod document_ids;
 /// Documents by id and version.
 mod documents;
 /// Queries put together while the program runs, and documents of no declared type.

@@ -23,7 +23,9 @@ mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
-pub use document::{Collection, Document, DocumentId, IdValue, Index};
+pub use document::{
+    Collection, Document, DocumentId, ForeignKey, GeneratedId, IdSource, IdValue, Index, StoredColumn, made_id,
+};
 pub(crate) use dynamic::Fields;
 pub use dynamic::{CompiledQuery, DocumentQueryContext};
 pub use envelope::EventEnvelope;
