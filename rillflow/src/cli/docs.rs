@@ -293,7 +293,8 @@ impl Query {
         let query = query.limit(self.limit).offset(self.offset);
         if self.explain {
             let plan = query.explain().await?;
-            return session.out.show(&serde_json::json!({ "plan": plan }), |out| out.line(&plan.join("\n")));
+            let lines: Vec<_> = plan.lines().collect();
+            return session.out.show(&serde_json::json!({ "plan": lines }), |out| out.line(&plan));
         }
         let found: Vec<Value> = if self.select.is_empty() {
             query.fetch_all().await?

@@ -97,7 +97,7 @@ async fn unserved(store: &Store, name: &str, filter: &str) -> Result<Option<Hint
         .map_err(|problem| Failure::usage(format!("`{filter}`: {problem}"), "status=active"))?;
     let query = Query::of(name, predicate);
     let plan = query.begin(store).await?.explain().await?;
-    if !plan.iter().any(|line| line.contains("Seq Scan")) {
+    if !plan.contains("Seq Scan") {
         return Ok(None);
     }
     let path = filter.split(['=', '!', '<', '>', '~', '?']).next().unwrap_or(filter).trim();
