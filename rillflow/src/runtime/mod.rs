@@ -14,6 +14,7 @@ mod log_reader;
 pub(crate) mod marks;
 mod projector;
 pub(crate) mod reading;
+pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod sync;
