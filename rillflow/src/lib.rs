@@ -49,6 +49,7 @@ pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
 pub mod projections {
     pub use crate::model::{DocumentOutcome, DocumentProjection, OnFailure, ProjectionHandler, SqlProjection};
     pub use crate::runtime::dead_letters::Requeued;
+    pub use crate::runtime::rebuild::RebuildProgress;
     pub use crate::storage::letters::DeadLetter;
     pub use crate::storage::projections::{ProjectionMetrics, ProjectionStatus};
     pub use crate::store::Projections;

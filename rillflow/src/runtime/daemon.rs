@@ -11,10 +11,11 @@ use uuid::Uuid;
 use super::backoff::Backoff;
 use super::marks::Marks;
 use super::projector::{Advance, Projector};
+use super::rebuild::rebuild;
 use super::{SharedCore, Task, listener};
-use crate::Result;
-use crate::model::Registered;
+use crate::model::{Registered, Work};
 use crate::storage::projections::{self, Lease, Tended, Wanted};
+use crate::{Error, Result};
 
 /// How projections are run.
 ///
@@ -95,6 +96,8 @@ struct Tender {
     owner: Uuid,
     stop: watch::Receiver<bool>,
     running: HashMap<Arc<str>, Running>,
+    /// Those whose stored read model is of an older version: built anew beside it.
+    rebuilding: HashMap<Arc<str>, Task>,
     /// Those that failed, until when they rest.
     resting: HashMap<Arc<str>, (Backoff, Instant)>,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
@@ -125,6 +128,7 @@ impl Tender {
             owner: Uuid::new_v4(),
             stop,
             running: HashMap::new(),
+            rebuilding: HashMap::new(),
             resting: HashMap::new(),
             ended: mpsc::unbounded_channel(),
         }
@@ -161,7 +165,7 @@ impl Tender {
                 name: &it.name,
                 version: it.version,
                 now: self.resting.get(&it.name).is_none_or(|rest| rest.1 <= now),
-                restarts: true,
+                restarts: matches!(it.work, Work::Sql(_)),
             })
             .collect();
         let mut conn = core.pool.acquire().await?;
@@ -188,6 +192,10 @@ impl Tender {
         for (name, lease) in tended.taken {
             self.start(&name, lease);
         }
+        self.rebuilding.retain(|_, task| !task.is_finished());
+        for name in tended.stale {
+            self.rebuild(&name);
+        }
         spare
     }
 
@@ -203,6 +211,25 @@ impl Tender {
         };
         let running = Running { token: lease.token, stop, task: Task::spawn(owned.run(lease)) };
         self.running.insert(registered.name.clone(), running);
+    }
+
+    /// Builds a newer version of a read model, when no process is at it yet.
+    fn rebuild(&mut self, name: &str) {
+        let Some(registered) = self.core.projections.iter().find(|it| &*it.name == name).cloned() else { return };
+        let (core, config) = (self.core.clone(), self.config);
+        self.rebuilding.entry(registered.name.clone()).or_insert_with(|| {
+            Task::spawn(async move {
+                let name = registered.name.clone();
+                match rebuild(&core, &registered, config, &mut |_| {}).await {
+                    Ok(_) => tracing::info!(projection = &*name, version = registered.version, "a new version serves"),
+                    // the next beat looks again, and by then the other process may be done
+                    Err(Error::RebuildLost { .. }) => {}
+                    Err(error) => {
+                        tracing::warn!(projection = &*name, %error, "could not build the new version; trying again")
+                    }
+                }
+            })
+        });
     }
 
     fn note(&mut self, ended: Ended) {

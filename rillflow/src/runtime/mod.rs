@@ -14,6 +14,7 @@ mod log_reader;
 pub(crate) mod marks;
 mod projector;
 pub(crate) mod reading;
+pub(crate) mod rebuild;
 pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod snapshots;
@@ -82,6 +83,11 @@ pub(crate) struct Task(tokio::task::JoinHandle<()>);
 impl Task {
     pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(future))
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.is_finished()
     }
 
     /// Waits for the task to end by itself.

@@ -100,6 +100,24 @@ impl Projector {
         Self { shared: true, ..self }
     }
 
+    /// Every event up to here is done.
+    pub(super) fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// Extends the lease. `false`: it is lost.
+    pub(super) async fn keep(&self) -> Result<bool> {
+        let stay = Checkpoint { position: self.position, last: None, handled: 0, letters: None };
+        let mut conn = self.core.pool.acquire().await?;
+        projections::save_checkpoint(&mut conn, &self.core.texts, self.fence(), stay).await
+    }
+
+    /// Gives the lease back.
+    pub(super) async fn release(&self) -> Result<()> {
+        let mut conn = self.core.pool.acquire().await?;
+        projections::release_lease(&mut conn, &self.core.texts, &self.registered.name, self.token).await
+    }
+
     /// One batch.
     pub(super) async fn advance(&mut self) -> Result<Advance> {
         let mark = self.core.known_mark();

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::SharedCore;
 use super::daemon::DaemonConfig;
 use super::projector::{Advance, Projector};
+use super::rebuild::rebuild;
 use crate::model::Registered;
 use crate::storage::letters::storable;
 use crate::storage::{marks, projections};
@@ -53,6 +54,13 @@ pub(crate) async fn run(
         let paused = status.first().is_some_and(|it| it.status == "paused");
         return Ok(if paused { TickResult::Paused } else { TickResult::LeasedByOther });
     };
+    if lease.version < registered.version && lease.position > 0 && registered.documents().is_some() {
+        // a new version is built beside the old one, which serves until then
+        projections::release_lease(&mut conn, texts, name, lease.token).await?;
+        drop(conn);
+        let count = Box::pin(rebuild(core, registered, config, &mut |_| {})).await?;
+        return Ok(TickResult::Processed { count });
+    }
     drop(conn); // the work below takes its own: a pool of one must do
     let worked = match Projector::begin(core, registered, lease, config).await {
         Ok(Some(mut projector)) => drive(core, &mut projector, config, until).await,
@@ -98,8 +106,9 @@ async fn drive(core: &SharedCore, projector: &mut Projector, config: DaemonConfi
 }
 
 /// Looks how far the log is settled.
-async fn look(core: &SharedCore) -> Result<()> {
+pub(super) async fn look(core: &SharedCore) -> Result<i64> {
     let mut conn = core.pool.acquire().await?;
-    core.marks.heard(marks::safe_mark(&mut conn, &core.texts).await?.mark);
-    Ok(())
+    let mark = marks::safe_mark(&mut conn, &core.texts).await?.mark;
+    core.marks.heard(mark);
+    Ok(mark)
 }

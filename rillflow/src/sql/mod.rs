@@ -2,6 +2,7 @@
 //!
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
+pub(crate) mod beside;
 mod combined;
 pub(crate) mod dynamic;
 mod filtered;
@@ -71,6 +72,12 @@ statements! {
     PAUSE_PROJECTION = "pause_projection.sql";
     RESUME_PROJECTION = "resume_projection.sql";
     RESET_CHECKPOINT = "reset_checkpoint.sql";
+
+    BEGIN_REBUILD = "begin_rebuild.sql";
+    MAKE_BESIDE = "make_beside.sql";
+    DROP_BESIDE = "drop_beside.sql";
+    LOCK_TIMEOUT = "lock_timeout.sql";
+    SWAP_READ_MODEL = "swap_read_model.sql";
 
     PARKED_KEYS = "parked_keys.sql";
     DEAD_LETTERS = "dead_letters.sql";

@@ -14,6 +14,7 @@ pub(crate) mod named;
 pub(crate) mod projections;
 pub(crate) mod queries;
 pub(crate) mod reading;
+pub(crate) mod rebuild;
 pub(crate) mod rows;
 pub(crate) mod schema;
 pub(crate) mod session;

@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqlSafeStr};
 
 use crate::Result;
 use crate::model::{Collection, Index};
-use crate::sql::{self, Texts};
+use crate::sql::{self, Texts, beside};
 
 /// A table, sequence, view or index of the schema.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub(crate) async fn create_collection(
     let mut tx = conn.begin().await?;
     sqlx::raw_sql(texts.query(collection.create_table)).execute(&mut *tx).await?;
     for index in collection.indexes {
-        let create = index_text(&mut tx, texts, index).await?;
+        let create = index_text(&mut tx, texts, texts.query(index.create).as_str().to_owned(), index).await?;
         run(&mut tx, create).await?;
     }
     Ok(tx.commit().await?)
@@ -69,8 +69,7 @@ pub(crate) async fn create_collection(
 
 /// The statement that makes an index. Its operator class is named with the schema of the extension it comes from,
 /// which is made when nobody has done so.
-async fn index_text(conn: &mut PgConnection, texts: &Texts, index: &'static Index) -> Result<String> {
-    let text = texts.query(index.create).as_str().to_owned();
+async fn index_text(conn: &mut PgConnection, texts: &Texts, text: String, index: &Index) -> Result<String> {
     let Some(extension) = index.requires else { return Ok(text) };
     let schema = match extension_schema(conn, texts, extension).await? {
         Some(schema) => schema,
@@ -92,8 +91,20 @@ async fn extension_schema(conn: &mut PgConnection, texts: &Texts, extension: &st
 
 /// Builds an index beside the traffic on its table.
 pub(crate) async fn create_index(conn: &mut PgConnection, texts: &Texts, index: &'static Index) -> Result<()> {
-    let create = index_text(conn, texts, index).await?;
+    let create = index_text(conn, texts, texts.query(index.create).as_str().to_owned(), index).await?;
     run(conn, create.replacen("INDEX ", "INDEX CONCURRENTLY ", 1)).await
+}
+
+/// Builds an index on the table that is built beside a collection's own.
+pub(crate) async fn create_index_beside(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    collection: &'static Collection,
+    index: &'static Index,
+) -> Result<()> {
+    let create = texts.once_of_collection(&beside::index(collection, index));
+    let create = index_text(conn, texts, create, index).await?;
+    run(conn, create).await
 }
 
 /// Removes an index that a broken off build left behind.

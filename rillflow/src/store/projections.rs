@@ -1,10 +1,12 @@
 //! Projections from outside: how far they are, pausing and moving them, running them by hand, their dead letters.
 
-use crate::model::Registered;
+use crate::model::{Lifecycle, Registered};
 use crate::runtime::SharedCore;
 use crate::runtime::daemon::DaemonConfig;
 use crate::runtime::dead_letters::{self, Requeued, Retry};
+use crate::runtime::rebuild::{self, RebuildProgress};
 use crate::runtime::ticks::{self, TickResult, Until};
+use crate::sql::beside::Beside;
 use crate::storage::letters::{self, DeadLetter};
 use crate::storage::projections::{self, ProjectionMetrics, ProjectionStatus};
 use crate::{Error, Result};
@@ -150,6 +152,67 @@ impl Projections {
             }
         }
         first_error.map_or(Ok(results), Err)
+    }
+
+    /// Builds a read model anew: beside the live one, which is read and followed meanwhile, and then in its place.
+    ///
+    /// The tables, their indexes and the checkpoint change in one transaction, so no reader sees a half-built model; the
+    /// swap waits for those that read at that moment, at most a second at a time. Grants go with it; a view on the table
+    /// is refused, as it would go on reading the old one. What is replaced is kept until
+    /// [`drop_old`](Self::drop_old), for [`roll_back`](Self::roll_back).
+    ///
+    /// Dropping the future stops the rebuild where it is; the next one goes on from there.
+    /// [`cancel_rebuild`](Self::cancel_rebuild) gives it up. The daemon does the same by itself for a projection whose
+    /// version is newer than what is stored.
+    ///
+    /// An SQL projection, whose tables are the application's, is emptied by its `reset` and begins anew in its place.
+    ///
+    /// ```no_run
+    /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
+    /// store.projections().rebuild("customer-sales", |it| println!("{} of {}", it.position, it.target)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here, or runs inline; [`Error::RebuildLost`] when another
+    /// process rebuilds it, or when it was cancelled; [`Error::Projection`] when an event fails that the projection does
+    /// not set aside. The live model is as it was then.
+    pub async fn rebuild(&self, name: &str, mut progress: impl FnMut(RebuildProgress) + Send) -> Result<()> {
+        let registered = self.core.registered(name)?;
+        if registered.lifecycle == Lifecycle::Inline {
+            return Err(unknown(name));
+        }
+        rebuild::rebuild(&self.core, registered, self.config, &mut progress).await.map(drop)
+    }
+
+    /// Gives up a rebuild that is under way or was broken off, here or elsewhere. `false`: there was none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here.
+    pub async fn cancel_rebuild(&self, name: &str) -> Result<bool> {
+        rebuild::give_up(&self.core, self.core.registered(name)?, Beside::Rebuild).await
+    }
+
+    /// Puts the read model that the last rebuild replaced back in its place, with its version and checkpoint: for
+    /// programs of that version, which go on from there. The other one is kept in turn. `false`: none is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here, [`Error::Contention`] when readers did not let it in.
+    pub async fn roll_back(&self, name: &str) -> Result<bool> {
+        rebuild::roll_back(&self.core, self.core.registered(name)?, self.config).await
+    }
+
+    /// Drops the read model that the last rebuild replaced. `false`: none is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here.
+    pub async fn drop_old(&self, name: &str) -> Result<bool> {
+        rebuild::give_up(&self.core, self.core.registered(name)?, Beside::Old).await
     }
 
     /// The events that a projection set aside, in their order: those it failed on, and those that wait behind them.

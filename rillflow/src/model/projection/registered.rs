@@ -94,6 +94,15 @@ impl Registered {
         }
     }
 
+    /// The same, as it is built beside the live read model.
+    pub(crate) fn beside(&self, collection: &'static Collection) -> Self {
+        let work = match &self.work {
+            Work::Documents(projection, _) => Work::Documents(projection.clone(), collection),
+            sql @ Work::Sql(_) => sql.clone(),
+        };
+        Self { name: format!("{}@rebuild", self.name).into(), work, ..self.clone() }
+    }
+
     /// The document projection that this is, if it is one.
     pub(crate) fn documents(&self) -> Option<&dyn AnyProjection> {
         match &self.work {
