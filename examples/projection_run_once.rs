@@ -115,6 +115,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("Tick         {:?}", daemon.tick_once("journal").await?);
 
     let metrics = projections.metrics("balances").await?;
-    println!("Metrics      {} handled, {} behind, {} failures", metrics.processed, metrics.lag_events, metrics.failures);
+    println!(
+        "Metrics      {} handled, {} behind, {} failures",
+        metrics.processed, metrics.lag_events, metrics.failures
+    );
     Ok(())
 }

@@ -285,7 +285,9 @@ async fn projections_near_the_head_share_one_read_and_idle_ones_ask_next_to_noth
     let batch = statements_sent();
     // 1 append; the mark looked at and published; 1 read; documents: load, write; SQL: begin, guard, 100 inserts,
     // checkpoint, commit
-    println!("{batch} statements for 100 events in 2 projections, 104 of them in the transaction of the SQL projection");
+    println!(
+        "{batch} statements for 100 events in 2 projections, 104 of them in the transaction of the SQL projection"
+    );
     assert!(batch <= 104 + 12, "{batch}");
     assert_folded(&store).await?;
 

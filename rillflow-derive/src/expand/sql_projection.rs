@@ -66,7 +66,7 @@ fn outcome(call: TokenStream, returns: Option<&Type>) -> TokenStream {
     match returns {
         Some(returns) => {
             let span = span_of(returns);
-            quote_spanned!(span=> ::core::result::Result::map_err(#call.await, ::core::convert::Into::into))
+            quote_spanned!(span=> ::rillflow::__private::IntoHandled::into_handled(#call.await))
         }
         None => quote!(#call.await; ::core::result::Result::Ok(())),
     }

@@ -37,8 +37,9 @@ pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};
 pub use predicate::{Predicate, SortDirection};
 pub use projection::{
-    AnyHandler, AnyProjection, Changes, DocumentOutcome, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On,
-    OnFailure, OnSql, ProjectionBatch, ProjectionHandler, Registered, Route, RouteSql, SqlProjection, Work,
+    AnyHandler, AnyProjection, Changes, DocumentOutcome, DocumentProjection, IntoHandled, IntoKeys, IntoOutcome,
+    Lifecycle, On, OnFailure, OnSql, ProjectionBatch, ProjectionHandler, Registered, Route, RouteSql, SqlProjection,
+    Work,
 };
 pub use schema::SchemaConfig;
 pub use shape::Shape;

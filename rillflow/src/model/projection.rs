@@ -8,7 +8,7 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use handler::{AnyHandler, OnSql, ProjectionHandler, RouteSql, SqlProjection};
+pub use handler::{AnyHandler, IntoHandled, OnSql, ProjectionHandler, RouteSql, SqlProjection};
 pub use registered::{Registered, Work};
 
 use super::{Collection, Document, DocumentId, EventEnvelope, EventSet, EventType, IdValue, SqlValue};

@@ -181,6 +181,29 @@ pub trait OnSql<E>: SqlProjection {
     ) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
+/// What an async handler may return: nothing, or a `Result<(), E>`.
+#[diagnostic::on_unimplemented(
+    message = "a handler that writes SQL returns nothing or a `Result<(), E>`, not `{Self}`",
+    label = "not a handler's result"
+)]
+pub trait IntoHandled {
+    /// As the runtime takes it.
+    #[allow(clippy::missing_errors_doc, reason = "the error is the handler's")]
+    fn into_handled(self) -> Result<(), BoxError>;
+}
+
+impl IntoHandled for () {
+    fn into_handled(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError>> IntoHandled for Result<(), E> {
+    fn into_handled(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
 /// Hands an event to its async handler; implemented only for projections that handle or ignore every event of the set.
 #[doc(hidden)]
 pub trait RouteSql<P> {
