@@ -12,12 +12,12 @@ use rillflow::{Document, Query, Store, StoreBuilder};
 
 use crate::support::TestResult;
 
-type Explaining<'s> = Pin<Box<dyn Future<Output = rillflow::Result<String>> + Send + 's>>;
+type Working<'s, T> = Pin<Box<dyn Future<Output = rillflow::Result<T>> + 's>>;
 
 /// A compiled query with its arguments.
 pub(crate) struct Explained {
     name: &'static str,
-    explain: Box<dyn FnOnce(&Store) -> Explaining<'_>>,
+    explain: Box<dyn FnOnce(&Store) -> Working<'_, String>>,
 }
 
 impl Explained {
@@ -36,7 +36,7 @@ pub(crate) struct Served {
 /// A collection, and how it is filled.
 pub(crate) struct Many {
     pub(crate) register: fn(StoreBuilder) -> StoreBuilder,
-    pub(crate) fill: fn(&Store) -> Pin<Box<dyn Future<Output = rillflow::Result<()>> + '_>>,
+    pub(crate) fill: fn(&Store) -> Working<'_, ()>,
 }
 
 /// Fills a collection by COPY.
