@@ -14,10 +14,12 @@ use crate::support::TestResult;
 
 type Working<'s, T> = Pin<Box<dyn Future<Output = rillflow::Result<T>> + 's>>;
 
+type Explain = Box<dyn FnOnce(&Store) -> Working<'_, String>>;
+
 /// A compiled query with its arguments.
 pub(crate) struct Explained {
     name: &'static str,
-    explain: Box<dyn FnOnce(&Store) -> Working<'_, String>>,
+    explain: Explain,
 }
 
 impl Explained {
