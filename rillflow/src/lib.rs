@@ -20,7 +20,7 @@ pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, StreamId, StreamKey, StreamState,
+    EventSet, EventType, Expected, Lifecycle, Message, OutboxMessage, Patch, RawJson, StreamId, StreamKey, StreamState,
 };
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
@@ -35,8 +35,8 @@ pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
 pub use runtime::sync::SchemaChanges;
 pub use storage::projections::ProjectionStatus;
 pub use store::{
-    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
-    ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
+    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
+    ReadAll, ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
 

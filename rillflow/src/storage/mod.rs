@@ -8,6 +8,7 @@ pub(crate) mod dynamic;
 pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod marks;
+pub(crate) mod outbox;
 pub(crate) mod projections;
 pub(crate) mod queries;
 pub(crate) mod reading;

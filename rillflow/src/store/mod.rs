@@ -9,6 +9,7 @@ mod docs;
 mod document_query;
 mod dynamic;
 mod events;
+mod outbox;
 mod patch;
 mod reading;
 mod repository;
@@ -30,6 +31,7 @@ pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
 pub use dynamic::DynamicQuery;
 pub use events::Events;
+pub use outbox::Outbox;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
 pub use schema::Schema;
@@ -105,6 +107,12 @@ impl Store {
     #[must_use]
     pub fn events(&self) -> Events<'_> {
         Events::new(&self.core)
+    }
+
+    /// Messages for other systems, which commit with what they tell of.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox::new(&self.core)
     }
 
     /// One aggregate: load it, decide on it.
