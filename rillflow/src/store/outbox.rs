@@ -39,11 +39,12 @@ impl<'s> Outbox<'s> {
     /// Readers of all streams, and relays, wait for the transaction from here on: keep what follows short.
     ///
     /// ```no_run
+    /// # async fn take_from_stock(tx: &mut sqlx::PgConnection) -> rillflow::Result<()> { Ok(()) }
     /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
     /// use rillflow::Message;
     ///
     /// let mut tx = store.pool().begin().await?;
-    /// sqlx::query("UPDATE stock SET amount = amount - 1 WHERE sku = 'tea'").execute(&mut *tx).await?;
+    /// take_from_stock(&mut tx).await?; // the application's own SQL
     /// store.outbox().publish_in_tx(&mut tx, Message::new("stock", "tea", &-1)).await?;
     /// tx.commit().await?;
     /// # Ok(())
