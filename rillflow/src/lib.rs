@@ -20,8 +20,9 @@ pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, Message, OutboxMessage, Patch, RawJson, StreamId, StreamKey, StreamState,
+    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, SchemaConfig, StreamId, StreamKey, StreamState,
 };
+pub use model::{Message, OutboxMessage};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,

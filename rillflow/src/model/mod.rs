@@ -16,6 +16,7 @@ mod patch;
 mod predicate;
 mod projection;
 pub mod query;
+mod schema;
 mod shape;
 mod snapshot;
 mod stream;
@@ -39,6 +40,7 @@ pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,
 };
+pub use schema::SchemaConfig;
 pub use shape::Shape;
 pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};

@@ -15,7 +15,7 @@ impl From<sqlx::Error> for Error {
                 Some("42P01" | "42883" | "42703" | "3F000") => Self::Schema {
                     problem: e.message().to_owned(),
                     help:
-                        "the schema is not as this program needs it: call `store.schema().sync().await`, and register \
+                        "the schema is not as this program needs it: call `store.schema().sync(..).await`, and register \
                            each document with `Store::builder(..).document::<T>()`"
                             .to_owned(),
                 },
@@ -113,7 +113,7 @@ fn taken(refused: &dyn DatabaseError, column: &str) -> Option<String> {
 pub(super) fn not_ours(what: &str, error: impl std::fmt::Display) -> Error {
     Error::Schema {
         problem: format!("cannot read {what}: {error}"),
-        help: "the table is not as rillflow makes it: compare it with `store.schema().sync()`".to_owned(),
+        help: "the table is not as rillflow makes it: compare it with `store.schema().sync(..)`".to_owned(),
     }
 }
 

@@ -53,7 +53,7 @@ use crate::storage::queries;
 /// ```no_run
 /// # async fn example() -> rillflow::Result<()> {
 /// let store = rillflow::Store::connect("postgres://localhost/app").await?;
-/// store.schema().sync().await?;
+/// store.schema().sync(&rillflow::SchemaConfig::single_tenant()).await?;
 /// # Ok(())
 /// # }
 /// ```
