@@ -1,4 +1,4 @@
-use rillflow::{Error, Event, Expected, Lifecycle, Message, Store};
+use rillflow::{Error, Event, Expected, Lifecycle, Message, SchemaConfig, Store};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -152,7 +152,7 @@ async fn inline_projections_and_messages_share_the_transaction_of_the_append() -
 async fn an_outbox_that_could_lose_messages_is_refused() -> TestResult {
     let (_db, store) = store().await?;
     sqlx::raw_sql("ALTER TABLE outbox_messages DISABLE TRIGGER outbox_messages_announce").execute(store.pool()).await?;
-    let refused = store.schema().sync().await;
+    let refused = store.schema().sync(&SchemaConfig::single_tenant()).await;
     assert!(
         matches!(&refused, Err(Error::Schema { help, .. }) if help.contains("outbox_messages_announce")),
         "{refused:?}"
@@ -162,7 +162,10 @@ async fn an_outbox_that_could_lose_messages_is_refused() -> TestResult {
     store.outbox().publish(message("a")).await?;
     store.outbox().publish(message("b")).await?;
     sqlx::raw_sql("SELECT setval('events_global_seq', 1)").execute(store.pool()).await?;
-    assert!(matches!(store.schema().sync().await, Err(Error::Schema { .. })), "2 would be drawn twice");
+    assert!(
+        matches!(store.schema().sync(&SchemaConfig::single_tenant()).await, Err(Error::Schema { .. })),
+        "2 would be drawn twice"
+    );
     Ok(())
 }
 
