@@ -3,6 +3,7 @@
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
 pub(crate) mod appends;
+mod combined;
 pub(crate) mod dynamic;
 mod filtered;
 pub(crate) mod render;
@@ -70,6 +71,9 @@ statements! {
 
     PUT_DOCUMENT = "put_document.sql";
     INSERT_DOCUMENT = "insert_document.sql";
+    CREATE_DOCUMENT = "create_document.sql";
+    CATCH_UP_SEQUENCE = "catch_up_sequence.sql";
+    RESERVE_IDS = "reserve_ids.sql";
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
     PATCH_DOCUMENT = "patch_document.sql";

@@ -12,6 +12,7 @@ pub(crate) mod outbox;
 pub(crate) mod projections;
 pub(crate) mod queries;
 pub(crate) mod reading;
+pub(crate) mod rows;
 pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod snapshots;
