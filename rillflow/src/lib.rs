@@ -4,6 +4,8 @@
 #[allow(unused_extern_crates, reason = "only the output of the derives names it")]
 extern crate self as rillflow;
 
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;

@@ -50,6 +50,7 @@ statements! {
     RESTORE_STREAM = "restore_stream.sql";
     DELETE_STREAM = "delete_stream.sql";
     RESOLVE_ALIAS = "resolve_alias.sql";
+    FIND_ALIAS = "find_alias.sql";
 
     LOAD_AGGREGATE = "load_aggregate.sql";
     LOAD_AGGREGATE_AS_OF = "load_aggregate_as_of.sql";
@@ -96,6 +97,15 @@ statements! {
     SESSION_DOCUMENTS = "session_documents.sql";
     DOCUMENT_VERSIONS = "document_versions.sql";
     EMPTY_COLLECTION = "empty_collection.sql";
+}
+
+#[cfg(feature = "cli")]
+statements! {
+    LIST_COLLECTIONS = "list_collections.sql";
+    LIST_INDEXES = "list_indexes.sql";
+    SHOW_DOCUMENT = "show_document.sql";
+    SOFT_DELETE_NAMED = "soft_delete_named.sql";
+    RESTORE_NAMED = "restore_named.sql";
 }
 
 /// The migrations in order: version, name, text.

@@ -117,6 +117,14 @@ impl Texts {
         })
     }
 
+    /// A document statement, for a collection that was found in the catalog. Its name needs no trust.
+    #[cfg(feature = "cli")]
+    pub(crate) fn named(&self, text: &'static str, table: &str, id_type: &str) -> SqlStr {
+        let table = format!("{}.\"{}\"", self.schema.quoted(), table.replace('"', "\"\""));
+        let text = text.replace(WRITTEN_COLLECTION, &table).replace(WRITTEN_ID, &format!("::{id_type}"));
+        AssertSqlSafe(text).into_sql_str()
+    }
+
     /// A typed query. Its text holds the application's own literals, which stay as they are.
     pub(crate) fn query(&self, text: &'static str) -> SqlStr {
         if self.is_default() {

@@ -72,6 +72,14 @@ pub(crate) fn refused(error: &Error) -> bool {
     matches!(error, Error::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("RF001"))
 }
 
+/// Whether a parameter is not of the type it should have: invalid_text_representation, numeric_value_out_of_range, and
+/// what no text holds.
+#[cfg(feature = "cli")]
+pub(super) fn unreadable_parameter(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("22P02" | "22003" | "22007" | "22021"))
+}
+
 /// Whether the error speaks of this table.
 pub(super) fn names_table(error: &sqlx::Error, table: &str) -> bool {
     let name = table.rsplit('.').next().unwrap_or(table);

@@ -8,6 +8,8 @@ pub(crate) mod dynamic;
 pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod marks;
+#[cfg(feature = "cli")]
+pub(crate) mod named;
 pub(crate) mod outbox;
 pub(crate) mod projections;
 pub(crate) mod queries;

@@ -99,6 +99,12 @@ impl Store {
         &self.core.pool
     }
 
+    /// For what is beside the layers.
+    #[cfg(feature = "cli")]
+    pub(crate) fn core(&self) -> &SharedCore {
+        &self.core
+    }
+
     /// Documents: put, get, update, query.
     #[must_use]
     pub fn docs(&self) -> Docs<'_> {
