@@ -1,6 +1,7 @@
 //! One binary against a real PostgreSQL, through the public API: `cargo test --test integration_postgres`.
 
 mod orders;
+mod served;
 mod support;
 
 /// Aggregates: load, decide, upcast.
@@ -29,6 +30,8 @@ mod filters;
 mod idempotency;
 /// The global order: what readers see while appends are open.
 mod order;
+/// Messages that commit with what they tell of.
+mod outbox;
 /// Pages, endings and soft-deleted documents.
 mod pages;
 /// Changes to parts of documents.

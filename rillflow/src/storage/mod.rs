@@ -11,6 +11,7 @@ pub(crate) mod letters;
 pub(crate) mod marks;
 #[cfg(feature = "cli")]
 pub(crate) mod named;
+pub(crate) mod outbox;
 pub(crate) mod projections;
 pub(crate) mod queries;
 pub(crate) mod reading;

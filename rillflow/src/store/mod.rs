@@ -9,6 +9,7 @@ mod docs;
 mod document_query;
 mod dynamic;
 mod events;
+mod outbox;
 mod patch;
 mod projection_daemon;
 mod projections;
@@ -33,6 +34,7 @@ pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
 pub use dynamic::DynamicQuery;
 pub use events::Events;
+pub use outbox::Outbox;
 pub use projection_daemon::{ProjectionDaemon, ProjectionDaemonBuilder};
 pub use projections::Projections;
 pub use query_stream::QueryStream;
@@ -117,6 +119,12 @@ impl Store {
     #[must_use]
     pub fn events(&self) -> Events<'_> {
         Events::new(&self.core)
+    }
+
+    /// Messages for other systems, which commit with what they tell of.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox::new(&self.core)
     }
 
     /// One aggregate: load it, decide on it.
