@@ -206,6 +206,7 @@ async fn a_sink_draws_what_ran_under_a_correlation_id() -> TestResult {
          p2--xp2: failed tick#58; VersionConflict\n    p2->>p3: project order-placed\n"
     );
     assert_eq!(sink.mermaid(trace), expected);
+    keep_diagram("live", &sink.mermaid(trace))?;
     assert_eq!(sink.mermaid(Uuid::nil()), "sequenceDiagram\n    participant p0 as caller\n");
     Ok(())
 }
@@ -230,9 +231,56 @@ async fn stored_ids_tell_what_caused_what() -> TestResult {
         end(invoice)
     );
     assert_eq!(causality.to_mermaid(), expected);
+    keep_diagram("stored", &causality.to_mermaid())?;
     let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);
     assert!(store.events().causality(trace, Some(later)).await?.events.is_empty());
     Ok(())
+}
+
+#[test]
+fn whatever_names_and_texts_hold_the_diagram_is_one() -> TestResult {
+    let (sink, trace) = (TraceSink::new(100), Uuid::now_v7());
+    let hostile = [
+        "",
+        " ",
+        "end",
+        "a;b",
+        "a:b",
+        "#35;",
+        "%% comment",
+        "a\nb",
+        "<b>",
+        "\"q\"",
+        "->>",
+        "p0->>p1: x",
+        "`x`",
+        "{a}",
+        "é",
+        "\u{0}\u{1b}",
+        "note over p0: x",
+        "loop",
+        "alt",
+        "&amp;",
+        "\\",
+        "activate p0",
+        "as",
+        "+",
+        "-",
+    ];
+    for text in hostile {
+        sink.record(trace, "kind", text, text);
+        sink.record(trace, "failed", text, text);
+        sink.record(trace, text, text, text);
+    }
+    keep_diagram("hostile", &sink.mermaid(trace))
+}
+
+/// Keeps a diagram for a check by Mermaid itself, where `.ci/run` wants it.
+fn keep_diagram(name: &str, diagram: &str) -> TestResult {
+    match std::env::var_os("RILLFLOW_DIAGRAMS") {
+        Some(folder) => Ok(std::fs::write(std::path::Path::new(&folder).join(format!("{name}.mmd")), diagram)?),
+        None => Ok(()),
+    }
 }
 
 #[tokio::test]
