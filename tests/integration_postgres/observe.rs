@@ -25,7 +25,7 @@ impl Spans {
 
     /// The fields of the only span of this name, which are removed.
     fn take(&self, name: &str) -> HashMap<String, String> {
-        let mut all = self.0.lock().unwrap();
+        let mut all = self.0.lock().expect("nobody panicked");
         let mut found: Vec<_> = all.extract_if(.., |(it, _)| *it == name).collect();
         assert_eq!(found.len(), 1, "spans called {name}; the others: {all:#?}");
         found.remove(0).1
@@ -45,14 +45,14 @@ impl tracing::Subscriber for Spans {
         metadata.target() == "rillflow"
     }
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let mut all = self.0.lock().unwrap();
+        let mut all = self.0.lock().expect("nobody panicked");
         let mut fields = HashMap::new();
         span.record(&mut Fields(&mut fields));
         all.push((span.metadata().name(), fields));
         Id::from_u64(all.len() as u64)
     }
     fn record(&self, id: &Id, values: &Record<'_>) {
-        let mut all = self.0.lock().unwrap();
+        let mut all = self.0.lock().expect("nobody panicked");
         // taken ones are gone: ids count as long as nothing is taken in between
         if let Some((_, fields)) = all.get_mut(id.into_u64() as usize - 1) {
             values.record(&mut Fields(fields));
@@ -124,7 +124,7 @@ impl TraceContext for Context {
     }
     fn link(&self, span: &tracing::Span, traceparent: &str) {
         assert!(!span.is_disabled());
-        self.linked.lock().unwrap().push(traceparent.to_owned());
+        self.linked.lock().expect("nobody panicked").push(traceparent.to_owned());
     }
 }
 
@@ -175,11 +175,11 @@ async fn the_span_of_a_projections_batch_is_linked_to_the_appends() -> TestResul
     store.wait_for("customer-sales", last, Duration::from_secs(30)).await?;
     drop(listening);
     daemon.shutdown().await;
-    let seen = spans.0.lock().unwrap().iter().any(|(name, fields)| {
+    let seen = spans.0.lock().expect("nobody panicked").iter().any(|(name, fields)| {
         *name == "project" && fields["db.collection.name"] == "customer-sales" && fields["rillflow.events"] != "0"
     });
     assert!(seen, "a span of the batch");
-    let linked = context.linked.lock().unwrap().clone();
+    let linked = context.linked.lock().expect("nobody panicked").clone();
     // one per append context and batch, not one per event
     assert!(!linked.is_empty() && linked.len() <= 3 && linked.iter().all(|it| it == TRACEPARENT), "{linked:?}");
     Ok(())
