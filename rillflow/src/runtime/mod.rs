@@ -27,7 +27,9 @@ use std::sync::Arc;
 use sqlx::PgPool;
 
 use crate::model::Registered;
+use crate::observe::Observer;
 use crate::sql::Texts;
+use crate::storage::append::Append;
 
 /// What every part of a store shares.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ pub(crate) struct Core {
     pub(crate) log: log_reader::LogReader,
     pub(crate) aliases: aliases::AliasCache,
     pub(crate) snapshots: snapshots::SnapshotPolicies,
+    pub(crate) observer: Observer,
 }
 
 impl Core {
@@ -56,6 +59,7 @@ impl Core {
             log: Default::default(),
             aliases: Default::default(),
             snapshots: Default::default(),
+            observer: Default::default(),
         }
     }
 
@@ -68,6 +72,13 @@ impl Core {
     /// The projections that run behind the appends.
     pub(crate) fn behind(&self) -> impl Iterator<Item = &Registered> {
         self.projections.iter().filter(|it| it.lifecycle == crate::model::Lifecycle::Async)
+    }
+
+    /// Gives the events of an append the trace context that the caller is in.
+    pub(crate) fn carry(&self, append: &mut Append) {
+        if let Some(traceparent) = self.observer.traceparent() {
+            append.carry(&traceparent);
+        }
     }
 
     /// The projections that run in the transaction of an append, in the order they were registered.

@@ -9,6 +9,7 @@ use super::daemon::DaemonConfig;
 use super::handling::{self, Handling, keys_of};
 use super::{Core, SharedCore};
 use crate::model::{EventEnvelope, OnFailure, Registered, Work};
+use crate::observe::{measure, operation, projecting};
 use crate::storage::failure::passing;
 use crate::storage::letters::{self, Letter, storable};
 use crate::storage::projections::{self, Checkpoint, Fence, Lease};
@@ -167,8 +168,11 @@ impl Projector {
         let (events, waiting) = self.set_apart(events)?;
         let checkpoint =
             Checkpoint { position, last, handled: events.len() as i64, letters: as_json(&waiting, &self.registered)? };
+        let (number, name) = (events.len(), &*self.registered.name);
+        let operation = projecting(&self.core.observer, operation!(&self.core, "project", name), name, &events);
         let handling = Handling { core: &self.core, registered: &self.registered, fence: self.fence() };
-        let written = handling.run(events, checkpoint).await?;
+        let written = operation.run(handling.run(events, checkpoint)).await?;
+        measure::projected(name, number, position, self.core.known_mark());
         if written {
             self.parked.extend(waiting.into_iter().flat_map(|letter| letter.keys));
         }

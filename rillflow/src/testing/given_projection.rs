@@ -10,6 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Verdict;
+use super::agreement::ids;
 use crate::model::{
     Document, DocumentId, DocumentProjection, Event, EventEnvelope, IdValue, Lifecycle, RawJson, Registered, SqlValue,
     StreamId, StreamKey,
@@ -169,22 +170,15 @@ impl<P: DocumentProjection> GivenProjection<P> {
             batch.fold_next()?;
         }
         let changes = batch.changes()?;
-        self.remove(changes.removed);
+        for id in ids(changes.removed) {
+            self.documents.remove(&id);
+        }
         for json in changes.docs {
             let document: P::Document = serde_json::from_str(&json)
                 .map_err(|source| crate::Error::Decode { what: P::Document::COLLECTION.name.to_owned(), source })?;
             self.documents.insert(document.id().id_value(), json);
         }
         Ok(())
-    }
-
-    fn remove(&mut self, ids: SqlValue) {
-        match ids {
-            SqlValue::Uuids(ids) => ids.into_iter().map(IdValue::Uuid).for_each(|id| drop(self.documents.remove(&id))),
-            SqlValue::Ints(ids) => ids.into_iter().map(IdValue::Int).for_each(|id| drop(self.documents.remove(&id))),
-            SqlValue::Texts(ids) => ids.into_iter().map(IdValue::Text).for_each(|id| drop(self.documents.remove(&id))),
-            _ => {}
-        }
     }
 
     /// Checks a document: `check` returns whether it is right, or nothing and asserts by itself.
