@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::Verdict;
 use super::agreement::ids;
 use crate::model::{
-    Document, DocumentId, DocumentProjection, Event, EventEnvelope, IdValue, Lifecycle, RawJson, Registered, SqlValue,
-    StreamId, StreamKey,
+    Document, DocumentId, DocumentProjection, Event, EventEnvelope, IdValue, Lifecycle, RawJson, Registered, StreamId,
+    StreamKey,
 };
 
 /// Begins a test of a projection: the events that it is given, and then the documents that it makes of them.
