@@ -10,9 +10,10 @@ use super::checks::checks;
 use super::condition::condition;
 use super::output::output;
 use super::paths::{reference, with_paths};
-use crate::model::condition::Argument;
+use crate::model::columns::Closure;
+use crate::model::condition::{Argument, Condition};
 use crate::model::literal::{Literal, Value};
-use crate::model::query::{CompiledQuery, result_of};
+use crate::model::query::{CompiledQuery, ends, last_name, result_of};
 use crate::model::steps::{Deleted, Ending};
 
 /// The function, with a body that hands over text and arguments.
@@ -100,7 +101,7 @@ fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
 
 /// Numbers the parameters: arguments in the order of the signature, then computed values in the order of their use.
 pub(crate) struct Values<'q> {
-    query: &'q CompiledQuery,
+    pub(super) query: &'q CompiledQuery,
 }
 
 impl Values<'_> {
@@ -210,10 +211,11 @@ fn literal_type(at: usize, literal: &Literal) -> TokenStream {
 /// `__STATEMENT`, and `__DECODE` for its rows.
 fn statement(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
     let document = &query.document;
-    let filter = filter(query, values);
-    let order = order(query);
+    let filter = all(&query.steps.filters, query, values);
+    let (related, rows_of) = (related(query, values), rows_of(query, values));
+    let order = order(query, values);
     let (limit, offset) = (rows(query.steps.limit.as_ref(), values), rows(query.steps.offset.as_ref(), values));
-    let (output, decode) = output(query);
+    let (output, decode) = output(query, values);
     let (take, size) = take(query, values);
     let limit = size.unwrap_or(limit);
     let deleted = match query.steps.deleted {
@@ -227,7 +229,9 @@ fn statement(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
             table: <#document as ::rillflow::__private::Document>::COLLECTION.table,
             id_type: <#document as ::rillflow::__private::Document>::COLLECTION.id_type,
             output: #output,
+            related: #related,
             filter: #filter,
+            rows: ::rillflow::__private::Rows::#rows_of,
             order: #order,
             limit: #limit,
             offset: #offset,
@@ -252,23 +256,54 @@ fn take(query: &CompiledQuery, values: &Values<'_>) -> (TokenStream, Option<Toke
     }
 }
 
-fn filter(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
-    let filters = query
-        .steps
-        .filters
+/// Conditions of the same closures, which must all hold.
+fn all(conditions: &[(Closure, Condition)], query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
+    let filters = conditions
         .iter()
-        .map(|(variable, tree, body)| with_paths(query, variable, body, &condition(tree, values)));
+        .map(|(closure, tree)| with_paths(values, &query.document, closure, &closure.body, &condition(tree, values)));
     let Some(all) = filters.reduce(|all, next| quote!(::rillflow::__private::and(#all, #next))) else {
         return quote!(&::rillflow::__private::Node::Everything);
     };
     quote!(::rillflow::__private::node_of(&#all))
 }
 
-fn order(query: &CompiledQuery) -> TokenStream {
-    let Some((variable, keys)) = &query.steps.order else {
+/// What a row stands for.
+fn rows_of(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
+    let Some(closure) = &query.steps.group else {
+        return if query.steps.distinct.is_some() { quote!(Distinct) } else { quote!(Each) };
+    };
+    let keys = &closure.body;
+    let paths = reference(keys, &with_paths(values, &query.document, closure, keys, &quote!(#keys)));
+    let (name, span) = (last_name(&query.document), ends(keys).0);
+    let keys = quote_spanned!(span=> ::rillflow::__private::groups(#name, #paths));
+    let having = all(&query.steps.having, query, values);
+    quote!(Groups(#keys, #having))
+}
+
+/// The documents beside each one found.
+fn related(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
+    let related = query.steps.related.iter().map(|related| {
+        let (other, many, body) = (&related.document, related.many, &related.key.body);
+        let (holder, identified) = if many { (other, &query.document) } else { (&query.document, other) };
+        let key = quote_spanned!(ends(body).1=> ::rillflow::__private::key_of::<#identified, _>(#body));
+        let key = with_paths(values, holder, &related.key, body, &key);
+        quote! {
+            ::rillflow::__private::Related {
+                table: <#other as ::rillflow::__private::Document>::COLLECTION.table,
+                key: #key,
+                many: #many,
+            }
+        }
+    });
+    quote!(&[#(#related),*])
+}
+
+fn order(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
+    let Some(closure) = &query.steps.order else {
         return quote!(&[]);
     };
-    let body = reference(keys, &with_paths(query, variable, keys, &quote!(#keys)));
+    let keys = &closure.body;
+    let body = reference(keys, &with_paths(values, &query.document, closure, keys, &quote!(#keys)));
     quote!(::rillflow::__private::keys_of(#body))
 }
 

@@ -7,6 +7,7 @@ use super::row::Row;
 use super::select::Decode;
 use super::tree::Aggregation;
 use crate::Result;
+use crate::model::Newtype;
 
 /// A number.
 #[diagnostic::on_unimplemented(
@@ -16,11 +17,18 @@ use crate::Result;
 #[doc(hidden)]
 pub trait Numeric {
     /// What a sum of them is.
-    type Sum;
+    type Sum: DocumentValue;
 }
 
 impl<T: Numeric> Numeric for Option<T> {
     type Sum = T::Sum;
+}
+#[diagnostic::do_not_recommend]
+impl<T: Newtype> Numeric for T
+where
+    T::Inner: Numeric,
+{
+    type Sum = <T::Inner as Numeric>::Sum;
 }
 
 macro_rules! numeric {
@@ -39,7 +47,7 @@ numeric! {
 #[doc(hidden)]
 pub trait Aggregating<P>: 'static {
     /// What it gives, unless there is no value.
-    type Value;
+    type Value: DocumentValue;
     /// Its kind.
     const AGGREGATION: Aggregation;
 }
@@ -57,18 +65,12 @@ pub struct Sum;
 #[derive(Debug)]
 pub struct Mean;
 
-impl<P: Path> Aggregating<P> for Min
-where
-    ScalarOf<P>: Sized,
-{
+impl<P: Path> Aggregating<P> for Min {
     type Value = <P::Value as DocumentValue>::Scalar;
     const AGGREGATION: Aggregation = Aggregation::Min;
 }
 
-impl<P: Path> Aggregating<P> for Max
-where
-    ScalarOf<P>: Sized,
-{
+impl<P: Path> Aggregating<P> for Max {
     type Value = <P::Value as DocumentValue>::Scalar;
     const AGGREGATION: Aggregation = Aggregation::Max;
 }
@@ -118,7 +120,6 @@ pub const fn aggregate_of<T, Out: OfAll<T>>() -> Decode<Out> {
 pub const fn min<P: Path, Out: OfAll<ScalarOf<P>>>(_: Column<P>) -> Decode<Out>
 where
     P::Value: Orderable,
-    ScalarOf<P>: Sized,
 {
     Out::of_all
 }
@@ -128,7 +129,6 @@ where
 pub const fn max<P: Path, Out: OfAll<ScalarOf<P>>>(_: Column<P>) -> Decode<Out>
 where
     P::Value: Orderable,
-    ScalarOf<P>: Sized,
 {
     Out::of_all
 }
