@@ -13,7 +13,7 @@ use super::paths::{reference, with_paths};
 use crate::model::columns::Closure;
 use crate::model::condition::{Argument, Condition};
 use crate::model::literal::{Literal, Value};
-use crate::model::query::{CompiledQuery, ends, last_name, result_of};
+use crate::model::query::{CompiledQuery, ends, result_of};
 use crate::model::steps::{Deleted, Ending};
 
 /// The function, with a body that hands over text and arguments.
@@ -75,7 +75,12 @@ fn next_page(query: &CompiledQuery, values: &Values<'_>) -> (TokenStream, TokenS
 }
 
 /// The function with its signature only: what a refused query leaves, so that its callers still compile.
-pub(crate) fn refused(function: &ItemFn) -> TokenStream {
+pub(crate) fn refused(query: Option<&CompiledQuery>, function: &ItemFn) -> TokenStream {
+    // their imports are used, whatever else is wrong
+    let documents = query.into_iter().flat_map(|query| {
+        std::iter::once(&query.document).chain(query.steps.related.iter().map(|related| &related.document))
+    });
+    let used = quote!(#(let _ = ::core::marker::PhantomData::<#documents>;)*);
     let body = match (result_of(&function.sig), &function.sig.output) {
         (Some(result), _) => quote!(::rillflow::__private::Compiled::<#result>::refused()),
         (None, ReturnType::Default) => quote!(),
@@ -83,7 +88,7 @@ pub(crate) fn refused(function: &ItemFn) -> TokenStream {
         _ => quote!(::core::unreachable!()),
     };
     let (attrs, vis, sig) = (&function.attrs, &function.vis, &function.sig);
-    quote! { #[allow(unused_variables)] #(#attrs)* #vis #sig { #body } }
+    quote! { #[allow(unused_variables)] #(#attrs)* #vis #sig { #used #body } }
 }
 
 fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
@@ -274,8 +279,7 @@ fn rows_of(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
     };
     let keys = &closure.body;
     let paths = reference(keys, &with_paths(values, &query.document, closure, keys, &quote!(#keys)));
-    let (name, span) = (last_name(&query.document), ends(keys).0);
-    let keys = quote_spanned!(span=> ::rillflow::__private::groups(#name, #paths));
+    let keys = quote!(::rillflow::__private::groups(#paths));
     let having = all(&query.steps.having, query, values);
     quote!(Groups(#keys, #having))
 }
@@ -283,17 +287,14 @@ fn rows_of(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
 /// The documents beside each one found.
 fn related(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
     let related = query.steps.related.iter().map(|related| {
-        let (other, many, body) = (&related.document, related.many, &related.key.body);
-        let (holder, identified) = if many { (other, &query.document) } else { (&query.document, other) };
-        let key = quote_spanned!(ends(body).1=> ::rillflow::__private::key_of::<#identified, _>(#body));
-        let key = with_paths(values, holder, &related.key, body, &key);
-        quote! {
-            ::rillflow::__private::Related {
-                table: <#other as ::rillflow::__private::Document>::COLLECTION.table,
-                key: #key,
-                many: #many,
-            }
-        }
+        let (document, other, body) = (&query.document, &related.document, &related.key.body);
+        let span = ends(body).1;
+        let (holder, call) = if related.many {
+            (other, quote_spanned!(span=> ::rillflow::__private::referring::<#document, #other, _>(#body)))
+        } else {
+            (document, quote_spanned!(span=> ::rillflow::__private::referred::<#other, _>(#body)))
+        };
+        with_paths(values, holder, &related.key, body, &call)
     });
     quote!(&[#(#related),*])
 }

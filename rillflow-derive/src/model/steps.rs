@@ -134,6 +134,8 @@ impl Steps {
             ("first", _) => self.ending = Ending::First,
             ("count", _) => self.ending = Ending::Count,
             ("exists", _) => self.ending = Ending::Exists,
+            // refused: it would be read as a condition on groups
+            ("filter" | "filter_if", _) if self.group.is_some() => {}
             ("filter", [filter]) => self.filters.extend(scope.closure(filter)),
             ("filter_if", [value, filter]) => self.filters.extend(scope.closure_if(value, filter)),
             ("having", [condition]) if self.group.is_some() => self.having.extend(scope.closure(condition)),

@@ -38,7 +38,7 @@ where
         key: impl FnOnce(D::Paths) -> Column<P>,
     ) -> SelectQuery<'s, WithRelated<Find<D, C, O, S, LIMIT, OFFSET>, Referred<R, P>>>
     where
-        ScalarOf<P>: Identifies<R>,
+        ScalarOf<P>: Identifies<R::Id>,
     {
         SelectQuery { core: self.core, query: self.find.include(key) }
     }
@@ -65,7 +65,7 @@ where
         key: impl FnOnce(R::Paths) -> Column<P>,
     ) -> SelectQuery<'s, WithRelated<Find<D, C, O, S, LIMIT, OFFSET>, Referring<R, P>>>
     where
-        ScalarOf<P>: Identifies<D>,
+        ScalarOf<P>: Identifies<D::Id>,
     {
         SelectQuery { core: self.core, query: self.find.include_many(key) }
     }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::aggregate::{Aggregating, Max, Mean, Min, Numeric, Sum};
+use super::aggregate::{Aggregating, Max, Mean, Min, Numeric, Sum, SumOf};
 use super::coverage::same_path;
-use super::path::{Column, DocumentValue, Orderable, Parent, Path, PathSet, Root, Tag};
+use super::path::{Column, DocumentValue, Orderable, Parent, Path, PathSet, Root, ScalarOf, Tag};
 use super::presence::{Always, Presence};
 use super::text::Message;
 use super::tree::{Aggregation, Node, Operand, Output, PathInfo, Place, Rows, Statement};
@@ -44,7 +44,7 @@ impl<D: 'static> Group<D> {
     }
 
     /// The sum of a field's values, as `f64` or `i64`.
-    pub const fn sum<P: Path<Root = D>>(self, _: Column<P>) -> Column<Over<Sum, P>>
+    pub const fn sum<P: Path<Root = D>>(self, _: Column<P>) -> Column<Over<Sum<SumOf<P>>, P>>
     where
         P::Value: Numeric,
     {
@@ -52,7 +52,7 @@ impl<D: 'static> Group<D> {
     }
 
     /// The mean of a field's values.
-    pub const fn avg<P: Path<Root = D>>(self, _: Column<P>) -> Column<Over<Mean, P>>
+    pub const fn avg<P: Path<Root = D>>(self, _: Column<P>) -> Column<Over<Mean<f64>, P>>
     where
         P::Value: Numeric,
     {
@@ -60,7 +60,7 @@ impl<D: 'static> Group<D> {
     }
 
     /// The least value of a field.
-    pub const fn min<P: Path<Root = D>>(self, _: Column<P>) -> Column<Over<Min, P>>
+    pub const fn min<P: Path<Root = D>>(self, _: Column<P>) -> Column<Over<Min<ScalarOf<P>>, P>>
     where
         P::Value: Orderable,
     {
@@ -68,7 +68,7 @@ impl<D: 'static> Group<D> {
     }
 
     /// The greatest value of a field.
-    pub const fn max<P: Path<Root = D>>(self, _: Column<P>) -> Column<Over<Max, P>>
+    pub const fn max<P: Path<Root = D>>(self, _: Column<P>) -> Column<Over<Max<ScalarOf<P>>, P>>
     where
         P::Value: Orderable,
     {
@@ -76,7 +76,7 @@ impl<D: 'static> Group<D> {
     }
 }
 
-impl<A: Aggregating<P>, P: Path> Parent for Over<A, P> {
+impl<A: Aggregating, P: Path> Parent for Over<A, P> {
     type Root = P::Root;
     /// A group has a document, so there is a value where each document has one.
     type Presence = P::Presence;
@@ -94,7 +94,7 @@ impl<A: Aggregating<P>, P: Path> Parent for Over<A, P> {
     };
 }
 
-impl<A: Aggregating<P>, P: Path> Path for Over<A, P> {
+impl<A: Aggregating, P: Path> Path for Over<A, P> {
     type Value = <P::Presence as Presence>::Of<A::Value>;
 }
 
@@ -144,22 +144,23 @@ macro_rules! tuples {
 }
 tuples!([A] [A B] [A B C] [A B C D] [A B C D E] [A B C D E F]);
 
-/// As [`group_keys`], of a value.
+/// The keys of groups.
 #[doc(hidden)]
-#[track_caller]
-pub const fn groups<G: GroupBy>(document: &str, _: &G) -> &'static [&'static PathInfo] {
-    group_keys::<G>(document)
+pub const fn groups<G: GroupBy>(_: &G) -> &'static [&'static PathInfo] {
+    G::KEYS
 }
 
-/// The keys of groups; fails to compile for a field that is not one scalar.
+/// Fails to compile when a key of the groups is not one scalar.
+#[doc(hidden)]
 #[track_caller]
-pub(super) const fn group_keys<G: GroupBy>(document: &str) -> &'static [&'static PathInfo] {
+pub const fn check_groups(document: &str, statement: &Statement) {
+    let Rows::Groups(keys, _) = statement.rows else { return };
     let mut i = 0;
-    while i < G::KEYS.len() {
-        if let SqlType::Json = G::KEYS[i].sql_type {
+    while i < keys.len() {
+        if let SqlType::Json = keys[i].sql_type {
             let message = Message::new()
                 .text("`")
-                .path(G::KEYS[i])
+                .path(keys[i])
                 .text("` of `")
                 .text(document)
                 .text("` is not one value, so there are no groups by it.\n  help: group by one of its fields");
@@ -167,7 +168,6 @@ pub(super) const fn group_keys<G: GroupBy>(document: &str) -> &'static [&'static
         }
         i += 1;
     }
-    G::KEYS
 }
 
 const fn is_aggregate(path: &PathInfo) -> bool {

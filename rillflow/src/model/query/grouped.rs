@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::condition::{And, Condition, Everything, and};
 use super::find::{Definition, Find, Living, ROWS, Scope, Selected};
-use super::group::{Group, GroupBy, check_rows, group_keys};
+use super::group::{Group, GroupBy, check_groups, check_rows};
 use super::order::{OrderBy, Unordered};
 use super::path::Tag;
 use super::select::{Decode, Selection, many};
@@ -117,12 +117,13 @@ where
     const STATEMENT: Statement = {
         let statement = Statement {
             output: F::OUTPUT,
-            rows: Rows::Groups(group_keys::<K>(D::COLLECTION.type_name), H::NODE),
+            rows: Rows::Groups(K::KEYS, H::NODE),
             order: O::KEYS,
             limit: if LIMIT { Some(ROWS) } else { None },
             offset: if OFFSET { Some(ROWS) } else { None },
             ..<Find<D, C, Unordered<D>, S> as Definition>::STATEMENT
         };
+        check_groups(D::COLLECTION.type_name, &statement);
         check_rows(Self::NAME, &statement);
         statement
     };

@@ -12,25 +12,34 @@ use super::order::OrderBy;
 use super::path::{Column, Path, ScalarOf, Tag};
 use super::select::{Decode, many};
 use super::text::Message;
-use super::tree::{IndexDefinition, PathInfo, Related, Statement};
+use super::tree::{IndexDefinition, Related, Statement};
 use crate::model::{Document, SqlValue};
 
-/// A value that identifies a `D`.
+/// A value that identifies documents whose id is an `Id`.
 #[diagnostic::on_unimplemented(
-    message = "a `{Self}` does not identify a `{D}`",
-    label = "expected the type of the id of `{D}`, found `{Self}`"
+    message = "a `{Self}` does not identify documents whose id is a `{Id}`",
+    label = "expected a `{Id}`, found `{Self}`"
 )]
 #[doc(hidden)]
-pub trait Identifies<D: Document> {}
-impl<D: Document> Identifies<D> for D::Id {}
+pub trait Identifies<Id> {}
+impl<T> Identifies<T> for T {}
 
-/// The field that holds the id of a `D`.
+/// The one `R` whose id is in a field.
 #[doc(hidden)]
-pub const fn key_of<D: Document, P: Path>(_: Column<P>) -> &'static PathInfo
+pub const fn referred<R: Document, P: Path>(_: Column<P>) -> Related
 where
-    ScalarOf<P>: Identifies<D>,
+    ScalarOf<P>: Identifies<R::Id>,
 {
-    P::INFO
+    Referred::<R, P>::RELATED
+}
+
+/// All `R` that hold the id of a `D` in a field.
+#[doc(hidden)]
+pub const fn referring<D: Document, R: Document, P: Path<Root = R>>(_: Column<P>) -> Related
+where
+    ScalarOf<P>: Identifies<D::Id>,
+{
+    Referring::<R, P>::RELATED
 }
 
 /// Fails to compile when no index finds the other documents by their key.
@@ -92,7 +101,7 @@ where
         key: impl FnOnce(D::Paths) -> Column<P>,
     ) -> WithRelated<Self, Referred<R, P>>
     where
-        ScalarOf<P>: Identifies<R>,
+        ScalarOf<P>: Identifies<R::Id>,
     {
         key(D::PATHS);
         WithRelated { find: self, relation: PhantomData }
@@ -104,7 +113,7 @@ where
         key: impl FnOnce(R::Paths) -> Column<P>,
     ) -> WithRelated<Self, Referring<R, P>>
     where
-        ScalarOf<P>: Identifies<D>,
+        ScalarOf<P>: Identifies<D::Id>,
     {
         key(R::PATHS);
         WithRelated { find: self, relation: PhantomData }

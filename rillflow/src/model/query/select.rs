@@ -119,45 +119,104 @@ impl<T> PageOf<T> for Page<T> {}
 pub trait NumberedPageOf<T>: FromRows<Item = T> {}
 impl<T> NumberedPageOf<T> for NumberedPage<T> {}
 
-/// The functions that read rows of a kind: of documents, of selected fields, and of a struct made of such.
-macro_rules! readers {
-    ($($(#[$doc:meta])* $bound:ident: $whole:ident $selected:ident $made:ident;)*) => { $(
-        $(#[$doc])*
-        #[doc(hidden)]
-        pub const fn $whole<T: DeserializeOwned, Out: $bound<T>>() -> Decode<Out> {
-            |query, rows| Out::from_rows::<T>(query, rows, |row| row)
-        }
-
-        $(#[$doc])*
-        #[doc(hidden)]
-        pub const fn $selected<S, Out>(_: &S) -> Decode<Out>
-        where
-            S: Selection<Row: DeserializeOwned>,
-            Out: $bound<S::Row>,
-        {
-            $whole::<S::Row, Out>()
-        }
-
-        $(#[$doc])*
-        #[doc(hidden)]
-        pub fn $made<T, F: FieldList, Out: $bound<T>>(
-            query: &'static str,
-            rows: &[Row<'_>],
-            make: fn(F) -> T,
-        ) -> Result<Out> {
-            Out::from_rows::<Fields<F>>(query, rows, |row| make(row.0))
-        }
-    )* };
+/// Rows that are read as what they hold.
+fn whole<Out: FromRows<Item: DeserializeOwned>>(query: &'static str, rows: &[Row<'_>]) -> Result<Out> {
+    Out::from_rows::<Out::Item>(query, rows, |row| row)
 }
-readers! {
-    /// Rows, as many as there are.
-    Many: many many_selected many_made;
-    /// At most one row.
-    AtMostOne: at_most_one at_most_one_selected at_most_one_made;
-    /// A page of rows.
-    PageOf: page page_selected page_made;
-    /// A page of rows with the number of all.
-    NumberedPageOf: numbered_page numbered_page_selected numbered_page_made;
+
+/// Rows that are made of their fields.
+fn made<F: FieldList, Out: FromRows>(query: &'static str, rows: &[Row<'_>], make: fn(F) -> Out::Item) -> Result<Out> {
+    Out::from_rows::<Fields<F>>(query, rows, |row| make(row.0))
+}
+
+/// Rows, as many as there are.
+#[doc(hidden)]
+pub const fn many<T: DeserializeOwned, Out: Many<T>>() -> Decode<Out> {
+    whole
+}
+
+/// Rows, as many as there are, of selected fields.
+#[doc(hidden)]
+pub const fn many_selected<S: Selection<Row: DeserializeOwned>, Out: Many<S::Row>>(_: &S) -> Decode<Out> {
+    whole
+}
+
+/// Rows, as many as there are, each made of selected fields.
+#[doc(hidden)]
+pub fn many_made<T, F: FieldList, Out: Many<T>>(
+    query: &'static str,
+    rows: &[Row<'_>],
+    make: fn(F) -> T,
+) -> Result<Out> {
+    made(query, rows, make)
+}
+
+/// At most one row.
+#[doc(hidden)]
+pub const fn at_most_one<T: DeserializeOwned, Out: AtMostOne<T>>() -> Decode<Out> {
+    whole
+}
+
+/// At most one row, of selected fields.
+#[doc(hidden)]
+pub const fn at_most_one_selected<S: Selection<Row: DeserializeOwned>, Out: AtMostOne<S::Row>>(_: &S) -> Decode<Out> {
+    whole
+}
+
+/// At most one row, each made of selected fields.
+#[doc(hidden)]
+pub fn at_most_one_made<T, F: FieldList, Out: AtMostOne<T>>(
+    query: &'static str,
+    rows: &[Row<'_>],
+    make: fn(F) -> T,
+) -> Result<Out> {
+    made(query, rows, make)
+}
+
+/// A page of rows.
+#[doc(hidden)]
+pub const fn page<T: DeserializeOwned, Out: PageOf<T>>() -> Decode<Out> {
+    whole
+}
+
+/// A page of rows, of selected fields.
+#[doc(hidden)]
+pub const fn page_selected<S: Selection<Row: DeserializeOwned>, Out: PageOf<S::Row>>(_: &S) -> Decode<Out> {
+    whole
+}
+
+/// A page of rows, each made of selected fields.
+#[doc(hidden)]
+pub fn page_made<T, F: FieldList, Out: PageOf<T>>(
+    query: &'static str,
+    rows: &[Row<'_>],
+    make: fn(F) -> T,
+) -> Result<Out> {
+    made(query, rows, make)
+}
+
+/// A page of rows with the number of all.
+#[doc(hidden)]
+pub const fn numbered_page<T: DeserializeOwned, Out: NumberedPageOf<T>>() -> Decode<Out> {
+    whole
+}
+
+/// A page of rows with the number of all, of selected fields.
+#[doc(hidden)]
+pub const fn numbered_page_selected<S: Selection<Row: DeserializeOwned>, Out: NumberedPageOf<S::Row>>(
+    _: &S,
+) -> Decode<Out> {
+    whole
+}
+
+/// A page of rows with the number of all, each made of selected fields.
+#[doc(hidden)]
+pub fn numbered_page_made<T, F: FieldList, Out: NumberedPageOf<T>>(
+    query: &'static str,
+    rows: &[Row<'_>],
+    make: fn(F) -> T,
+) -> Result<Out> {
+    made(query, rows, make)
 }
 
 /// A number of rows.
