@@ -26,6 +26,7 @@ mod related;
 mod row;
 mod scalar;
 mod select;
+mod several;
 
 pub use aggregate::*;
 pub use compiled::Compiled;
@@ -46,6 +47,7 @@ pub use related::{Identifies, Referred, Referring, Relation, WithRelated, check_
 pub use row::{FromRow, FromRows, Row};
 pub use scalar::{float, integer};
 pub use select::*;
+pub use several::Queries;
 
 use super::SqlValue;
 use crate::Result;
