@@ -26,6 +26,8 @@ mod dynamic;
 mod evolution;
 /// What filters can say, each against the same words in Rust.
 mod filters;
+/// Distinct rows, and groups with what is made of them.
+mod grouping;
 /// Keys and ids that make an append happen once.
 mod idempotency;
 /// Spans, metrics, trace context, causality.
@@ -52,6 +54,8 @@ mod projections_sql;
 mod queries;
 /// Reading streams and the whole log: directions, bounds, filters, pages.
 mod reading;
+/// Documents of other collections beside those found.
+mod related;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
 /// Units of work: documents and events together, or not at all.
