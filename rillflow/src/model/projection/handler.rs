@@ -19,7 +19,7 @@ use crate::{BoxError, Result};
 /// ```
 /// use rillflow::{BoxError, EventEnvelope, RawJson};
 /// use rillflow::projections::ProjectionHandler;
-/// use sqlx::{Postgres, Transaction};
+/// use sqlx::{Postgres, Transaction, query};
 ///
 /// struct Totals;
 ///
@@ -36,7 +36,7 @@ use crate::{BoxError, Result};
 ///             total: i64,
 ///         }
 ///         if event_type == "order-placed" {
-///             sqlx::query("INSERT INTO totals (order_id, total) VALUES ($1, $2)")
+///             query("INSERT INTO totals (order_id, total) VALUES ($1, $2)")
 ///                 .bind(at.stream_id.0)
 ///                 .bind(body.parse::<Placed>()?.total)
 ///                 .execute(&mut **tx)
@@ -102,7 +102,7 @@ pub trait ProjectionHandler: Send + Sync + 'static {
 ///
 /// ```
 /// use rillflow::{Event, EventEnvelope, projection};
-/// use sqlx::{Postgres, Transaction};
+/// use sqlx::{Postgres, Transaction, query};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Serialize, Deserialize)]
 /// # pub struct Placed { pub total: i64 }
@@ -124,7 +124,7 @@ pub trait ProjectionHandler: Send + Sync + 'static {
 ///         e: &Placed,
 ///         at: &EventEnvelope,
 ///     ) -> Result<(), sqlx::Error> {
-///         sqlx::query("INSERT INTO totals (order_id, total) VALUES ($1, $2)")
+///         query("INSERT INTO totals (order_id, total) VALUES ($1, $2)")
 ///             .bind(at.stream_id.0)
 ///             .bind(e.total)
 ///             .execute(&mut **tx)
@@ -134,7 +134,7 @@ pub trait ProjectionHandler: Send + Sync + 'static {
 ///
 ///     #[reset]
 ///     async fn empty(tx: &mut Transaction<'_, Postgres>) -> Result<(), sqlx::Error> {
-///         sqlx::query("TRUNCATE totals").execute(&mut **tx).await?;
+///         query("TRUNCATE totals").execute(&mut **tx).await?;
 ///         Ok(())
 ///     }
 /// }
