@@ -20,7 +20,8 @@ pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, SchemaConfig, StreamId, StreamKey, StreamState,
+    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, SchemaConfig, SchemaPlan, SchemaStep, StreamId,
+    StreamKey, StreamState, TableLock,
 };
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
@@ -32,11 +33,11 @@ pub use runtime::decide::{DecideError, Decided};
 pub use runtime::reading::EventPage;
 pub use runtime::session::Committed;
 pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
-pub use runtime::sync::SchemaChanges;
+pub use runtime::sync::{SchemaChanges, SchemaProgress};
 pub use storage::projections::ProjectionStatus;
 pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
-    ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
+    ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
 

@@ -39,6 +39,8 @@ mod queries;
 mod reading;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
+/// What a sync would do, what it does, and what it leaves alone.
+mod schema_plan;
 /// Units of work: documents and events together, or not at all.
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
@@ -49,3 +51,5 @@ mod streams;
 mod torture;
 /// What would lose events if it were done the obvious way.
 mod traps;
+/// Databases that an older rillflow made.
+mod upgrade;

@@ -9,6 +9,7 @@ pub(crate) mod decide;
 pub(crate) mod lanes;
 mod listener;
 pub(crate) mod marks;
+pub(crate) mod plan;
 mod projector;
 pub(crate) mod reading;
 pub(crate) mod session;

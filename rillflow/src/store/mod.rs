@@ -32,7 +32,7 @@ pub use dynamic::DynamicQuery;
 pub use events::Events;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
-pub use schema::Schema;
+pub use schema::{Schema, SchemaTexts};
 pub use schemaless::Schemaless;
 pub use session::Session;
 
