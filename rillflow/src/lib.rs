@@ -4,6 +4,8 @@
 #[allow(unused_extern_crates, reason = "only the output of the derives names it")]
 extern crate self as rillflow;
 
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
@@ -20,9 +22,11 @@ pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, SchemaConfig, SchemaPlan, SchemaStep, StreamId,
-    StreamKey, StreamState, TableLock,
+    EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, SchemaPlan, SchemaStep,
+    StreamId, StreamKey, StreamState, TableLock,
 };
+pub use model::{JsonFormat, query::Queries};
+pub use model::{Message, OutboxMessage};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
@@ -35,9 +39,10 @@ pub use runtime::session::Committed;
 pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
 pub use runtime::sync::{SchemaChanges, SchemaProgress};
 pub use storage::projections::ProjectionStatus;
+pub use store::QueryStream;
 pub use store::{
-    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
-    ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
+    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
+    ReadAll, ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
 

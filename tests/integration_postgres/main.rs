@@ -15,6 +15,8 @@ mod bulk;
 mod crash;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
+/// Ids that are made for documents.
+mod document_ids;
 /// Documents by id and version.
 mod documents;
 /// Queries put together while the program runs, and documents of no declared type.
@@ -27,6 +29,8 @@ mod filters;
 mod idempotency;
 /// The global order: what readers see while appends are open.
 mod order;
+/// Messages that commit with what they tell of.
+mod outbox;
 /// Pages, endings and soft-deleted documents.
 mod pages;
 /// Changes to parts of documents.
@@ -45,8 +49,12 @@ mod schema_plan;
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
 mod snapshots;
+/// Results that are read as they arrive.
+mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Several queries in one statement.
+mod together;
 /// Everything at once, and every event counted.
 mod torture;
 /// What would lose events if it were done the obvious way.

@@ -12,6 +12,7 @@ mod event;
 mod finite;
 mod json;
 pub mod jsonb;
+mod outbox;
 mod patch;
 mod predicate;
 mod projection;
@@ -24,14 +25,17 @@ mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
-pub use document::{Collection, Document, DocumentId, IdValue, Index};
+pub use document::{
+    Collection, Document, DocumentId, ForeignKey, GeneratedId, IdSource, IdValue, Index, StoredColumn, made_id,
+};
 pub(crate) use dynamic::Fields;
 pub use dynamic::{CompiledQuery, DocumentQueryContext};
 pub use envelope::EventEnvelope;
 pub use event::{
     Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
 };
-pub use json::RawJson;
+pub use json::{JsonFormat, RawJson};
+pub use outbox::{Message, OutboxMessage};
 pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};
 pub use predicate::{Predicate, SortDirection};

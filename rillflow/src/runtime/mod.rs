@@ -12,6 +12,7 @@ pub(crate) mod marks;
 pub(crate) mod plan;
 mod projector;
 pub(crate) mod reading;
+pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod sync;

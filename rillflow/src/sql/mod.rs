@@ -2,6 +2,8 @@
 //!
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
+pub(crate) mod appends;
+mod combined;
 pub(crate) mod difference;
 pub(crate) mod dynamic;
 mod filtered;
@@ -31,6 +33,10 @@ statements! {
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";
     FIND_APPENDED = "find_appended.sql";
+    PUBLISH_MESSAGES = "publish_messages.sql";
+    PUBLISH = "publish.sql";
+    READ_OUTBOX = "read_outbox.sql";
+    DELETE_OUTBOX = "delete_outbox.sql";
     LOCK_STREAM = "lock_stream.sql";
     FORGET_KEYS = "forget_keys.sql";
     STREAM_VERSION = "stream_version.sql";
@@ -49,6 +55,7 @@ statements! {
     RESTORE_STREAM = "restore_stream.sql";
     DELETE_STREAM = "delete_stream.sql";
     RESOLVE_ALIAS = "resolve_alias.sql";
+    FIND_ALIAS = "find_alias.sql";
 
     LOAD_AGGREGATE = "load_aggregate.sql";
     LOAD_AGGREGATE_AS_OF = "load_aggregate_as_of.sql";
@@ -70,6 +77,9 @@ statements! {
 
     PUT_DOCUMENT = "put_document.sql";
     INSERT_DOCUMENT = "insert_document.sql";
+    CREATE_DOCUMENT = "create_document.sql";
+    CATCH_UP_SEQUENCE = "catch_up_sequence.sql";
+    RESERVE_IDS = "reserve_ids.sql";
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
     PATCH_DOCUMENT = "patch_document.sql";
@@ -94,6 +104,15 @@ statements! {
     EMPTY_COLLECTION = "empty_collection.sql";
 }
 
+#[cfg(feature = "cli")]
+statements! {
+    LIST_COLLECTIONS = "list_collections.sql";
+    LIST_INDEXES = "list_indexes.sql";
+    SHOW_DOCUMENT = "show_document.sql";
+    SOFT_DELETE_NAMED = "soft_delete_named.sql";
+    RESTORE_NAMED = "restore_named.sql";
+}
+
 /// Version, name, text.
 pub(crate) type Migration = (i64, &'static str, &'static str);
 
@@ -103,5 +122,6 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
+    (6, "tags_and_outbox", include_str!("../../migrations/0006_tags_and_outbox.sql")),
     (9, "schema", include_str!("../../migrations/0009_schema.sql")),
 ];

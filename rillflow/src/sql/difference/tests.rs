@@ -81,7 +81,7 @@ fn each_part_that_is_missing_or_other_is_one_step() {
         (|c| table(c).options.clear(), "table t: restore its settings", TableLock::ShareUpdateExclusive),
         (|c| drop(table(c).columns.remove(1)), "column t.n: add", TableLock::AccessExclusive),
         (|c| table(c).columns[1].clause = None, "column t.n: restore its default", TableLock::AccessExclusive),
-        (|c| table(c).columns[0].not_null = true, "column t.id: drop not null", TableLock::AccessExclusive),
+        (|c| table(c).columns[0].not_null = true, "column t.id: drop NOT NULL", TableLock::AccessExclusive),
         (|c| drop(table(c).constraints.remove("t_n")), "constraint t_n: add", TableLock::AccessExclusive),
         (|c| drop(table(c).constraints.remove("t_id_fk")), "constraint t_id_fk: add", TableLock::ShareRowExclusive),
         (|c| table(c).indexes.clear(), "index t_n_idx: create", TableLock::ShareUpdateExclusive),
