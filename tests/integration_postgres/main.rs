@@ -1,6 +1,7 @@
 //! One binary against a real PostgreSQL, through the public API: `cargo test --test integration_postgres`.
 
 mod orders;
+mod served;
 mod support;
 
 /// Aggregates: load, decide, upcast.
