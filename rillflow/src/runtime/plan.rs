@@ -51,7 +51,7 @@ pub(super) async fn compare(conn: &mut PgConnection, texts: &Texts, wanted: Want
     if !there.iter().any(|name| name == "rillflow_migrations") {
         refuse_tables(texts, &there, MIGRATIONS.iter().flat_map(|(.., text)| wanted::tables_of(text)))?;
         refuse_tables(texts, &there, wanted.collections.iter().map(|it| wanted::table_of(it)))?;
-        return Ok(Found::Nothing(wanted.from_nothing(texts, &extensions)));
+        return Ok(Found::Nothing(wanted.all_steps(texts, &extensions)));
     }
     let applied = schema::applied(conn, texts).await?;
     let (done, pending): (Vec<&Migration>, Vec<&Migration>) =

@@ -48,7 +48,7 @@ impl<'c> Wanted<'c> {
     }
 
     /// The steps that make everything in a schema that holds nothing of it.
-    pub(crate) fn from_nothing(self, texts: &Texts, there: &Extensions) -> Vec<SchemaStep> {
+    pub(crate) fn all_steps(self, texts: &Texts, there: &Extensions) -> Vec<SchemaStep> {
         let schema = format!("CREATE SCHEMA IF NOT EXISTS {}", texts.schema().quoted());
         let mut steps = vec![SchemaStep::new(format!("schema {}", texts.schema()), vec![schema])];
         steps.extend(MIGRATIONS.iter().map(|migration| migration_step(texts, migration)));

@@ -136,7 +136,7 @@ impl SchemaTexts {
     /// Everything, as a script that makes it from nothing: the migrations, then the collections.
     #[must_use]
     pub fn dump(&self) -> String {
-        let steps = self.wanted().from_nothing(&Texts::new(self.schema.clone()), &Extensions::new());
+        let steps = self.wanted().all_steps(&Texts::new(self.schema.clone()), &Extensions::new());
         let texts = steps
             .iter()
             .map(|step| format!("-- {}\n{};\n", step.description, step.sql().trim_end().trim_end_matches(';')));

@@ -70,7 +70,8 @@ fn what_is_as_wanted_needs_no_step() {
 
 #[test]
 fn each_part_that_is_missing_or_other_is_one_step() {
-    let changes: [(fn(&mut Catalog), &str, TableLock); 14] = [
+    type Change = (fn(&mut Catalog), &'static str, TableLock);
+    let changes: [Change; 14] = [
         (|c| c.functions.clear(), "function rillflow_f(): create", TableLock::Nothing),
         (|c| c.sequences.clear(), "sequence s: create", TableLock::Nothing),
         (
