@@ -12,7 +12,9 @@ ALTER TABLE public.projections
 -- The processes that run projections, so that each takes its share.
 CREATE TABLE public.projection_workers (
     owner       uuid        PRIMARY KEY,
-    alive_until timestamptz NOT NULL
+    alive_until timestamptz NOT NULL,
+    -- The projections it would run.
+    names       text[]      NOT NULL
 ) WITH (fillfactor = 50);
 
 -- Events that a projection failed on, and those that wait behind one of the same key. The payload stays in `events`, so
@@ -112,7 +114,7 @@ BEGIN
     UPDATE public.projections
     SET version = next.version, position = next.position, event_position = next.event_position,
         event_id = next.event_id, epoch = next.epoch, error = NULL,
-        lease_owner = NULL, lease_until = NULL, lease_token = lease_token + 1
+        lease_owner = NULL, lease_until = clock_timestamp(), lease_token = lease_token + 1
     WHERE name = projection;
     -- what was set aside belongs to the model that it is missing in
     DELETE FROM public.dead_letters AS letter WHERE letter.projection = current.name;

@@ -58,6 +58,8 @@ mod reading;
 mod related;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
+/// What a sync would do, what it does, and what it leaves alone.
+mod schema_plan;
 /// Units of work: documents and events together, or not at all.
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
@@ -72,3 +74,5 @@ mod together;
 mod torture;
 /// What would lose events if it were done the obvious way.
 mod traps;
+/// Databases that an older rillflow made.
+mod upgrade;

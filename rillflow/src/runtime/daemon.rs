@@ -135,6 +135,11 @@ impl Tender {
     }
 
     async fn run(mut self) {
+        if self.core.behind().next().is_none() {
+            // the daemon went away, or says so
+            let _stop = self.stop.changed().await;
+            return;
+        }
         while !*self.stop.borrow() {
             if let Err(error) = self.beat().await {
                 tracing::warn!(%error, "could not tend the leases of this process's projections; trying again");
@@ -171,8 +176,7 @@ impl Tender {
         let mut conn = core.pool.acquire().await?;
         let tended =
             projections::tend_leases(&mut conn, &core.texts, self.owner, self.config.lease_ttl, &wanted).await?;
-        let spare = self.reconcile(tended);
-        for (name, token) in spare {
+        for (name, token) in self.reconcile(tended) {
             projections::release_lease(&mut conn, &core.texts, &name, token).await?;
         }
         Ok(())
@@ -183,11 +187,12 @@ impl Tender {
         let still = |name: &str, token| tended.held.iter().any(|held| held.0 == name && held.1 == token);
         self.running.retain(|name, running| still(name, running.token));
         let runs = |name: &str, token| self.running.get(name).is_some_and(|it| it.token == token);
-        let spare = tended.held.iter().filter(|held| !runs(&held.0, held.1)).cloned().collect();
-        if self.running.len() > tended.share
-            && let Some(one) = self.running.values().next()
-        {
-            one.stop.send_replace(true); // another process has room for it
+        let unused = tended.held.iter().filter(|held| !runs(&held.0, held.1));
+        let unused = unused.map(|(name, token, _)| (name.clone(), *token)).collect();
+        // one per beat, as the other process's next one may change the balance
+        let spare = tended.held.iter().find_map(|held| self.running.get(&*held.0).filter(|_| held.2));
+        if let Some(spare) = spare {
+            spare.stop.send_replace(true);
         }
         for (name, lease) in tended.taken {
             self.start(&name, lease);
@@ -196,7 +201,7 @@ impl Tender {
         for name in tended.stale {
             self.rebuild(&name);
         }
-        spare
+        unused
     }
 
     fn start(&mut self, name: &str, lease: Lease) {

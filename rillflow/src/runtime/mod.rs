@@ -12,6 +12,7 @@ pub(crate) mod lanes;
 mod listener;
 mod log_reader;
 pub(crate) mod marks;
+pub(crate) mod plan;
 mod projector;
 pub(crate) mod reading;
 pub(crate) mod rebuild;

@@ -66,9 +66,13 @@ pub(crate) fn collection(of: &'static Collection) -> Result<&'static Collection>
     }))
 }
 
-/// The text that makes an index on the table beside.
-pub(crate) fn index(of: &Collection, index: &Index) -> String {
-    let written = format!("{} ON {}", index.name, of.table);
+/// The statement that makes an index on the table beside, out of the one for the collection's own.
+pub(crate) fn index(statement: &str, index: &Index, of: &Collection) -> String {
     let name = index_name(Beside::Rebuild, index.name);
-    index.create.replacen(&written, &format!("IF NOT EXISTS {name} ON {}__rebuild", of.table), 1)
+    let table = table(of);
+    statement.replacen(&format!("{} ON ", index.name), &format!("IF NOT EXISTS {name} ON "), 1).replacen(
+        &format!(".{table} "),
+        &format!(".{table}__rebuild "),
+        1,
+    )
 }

@@ -156,13 +156,11 @@ impl Texts {
         AssertSqlSafe(self.qualify(text)).into_sql_str()
     }
 
-    /// A text of a collection that runs once. The application's own literals stay as they are.
-    pub(crate) fn once_of_collection(&self, text: &str) -> String {
-        self.qualify_outside_literals(text)
-    }
-
     /// Our own text, which may name the schema inside literals too (`'public.events'::regclass`).
     pub(crate) fn qualify(&self, text: &str) -> String {
+        if self.is_default() {
+            return text.to_owned();
+        }
         text.replace("public.", &format!("{}.", self.schema.quoted()))
     }
 

@@ -95,12 +95,10 @@ pub struct ProjectionMetrics {
 pub(crate) struct Tended {
     /// Leases taken in this beat.
     pub(crate) taken: Vec<(String, Lease)>,
-    /// Those that were held before, by name and token.
-    pub(crate) held: Vec<(String, i64)>,
+    /// Those that were held before, by name and token, and whether one is for a process that holds fewer.
+    pub(crate) held: Vec<(String, i64, bool)>,
     /// Projections whose stored read model is of an older version.
     pub(crate) stale: Vec<String>,
-    /// How many leases this process should hold at most.
-    pub(crate) share: usize,
 }
 
 /// One projection that a process would run.
@@ -169,14 +167,16 @@ pub(crate) async fn tend_leases(
     let mut tended = Tended::default();
     for row in query.fetch_all(conn).await? {
         let (kind, name, token): (&str, String, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        tended.share = usize::try_from(row.try_get::<i64, _>(7)?).unwrap_or(0);
         match kind {
             "taken" => {
                 let last: (Option<i64>, Option<Uuid>) = (row.try_get(5)?, row.try_get(6)?);
                 let (version, position) = (row.try_get(3)?, row.try_get(4)?);
                 tended.taken.push((name, Lease { token, version, position, last: last.0.zip(last.1) }));
             }
-            "held" => tended.held.push((name, token)),
+            "held" | "spare" => {
+                let spare = kind == "spare";
+                tended.held.push((name, token, spare));
+            }
             _ => tended.stale.push(name),
         }
     }
