@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod lanes;
 mod listener;
 pub(crate) mod marks;
+pub(crate) mod plan;
 mod projector;
 pub(crate) mod reading;
 pub(crate) mod rows;

@@ -4,11 +4,14 @@
 
 pub(crate) mod appends;
 mod combined;
+pub(crate) mod difference;
 pub(crate) mod dynamic;
 mod filtered;
+pub(crate) mod fold;
 pub(crate) mod render;
 pub(crate) mod session;
 mod texts;
+pub(crate) mod wanted;
 
 pub(crate) use filtered::FilteredWrite;
 pub(crate) use texts::{SchemaName, Texts};
@@ -22,8 +25,10 @@ statements! {
     LOCK_SCHEMA = "lock_schema.sql";
     SCHEMA_RELATIONS = "schema_relations.sql";
     APPLIED_MIGRATIONS = "applied_migrations.sql";
-    EXTENSION_SCHEMA = "extension_schema.sql";
-    CHECK_SEQUENCE = "check_sequence.sql";
+    EXTENSION_SCHEMAS = "extension_schemas.sql";
+    SCHEMA_CATALOG = "schema_catalog.sql";
+    SCHEMA_STATE = "schema_state.sql";
+    RECORD_SYNC = "record_sync.sql";
 
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";
@@ -125,25 +130,15 @@ statements! {
     RESTORE_NAMED = "restore_named.sql";
 }
 
-/// The migrations in order: version, name, text.
-pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
+/// Version, name, text.
+pub(crate) type Migration = (i64, &'static str, &'static str);
+
+/// The migrations in order.
+pub(crate) const MIGRATIONS: &[Migration] = &[
     (1, "streams_and_events", include_str!("../../migrations/0001_streams_and_events.sql")),
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
     (6, "tags_and_outbox", include_str!("../../migrations/0006_tags_and_outbox.sql")),
-];
-
-/// The tables that the migrations make, to tell ours from somebody else's of the same name.
-pub(crate) const TABLES: &[&str] = &[
-    "docs",
-    "streams",
-    "events",
-    "event_marks",
-    "idempotency_keys",
-    "projections",
-    "stream_aliases",
-    "snapshots",
-    "removed_events",
-    "outbox_messages",
+    (9, "schema", include_str!("../../migrations/0009_schema.sql")),
 ];
