@@ -7,6 +7,7 @@ mod backoff;
 pub(crate) mod daemon;
 pub(crate) mod dead_letters;
 pub(crate) mod decide;
+pub(crate) mod doctor;
 mod handling;
 pub(crate) mod lanes;
 mod listener;
