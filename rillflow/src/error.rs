@@ -33,6 +33,13 @@ pub enum Error {
         actual: i64,
     },
 
+    /// An event that a decision on tags rests on was appended meanwhile; nothing was written. Look and decide again.
+    #[error("an event that this decision rests on was appended meanwhile, at position {position}")]
+    TagConflict {
+        /// Where it is.
+        position: i64,
+    },
+
     /// The stream refuses appends; nothing was written. [`restore_stream`](crate::Events::restore_stream) opens it again.
     #[error("stream {stream_id} is archived: restore it before you append to it")]
     StreamArchived {
@@ -340,7 +347,11 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::VersionConflict { .. } | Self::DocVersionConflict { .. } | Self::PoolTimeout | Self::Contention(_)
+            Self::VersionConflict { .. }
+                | Self::DocVersionConflict { .. }
+                | Self::TagConflict { .. }
+                | Self::PoolTimeout
+                | Self::Contention(_)
         )
     }
 }

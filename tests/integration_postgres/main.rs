@@ -51,6 +51,8 @@ mod snapshots;
 mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Tags: reading by them, and decisions that rest on them.
+mod tags;
 /// Several queries in one statement.
 mod together;
 /// Everything at once, and every event counted.

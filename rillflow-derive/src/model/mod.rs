@@ -14,6 +14,7 @@ pub(crate) mod names;
 pub(crate) mod projection;
 pub(crate) mod query;
 pub(crate) mod steps;
+pub(crate) mod tags;
 pub(crate) mod value;
 
 /// Text as an SQL literal.

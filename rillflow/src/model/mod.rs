@@ -20,6 +20,7 @@ mod schema;
 mod shape;
 mod snapshot;
 mod stream;
+mod tags;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
@@ -46,4 +47,6 @@ pub use schema::SchemaConfig;
 pub use shape::Shape;
 pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
+pub use tags::{EventTags, NoTags, Tag, TagField, TagQuery, TagValue, TagsOf};
+pub(crate) use tags::{TagCondition, array_literal, array_literal_in_order};
 pub use value::{SqlType, SqlValue};

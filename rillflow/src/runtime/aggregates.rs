@@ -128,7 +128,7 @@ async fn load_from<A: Aggregate>(
 }
 
 /// State built on a part of the history would be wrong, so an unknown event is an error.
-fn decode<A: Aggregate>(stream_id: StreamId, name: &str, version: i32, json: &[u8]) -> Result<A::Event> {
+pub(super) fn decode<A: Aggregate>(stream_id: StreamId, name: &str, version: i32, json: &[u8]) -> Result<A::Event> {
     let unknown = || Error::UnknownEvent { stream_id, name: name.to_owned(), version };
     match A::Event::decode(name, version, json) {
         Ok(event) => event.ok_or_else(unknown),
@@ -198,7 +198,7 @@ pub(crate) async fn append_to<A: Aggregate>(
     Ok((appended, state))
 }
 
-fn request<A: Aggregate>(stream_id: StreamId, expected: Expected, events: &[A::Event]) -> Result<Append> {
+pub(super) fn request<A: Aggregate>(stream_id: StreamId, expected: Expected, events: &[A::Event]) -> Result<Append> {
     let options = AppendOptions::default().expected(expected);
     Append::new(stream_id, A::STREAM, options, events.iter().map(Event::of))
 }

@@ -11,7 +11,7 @@ use crate::storage::snapshots::Until;
 use crate::{Error, Result};
 
 /// How often a decision is made anew when others append first.
-const TRIES: u32 = 20;
+pub(super) const TRIES: u32 = 20;
 
 /// What a decision came to.
 #[derive(Clone, Debug)]

@@ -28,6 +28,10 @@ statements! {
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";
     FIND_APPENDED = "find_appended.sql";
+    TAGS_WRITTEN = "tags_written.sql";
+    TAGS_REQUIRED = "tags_required.sql";
+    LOAD_TAGGED = "load_tagged.sql";
+    READ_ALL_TAGGED = "read_all_tagged.sql";
     PUBLISH_MESSAGES = "publish_messages.sql";
     PUBLISH = "publish.sql";
     READ_OUTBOX = "read_outbox.sql";

@@ -8,11 +8,12 @@ use sqlx::PgConnection;
 
 use crate::model::{
     Aggregate, AppendOptions, Collection, Document, DocumentId, Event, Expected, IdValue, Message, StreamId, StreamKey,
-    jsonb,
+    TagCondition, jsonb,
 };
 use crate::runtime::SharedCore;
 use crate::runtime::marks::Marks;
 use crate::runtime::session::{Committed, commit, commit_on};
+use crate::runtime::tagged::Observed;
 use crate::storage::append::{Append, Outcome};
 use crate::storage::documents::{self, In};
 use crate::storage::outbox::Outgoing;
@@ -44,6 +45,7 @@ use crate::{Error, Result};
 pub struct Session {
     core: SharedCore,
     appends: BTreeMap<StreamId, Append>,
+    condition: Option<TagCondition>,
     messages: Vec<Outgoing>,
     /// By table, then by id: the order in which rows are locked.
     documents: BTreeMap<&'static str, Known>,
@@ -68,7 +70,7 @@ struct Entry {
 
 impl Session {
     pub(super) fn new(core: SharedCore) -> Self {
-        Self { core, appends: BTreeMap::new(), messages: Vec::new(), documents: BTreeMap::new() }
+        Self { core, appends: BTreeMap::new(), condition: None, messages: Vec::new(), documents: BTreeMap::new() }
     }
 
     /// The document as this session sees it: what it staged, or loaded before, or what is stored.
@@ -201,6 +203,12 @@ impl Session {
         Ok(())
     }
 
+    /// Makes the commit depend on what was [observed](crate::Tagged::load): it fails with [`Error::TagConflict`] when that is
+    /// no longer all there is. The last one counts.
+    pub fn require<A>(&mut self, observed: &Observed<A>) {
+        self.condition = Some(observed.condition.clone());
+    }
+
     /// Stages a message for other systems: it is there exactly when the rest of this session is.
     ///
     /// # Errors
@@ -263,13 +271,19 @@ impl Session {
             Documents { collection: known.collection, changes: staged.collect() }
         };
         let documents = self.documents.values().map(changes).filter(|it| !it.changes.is_empty()).collect();
-        Staged { appends: self.appends.values().collect(), messages: &self.messages, documents }
+        Staged {
+            appends: self.appends.values().collect(),
+            condition: self.condition.as_ref(),
+            messages: &self.messages,
+            documents,
+        }
     }
 
     /// Takes note of what was written: the new versions are those that the session expects from now on.
     fn committed(&mut self, written: Written, documents: Vec<Documents>) -> Committed {
         self.appends.clear();
         self.messages.clear();
+        self.condition = None;
         for (documents, versions) in documents.into_iter().zip(written.versions) {
             for (id, _) in documents.changes {
                 let version = versions.get(&id.to_string()).copied().unwrap_or(0);
