@@ -1,4 +1,4 @@
--- Tags, by which events are found and decisions are kept whole; and messages for other systems.
+-- Tags, by which events are found and decisions are kept whole; messages for other systems; and the epochs of the log.
 
 -- What an event is about beside its stream: `name:value`, each once. NULL for most.
 ALTER TABLE public.events ADD COLUMN tags text[];
@@ -120,5 +120,32 @@ CREATE TRIGGER outbox_messages_announce
     FOR EACH STATEMENT
     WHEN (coalesce(current_setting('rillflow.announced', true), '') <> 'on')
     EXECUTE FUNCTION public.rillflow_announce();
+
+-- The histories that positions belonged to. A new one begins with a restored backup or a promoted standby.
+CREATE TABLE public.event_epochs (
+    epoch           integer     PRIMARY KEY,
+    -- The last position drawn before it began, as far as this database knows.
+    after_position  bigint      NOT NULL,
+    started_at      timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO public.event_epochs (epoch, after_position) VALUES (1, 0);
+
+-- Begins an epoch, to be called once after a failover or a restore. The positions of what was lost are not used again:
+-- whoever read them is ahead of this history, and the next position is ahead of him. The number grows with the time, so
+-- that two histories that part twice from one backup are told apart too.
+CREATE FUNCTION public.rillflow_begin_epoch(OUT epoch integer, OUT after_position bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT greatest(event_marks.epoch + 1, (extract(epoch FROM clock_timestamp()) - 1700000000)::integer) INTO epoch
+    FROM public.event_marks FOR UPDATE;
+    after_position := greatest(
+        pg_sequence_last_value('public.events_global_seq'), 0,
+        (SELECT max(global_seq) FROM public.events), (SELECT max(position) FROM public.outbox_messages)
+    );
+    PERFORM setval('public.events_global_seq', after_position + 1000000);
+    INSERT INTO public.event_epochs VALUES (epoch, after_position);
+    UPDATE public.event_marks SET epoch = rillflow_begin_epoch.epoch;
+END;
+$$;
 
 INSERT INTO public.rillflow_migrations (version, name) VALUES (6, 'tags_and_outbox');

@@ -264,12 +264,19 @@ pub enum Error {
         waited: std::time::Duration,
     },
 
+    /// Text that is no checkpoint of this library.
+    #[error("`{text}` is no checkpoint: keep what `Checkpoint::to_string` wrote")]
+    InvalidCheckpoint {
+        /// The text.
+        text: String,
+    },
+
     /// The event a checkpoint points to is no longer there: the history was restored or replaced.
     #[error(
-        "projection `{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild the projection"
+        "`{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild it from the beginning"
     )]
     HistoryDiverged {
-        /// The projection.
+        /// The projection, or the checkpoint of a reader outside of the store.
         name: String,
         /// Its checkpoint.
         position: i64,

@@ -25,7 +25,7 @@ pub use model::{
     EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, StreamId, StreamKey,
     StreamState,
 };
-pub use model::{EventTags, Message, OutboxMessage, Tag, TagField, TagQuery, TagValue};
+pub use model::{Checkpoint, EventTags, Message, OutboxMessage, Tag, TagField, TagQuery, TagValue};
 pub use model::{JsonFormat, query::Queries};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
@@ -36,9 +36,10 @@ pub use runtime::daemon::{Daemon, DaemonConfig};
 pub use runtime::decide::{DecideError, Decided};
 pub use runtime::reading::EventPage;
 pub use runtime::session::Committed;
-pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
+pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig, SnapshotterMetrics};
 pub use runtime::sync::SchemaChanges;
 pub use runtime::tagged::{Observed, TagDecided};
+pub use storage::epochs::Epoch;
 pub use storage::projections::ProjectionStatus;
 pub use store::QueryStream;
 pub use store::Tagged;

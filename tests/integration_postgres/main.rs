@@ -13,6 +13,8 @@ mod batching;
 mod bulk;
 /// Servers that are killed, connections that are cut.
 mod crash;
+/// Decisions and validators in sessions and in the caller's transaction.
+mod decisions;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Ids that are made for documents.
@@ -21,6 +23,8 @@ mod document_ids;
 mod documents;
 /// Queries put together while the program runs, and documents of no declared type.
 mod dynamic;
+/// Histories that part: checkpoints of readers outside.
+mod epochs;
 /// Events stored under old names and versions.
 mod evolution;
 /// What filters can say, each against the same words in Rust.

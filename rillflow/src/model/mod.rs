@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod append;
+mod checkpoint;
 mod document;
 mod dynamic;
 mod envelope;
@@ -25,6 +26,7 @@ mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
+pub use checkpoint::Checkpoint;
 pub use document::{
     Collection, Document, DocumentId, ForeignKey, GeneratedId, IdSource, IdValue, Index, StoredColumn, made_id,
 };

@@ -5,9 +5,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::append::append;
+use super::append::{append, append_on};
 use super::backoff::Backoff;
-use super::{SharedCore, snapshots};
+use super::marks::Marks;
+use super::{Core, SharedCore, snapshots};
+use sqlx::PgConnection;
+
 use crate::model::{Aggregate, AppendOptions, Appended, Event, EventSet, Expected, Snapshots, StreamId};
 use crate::storage::append::Append;
 use crate::storage::snapshots::{Piece, Until, fold};
@@ -55,15 +58,16 @@ impl<A> fmt::Debug for Rules<A> {
 
 impl<A: Aggregate> Rules<A> {
     /// The aggregate's own, as the store was told.
-    pub(crate) fn of(core: &SharedCore) -> Self {
+    pub(crate) fn of(core: &Core) -> Self {
         Self { validators: Vec::new(), snapshots: core.snapshots.of::<A>() }
     }
 
+    /// Whether there is anything that looks at states.
     fn look_at_states(&self) -> bool {
         A::VALIDATED || !self.validators.is_empty()
     }
 
-    pub(super) fn check(&self, stream_id: StreamId, state: &A) -> Result<()> {
+    pub(crate) fn check(&self, stream_id: StreamId, state: &A) -> Result<()> {
         let own = state.validate();
         let all = self.validators.iter().try_fold((), |(), validator| validator(state));
         own.and(all).map_err(|source| Error::Invalid { aggregate: A::NAME, stream_id, source })
@@ -85,27 +89,39 @@ pub(crate) async fn load<A: Aggregate>(
     how: Option<&Snapshots<A>>,
     until: Until,
 ) -> Result<Loaded<A>> {
+    let mut conn = core.pool.acquire().await?;
+    load_on(&mut conn, core, stream_id, how, until).await
+}
+
+/// As [`load`], on a connection whose transaction belongs to the caller.
+pub(crate) async fn load_on<A: Aggregate>(
+    conn: &mut PgConnection,
+    core: &Core,
+    stream_id: StreamId,
+    how: Option<&Snapshots<A>>,
+    until: Until,
+) -> Result<Loaded<A>> {
     let mut unreadable = false;
-    match load_from(core, stream_id, how, until, &mut unreadable).await {
+    match load_from(conn, core, stream_id, how, until, &mut unreadable).await {
         Err(error) if unreadable => {
             tracing::warn!(%error, %stream_id, aggregate = A::NAME, "a snapshot cannot be read; folding all events");
-            load_from(core, stream_id, None, until, &mut unreadable).await
+            load_from(conn, core, stream_id, None, until, &mut unreadable).await
         }
         other => other,
     }
 }
 
 async fn load_from<A: Aggregate>(
-    core: &SharedCore,
+    conn: &mut PgConnection,
+    core: &Core,
     stream_id: StreamId,
     how: Option<&Snapshots<A>>,
     until: Until,
     unreadable: &mut bool,
 ) -> Result<Loaded<A>> {
     let mut state = A::default();
-    let mut conn = core.pool.acquire().await?;
     let key = how.map(|_| snapshots::key::<A>());
-    let version = fold(&mut conn, &core.texts, stream_id, key, until, |piece| match (piece, how) {
+    let version = fold(conn, &core.texts, stream_id, key, until, |piece| match (piece, how) {
         (Piece::Snapshot(json), Some(how)) => match how.decode(json) {
             Ok(kept) => {
                 state = kept;
@@ -174,7 +190,7 @@ async fn append_checked<A: Aggregate>(
         }
         match append_to(core, stream_id, loaded, events, rules).await {
             // the caller does not mind where the stream is, only the validators do
-            Err(Error::VersionConflict { .. }) if matches!(expected, Expected::Any | Expected::StreamExists) => {
+            Err(Error::VersionConflict { .. }) if !expected.minds_the_version() => {
                 tokio::time::sleep(backoff.next()).await;
             }
             other => return other.map(|(appended, _)| appended),
@@ -196,6 +212,41 @@ pub(crate) async fn append_to<A: Aggregate>(
     let appended = append(core, request::<A>(stream_id, Expected::Exact(version), events)?).await?;
     rules.keep(core, stream_id, version, appended.version, &state).await;
     Ok((appended, state))
+}
+
+/// As [`append_events`], in the caller's transaction; no snapshot is kept.
+pub(crate) async fn append_events_on<A: Aggregate>(
+    conn: &mut PgConnection,
+    core: &SharedCore,
+    stream_id: StreamId,
+    expected: Expected,
+    events: &[A::Event],
+) -> Result<Appended> {
+    let rules = Rules::<A>::of(core);
+    let mut tries = 0;
+    loop {
+        let mut request = request::<A>(stream_id, expected, events)?;
+        if rules.look_at_states() && !events.is_empty() {
+            let Loaded { mut state, version } =
+                load_on::<A>(conn, core, stream_id, rules.snapshots.as_ref(), Until::Latest).await?;
+            if !expected.admits(version) {
+                return Err(Error::VersionConflict { stream_id, expected, actual: version });
+            }
+            events.iter().for_each(|event| state.apply(event));
+            rules.check(stream_id, &state)?;
+            request.expected = Expected::Exact(version);
+        }
+        tries += 1;
+        match append_on(conn, core, &request).await {
+            // the caller does not mind where the stream is; the next look sees who was first
+            Err(Error::VersionConflict { .. }) if !expected.minds_the_version() && tries < super::decide::TRIES => {}
+            Err(error) => return Err(error),
+            Ok(appended) => {
+                Marks::appended(core, appended.position());
+                return Ok(appended);
+            }
+        }
+    }
 }
 
 pub(super) fn request<A: Aggregate>(stream_id: StreamId, expected: Expected, events: &[A::Event]) -> Result<Append> {

@@ -4,9 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::SharedCore;
-use super::aggregates::{Rules, append_to, load};
+use sqlx::PgConnection;
+
+use super::aggregates::{Loaded, Rules, append_to, load, load_on, request};
+use super::append::append_on;
 use super::backoff::Backoff;
-use crate::model::{Aggregate, Appended, StreamId};
+use super::marks::Marks;
+use crate::model::{Aggregate, Appended, Expected, StreamId};
 use crate::storage::snapshots::Until;
 use crate::{Error, Result};
 
@@ -85,6 +89,36 @@ pub(crate) async fn decide<A: Aggregate, E>(
                 return Ok(Decided { state, version: appended.version, appended: Some(appended) });
             }
             Err(Error::VersionConflict { .. }) if backoff.tries() < TRIES => tokio::time::sleep(backoff.next()).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// As [`decide`], in the caller's transaction. A stream that moved on is loaded again, as the next statement sees it.
+pub(crate) async fn decide_in<A: Aggregate, E>(
+    conn: &mut PgConnection,
+    core: &SharedCore,
+    stream_id: StreamId,
+    mut decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
+) -> Result<Decided<A>, DecideError<E>> {
+    let rules = Rules::<A>::of(core);
+    let mut tries = 0;
+    loop {
+        let Loaded { mut state, version } =
+            load_on(conn, core, stream_id, rules.snapshots.as_ref(), Until::Latest).await?;
+        let decided = decision(&state).map_err(DecideError::Rejected)?;
+        if decided.is_empty() {
+            return Ok(Decided { state, version, appended: None });
+        }
+        decided.iter().for_each(|event| state.apply(event));
+        rules.check(stream_id, &state)?;
+        tries += 1;
+        match append_on(conn, core, &request::<A>(stream_id, Expected::Exact(version), &decided)?).await {
+            Ok(appended) => {
+                Marks::appended(core, appended.position());
+                return Ok(Decided { state, version: appended.version, appended: Some(appended) });
+            }
+            Err(Error::VersionConflict { .. }) if tries < TRIES => {}
             Err(error) => return Err(error.into()),
         }
     }

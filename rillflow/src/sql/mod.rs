@@ -59,9 +59,12 @@ statements! {
     LOAD_AGGREGATE = "load_aggregate.sql";
     LOAD_AGGREGATE_AS_OF = "load_aggregate_as_of.sql";
     PUT_SNAPSHOT = "put_snapshot.sql";
+    COMPACTION_METRICS = "compaction_metrics.sql";
     STREAMS_TO_COMPACT = "streams_to_compact.sql";
 
     SAFE_MARK = "safe_mark.sql";
+    BEGIN_EPOCH = "begin_epoch.sql";
+    HISTORY = "history.sql";
     PUBLISH_MARK = "publish_mark.sql";
 
     REGISTER_PROJECTION = "register_projection.sql";
@@ -133,4 +136,5 @@ pub(crate) const TABLES: &[&str] = &[
     "snapshots",
     "removed_events",
     "outbox_messages",
+    "event_epochs",
 ];

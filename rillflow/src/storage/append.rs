@@ -127,6 +127,11 @@ impl Append {
         self.events.iter().map(|event| event.tags.len()).sum()
     }
 
+    /// The stored form of each event: name, version, JSON.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (&str, i32, &[u8])> {
+        self.events.iter().map(|event| (event.typ.as_str(), event.type_version, event.body.as_bytes()))
+    }
+
     /// How much it weighs in a batch.
     pub(crate) fn bytes(&self) -> usize {
         self.events.iter().map(|event| event.body.len() + event.headers.as_ref().map_or(0, String::len)).sum()

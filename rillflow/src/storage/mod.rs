@@ -5,6 +5,7 @@ pub(crate) mod bind;
 pub(crate) mod bulk;
 pub(crate) mod documents;
 pub(crate) mod dynamic;
+pub(crate) mod epochs;
 pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod marks;

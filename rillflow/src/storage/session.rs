@@ -41,7 +41,7 @@ pub(crate) struct Staged<'s> {
     pub(crate) condition: Option<&'s TagCondition>,
     pub(crate) messages: &'s [Outgoing],
     /// By table.
-    pub(crate) documents: Vec<Documents>,
+    pub(crate) documents: &'s [Documents],
 }
 
 impl Staged<'_> {
@@ -66,7 +66,7 @@ pub(crate) async fn commit(conn: &mut PgConnection, texts: &Texts, staged: &Stag
     let collections: Vec<_> = documents.iter().map(|it| it.collection).collect();
     let mut arguments = append_arguments(appends, None)?;
     let with = add_beside(&mut arguments, appends, *condition, &messages.iter().collect::<Vec<_>>())?;
-    for documents in documents {
+    for documents in *documents {
         add_all(&mut arguments, columns(documents))?;
     }
     // audited: put together from our own files and validated names

@@ -8,6 +8,7 @@ mod collection;
 mod docs;
 mod document_query;
 mod dynamic;
+mod epochs;
 mod events;
 mod outbox;
 mod patch;
