@@ -22,6 +22,7 @@ mod shape;
 mod snapshot;
 mod stream;
 mod tags;
+pub(crate) mod traceparent;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};

@@ -5,13 +5,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgConnection;
+
 use super::append::{append, append_on};
 use super::backoff::Backoff;
 use super::marks::Marks;
 use super::{Core, SharedCore, snapshots};
-use sqlx::PgConnection;
-
 use crate::model::{Aggregate, AppendOptions, Appended, Event, EventSet, Expected, Snapshots, StreamId};
+use crate::observe::operation;
 use crate::storage::append::Append;
 use crate::storage::snapshots::{Piece, Until, fold};
 use crate::{BoxError, Error, Result};
@@ -89,8 +90,11 @@ pub(crate) async fn load<A: Aggregate>(
     how: Option<&Snapshots<A>>,
     until: Until,
 ) -> Result<Loaded<A>> {
-    let mut conn = core.pool.acquire().await?;
-    load_on(&mut conn, core, stream_id, how, until).await
+    let loading = async {
+        let mut conn = core.pool.acquire().await?;
+        load_on(&mut conn, core, stream_id, how, until).await
+    };
+    operation!(core, "load", A::NAME).stream(stream_id).run(loading).await
 }
 
 /// As [`load`], on a connection whose transaction belongs to the caller.

@@ -13,6 +13,7 @@ use super::decide::TRIES;
 use super::marks::Marks;
 use super::{Core, SharedCore};
 use crate::model::{Aggregate, Appended, Expected, StreamId, TagCondition};
+use crate::observe::{Appending, operation};
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{refused, repeated};
 use crate::storage::outbox::Outgoing;
@@ -135,6 +136,15 @@ impl Staging {
 
 /// Commits in a transaction of its own.
 pub(crate) async fn commit(core: &SharedCore, staging: &mut Staging, documents: &[Documents]) -> Result<Written> {
+    let appends = || staging.appends.values().map(|it| &it.append);
+    let seen: Vec<_> = appends().map(|append| Appending::of(&core.observer, append)).collect();
+    let events = appends().map(|append| append.events.len()).sum();
+    let written = operation!(core, "commit", "session").events(events).run(commit_all(core, staging, documents)).await;
+    seen.into_iter().for_each(|it| it.went(written.as_ref().err()));
+    written
+}
+
+async fn commit_all(core: &SharedCore, staging: &mut Staging, documents: &[Documents]) -> Result<Written> {
     if staging.staged(documents).is_empty() {
         return Ok(Written { appends: Vec::new(), versions: Vec::new() });
     }

@@ -10,6 +10,7 @@ use super::bind::push;
 use super::failure::text;
 use super::outbox::{Outgoing, add_messages};
 use super::tags::alternatives;
+use crate::model::traceparent::with_traceparent;
 use crate::model::{
     AppendOptions, Appended, Event, EventEnvelope, Expected, RawJson, StreamId, Tag, TagCondition, array_literal,
 };
@@ -88,6 +89,20 @@ impl Append {
             messages,
             condition: None,
         })
+    }
+
+    /// Gives every event a trace context that has none.
+    pub(crate) fn carry(&mut self, traceparent: &str) {
+        for event in &mut self.events {
+            if let Some(headers) = with_traceparent(event.headers.as_deref(), traceparent) {
+                event.headers = Some(headers);
+            }
+        }
+    }
+
+    /// The correlation ids of the events that have one, with the events' names.
+    pub(crate) fn correlated(&self) -> impl Iterator<Item = (Uuid, &str)> {
+        self.events.iter().filter_map(|event| Some((event.correlation_id?, event.typ.as_str())))
     }
 
     /// The events as recorded, for what runs in the same transaction.

@@ -224,7 +224,8 @@ impl Session {
     ) -> Result<()> {
         let options = AppendOptions { headers: self.defaults.headers.clone().map(Ok), ..self.options() };
         let options = options.expected(expected);
-        let append = Append::new(stream_id, category, options, events.into_iter().map(Into::into))?;
+        let mut append = Append::new(stream_id, category, options, events.into_iter().map(Into::into))?;
+        self.core.carry(&mut append);
         if !append.events.is_empty() {
             self.staging.append(append, validate);
         }
