@@ -125,11 +125,23 @@ async fn a_session_decides_on_what_is_stored_and_staged_and_expects_what_it_saw(
     let mut session = store.session();
     session.append_to::<Order>(id, Expected::Any, [placed(customer(1).id, 7)])?;
     session.decide::<Order, _>(id, |it| it.ship("3Z")).await?;
+    session.commit().await?;
+    assert_eq!(store.events().read_stream(id).await?.len(), 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_session_decided_is_written_in_one_statement() -> TestResult {
+    let (_db, store) = store().await?;
+    let id = Uuid::now_v7();
+    let mut session = store.session();
+    session.append_to::<Order>(id, Expected::NoStream, [placed(customer(1).id, 7)])?;
+    session.decide::<Order, _>(id, |it| it.ship("3Z")).await?;
     session.publish("orders", id, &())?;
     statements_sent();
     session.commit().await?;
     assert_eq!(statements_sent(), 1);
-    assert_eq!(store.events().read_stream(id).await?.len(), 4);
+    assert_eq!(store.aggregate::<Order>(id).load().await?.state.state, OrderState::Shipped);
     Ok(())
 }
 

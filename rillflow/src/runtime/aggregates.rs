@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::append::{append, append_on};
+use super::append::{append, append_in_tx};
 use super::backoff::Backoff;
 use super::marks::Marks;
 use super::{Core, SharedCore, snapshots};
@@ -241,7 +241,7 @@ pub(crate) async fn append_events_on<A: Aggregate>(
             request.expected = Expected::Exact(version);
         }
         tries += 1;
-        match append_on(conn, core, &request).await {
+        match append_in_tx(conn, core, &mut request).await {
             // the caller does not mind where the stream is; the next look sees who was first
             Err(Error::VersionConflict { .. }) if !expected.minds_the_version() && tries < super::decide::TRIES => {}
             Err(error) => return Err(error),

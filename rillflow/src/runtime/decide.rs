@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::SharedCore;
 use super::aggregates::{Loaded, Rules, append_to, load, load_on, request};
-use super::append::append_on;
+use super::append::append_in_tx;
 use super::backoff::Backoff;
 use super::marks::Marks;
 use crate::model::{Aggregate, Appended, Expected, StreamId};
@@ -110,6 +110,16 @@ pub(crate) async fn decide_in<A: Aggregate, E>(
     conn: &mut PgConnection,
     core: &SharedCore,
     stream_id: StreamId,
+    decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
+) -> Result<Decided<A>, DecideError<E>> {
+    let operation = operation!(core, "decide", A::NAME).stream(stream_id);
+    operation.run_any(decide_in_until(conn, core, stream_id, decision)).await
+}
+
+async fn decide_in_until<A: Aggregate, E>(
+    conn: &mut PgConnection,
+    core: &SharedCore,
+    stream_id: StreamId,
     mut decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
 ) -> Result<Decided<A>, DecideError<E>> {
     let rules = Rules::<A>::of(core);
@@ -124,7 +134,8 @@ pub(crate) async fn decide_in<A: Aggregate, E>(
         decided.iter().for_each(|event| state.apply(event));
         rules.check(stream_id, &state)?;
         tries += 1;
-        match append_on(conn, core, &request::<A>(stream_id, Expected::Exact(version), &decided)?).await {
+        let mut request = request::<A>(stream_id, Expected::Exact(version), &decided)?;
+        match append_in_tx(conn, core, &mut request).await {
             Ok(appended) => {
                 Marks::appended(core, appended.position());
                 return Ok(Decided { state, version: appended.version, appended: Some(appended) });

@@ -113,6 +113,13 @@ impl Staging {
         Staged { appends, condition: self.condition.as_ref(), messages: &self.messages, documents }
     }
 
+    /// What observers are told of, and how many events there are.
+    fn seen<'c>(&self, core: &'c Core) -> (Vec<Appending<'c>>, usize) {
+        let appends = || self.appends.values().map(|it| &it.append);
+        let seen = appends().map(|append| Appending::of(&core.observer, append)).collect();
+        (seen, appends().map(|append| append.events.len()).sum())
+    }
+
     /// Has every state validated that the events lead to; from here on they expect the version that was looked at.
     async fn validate(&mut self, conn: &mut PgConnection, core: &Core) -> Result<()> {
         for (stream_id, StagedAppend { append, wanted, validate }) in &mut self.appends {
@@ -136,9 +143,7 @@ impl Staging {
 
 /// Commits in a transaction of its own.
 pub(crate) async fn commit(core: &SharedCore, staging: &mut Staging, documents: &[Documents]) -> Result<Written> {
-    let appends = || staging.appends.values().map(|it| &it.append);
-    let seen: Vec<_> = appends().map(|append| Appending::of(&core.observer, append)).collect();
-    let events = appends().map(|append| append.events.len()).sum();
+    let (seen, events) = staging.seen(core);
     let written = operation!(core, "commit", "session").events(events).run(commit_all(core, staging, documents)).await;
     seen.into_iter().for_each(|it| it.went(written.as_ref().err()));
     written
@@ -181,6 +186,19 @@ async fn commit_once(conn: &mut PgConnection, core: &Core, staged: &Staged<'_>) 
 
 /// Commits in the caller's transaction. A savepoint keeps that whole when something is not as expected.
 pub(crate) async fn commit_on(
+    conn: &mut PgConnection,
+    core: &SharedCore,
+    staging: &mut Staging,
+    documents: &[Documents],
+) -> Result<Written> {
+    let (seen, events) = staging.seen(core);
+    let commit = commit_all_on(conn, core, staging, documents);
+    let written = operation!(core, "commit", "session").events(events).run(commit).await;
+    seen.into_iter().for_each(|it| it.went(written.as_ref().err()));
+    written
+}
+
+async fn commit_all_on(
     conn: &mut PgConnection,
     core: &SharedCore,
     staging: &mut Staging,

@@ -9,6 +9,7 @@ use super::append::append;
 use super::backoff::Backoff;
 use super::decide::{DecideError, TRIES};
 use crate::model::{Aggregate, Appended, EventSet, Expected, StreamId, TagCondition, TagQuery};
+use crate::observe::operation;
 use crate::storage::{marks, tags};
 use crate::{Error, Result};
 
@@ -49,6 +50,10 @@ impl<A> TagDecided<A> {
 /// Folds what the query finds. First the mark and then the rows: all up to the mark is there, and what is there above it
 /// is noted.
 pub(crate) async fn observe<A: Aggregate>(core: &SharedCore, query: &TagQuery) -> Result<Observed<A>> {
+    operation!(core, "load", A::NAME).run(look(core, query)).await
+}
+
+async fn look<A: Aggregate>(core: &SharedCore, query: &TagQuery) -> Result<Observed<A>> {
     query.check()?;
     let types: Vec<&'static str> = A::Event::TYPES.iter().map(|it| it.name).collect();
     let mut conn = core.pool.acquire().await?;
@@ -83,6 +88,16 @@ pub(crate) async fn append_observed<A: Aggregate>(
 
 /// Looks, decides and appends, again and again while others are first.
 pub(crate) async fn decide_on<A: Aggregate, E>(
+    core: &SharedCore,
+    query: &TagQuery,
+    stream_id: StreamId,
+    decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
+) -> Result<TagDecided<A>, DecideError<E>> {
+    let operation = operation!(core, "decide", A::NAME).stream(stream_id);
+    operation.run_any(decide_until(core, query, stream_id, decision)).await
+}
+
+async fn decide_until<A: Aggregate, E>(
     core: &SharedCore,
     query: &TagQuery,
     stream_id: StreamId,
