@@ -12,4 +12,5 @@ pub(crate) mod projection;
 pub(crate) mod query;
 mod sql_projection;
 pub(crate) mod stand_in;
+pub(crate) mod tags;
 pub(crate) mod value;

@@ -17,6 +17,7 @@ pub(crate) mod projection;
 pub(crate) mod query;
 pub(crate) mod sql_projection;
 pub(crate) mod steps;
+pub(crate) mod tags;
 pub(crate) mod value;
 
 /// Text as an SQL literal.
