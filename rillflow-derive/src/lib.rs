@@ -39,6 +39,7 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
 /// | on a field | |
 /// |---|---|
 /// | `id` | the id: exactly one field, a `Uuid`, `i64`, `String` or a newtype of one |
+/// | `id(v7)`, `id(sequence)` | the id, made by `Docs::create`: a UUID of version 7, or a number of the collection's own sequence |
 /// | `index`, `unique` | as above, for this field alone |
 /// | `opaque` | JSON that queries do not look into: any type that serde writes |
 /// | `skip` | the field has no path in queries |
@@ -136,9 +137,9 @@ pub fn compiled_query(attr: TokenStream, item: TokenStream) -> TokenStream {
     let function = syn::parse_macro_input!(item as syn::ItemFn);
     derive(|problems| {
         let query = model::query::check(attr.into(), &function, problems);
-        match query.filter(|_| problems.is_empty()) {
-            Some(query) => expand::query::query(&query, &function),
-            None => expand::query::refused(&function),
+        match query {
+            Some(query) if problems.is_empty() => expand::query::query(&query, &function),
+            query => expand::query::refused(query.as_ref(), &function),
         }
     })
 }
@@ -159,6 +160,25 @@ pub fn compiled_query(attr: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Event, attributes(event))]
 pub fn event(item: TokenStream) -> TokenStream {
     expand::event::event(item.into()).into()
+}
+
+/// Makes fields of an event's payload its tags: what it is about beside its stream.
+///
+/// - `#[event(tag)]` on a field: a tag of the field's name. The field is text, a `Uuid`, a whole number, a `bool`, a newtype
+///   of one that derives `DocumentValue`, or an `Option` or `Vec` of these.
+/// - `#[event(tag = "student")]`: a tag of another name.
+///
+/// The enum that derives `Event` finds out by itself. The trait of the same name shows an example.
+#[proc_macro_derive(EventTags, attributes(event))]
+pub fn event_tags(item: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(item as syn::DeriveInput);
+    derive(|problems| {
+        let payload = model::tags::check(&input, problems);
+        match payload.filter(|_| problems.is_empty()) {
+            Some(payload) => expand::tags::tags(&payload),
+            None => expand::tags::refused(&input),
+        }
+    })
 }
 
 /// Makes a type the state of one kind of stream. The type is `Default`; its handlers are in a `#[handlers]` impl.

@@ -33,6 +33,13 @@ pub enum Error {
         actual: i64,
     },
 
+    /// An event that a decision on tags rests on was appended meanwhile; nothing was written. Look and decide again.
+    #[error("an event that this decision rests on was appended meanwhile, at position {position}")]
+    TagConflict {
+        /// Where it is.
+        position: i64,
+    },
+
     /// The stream refuses appends; nothing was written. [`restore_stream`](crate::Events::restore_stream) opens it again.
     #[error("stream {stream_id} is archived: restore it before you append to it")]
     StreamArchived {
@@ -96,6 +103,14 @@ pub enum Error {
         id: String,
     },
 
+    /// The document has no id yet, and this call makes none. [`create`](crate::Docs::create) does, or
+    /// [`reserve_ids`](crate::Docs::reserve_ids) beforehand.
+    #[error("a document of {collection} has no id yet: store it with `create`, or take one from `reserve_ids`")]
+    IdNotSet {
+        /// The collection's name.
+        collection: &'static str,
+    },
+
     /// The document is soft-deleted; nothing was written. [`restore`](crate::Docs::restore) it first.
     #[error("{collection} {id} is deleted: restore it before it is written to")]
     DocDeleted {
@@ -150,6 +165,13 @@ pub enum Error {
         query: &'static str,
     },
 
+    /// A query that must find one found none.
+    #[error("query {query} found nothing: where that may be, ask for an `Option`")]
+    NotFound {
+        /// The query's name.
+        query: &'static str,
+    },
+
     /// A cursor that is damaged, or comes from another query. Begin at the first page.
     #[error("this is no cursor of this query: {reason}")]
     InvalidCursor {
@@ -165,6 +187,13 @@ pub enum Error {
         stream_id: StreamId,
         /// What was used before.
         key: String,
+    },
+
+    /// A message of this id waits in the outbox already. Nothing was written: it was published before.
+    #[error("message {message_id} was published before and still waits in the outbox")]
+    AlreadyPublished {
+        /// The message's id.
+        message_id: String,
     },
 
     /// The connection broke while the append was under way: it may be there or not. To try again without appending
@@ -222,6 +251,22 @@ pub enum Error {
         name: String,
     },
 
+    /// The projection is being rebuilt by another process, or its rebuild was cancelled. Nothing was swapped.
+    #[error("the rebuild of projection `{name}` is not this process's: another one is at it, or it was cancelled")]
+    RebuildLost {
+        /// The projection.
+        name: String,
+    },
+
+    /// The projection has no dead letter of this id: it was requeued or deleted meanwhile.
+    #[error("projection `{projection}` has no dead letter {id}")]
+    UnknownDeadLetter {
+        /// The projection.
+        projection: String,
+        /// The id asked for.
+        id: i64,
+    },
+
     /// A read model did not reach the position in time. It may still do so.
     #[error("projection `{name}` is at {reached} and did not reach {position} within {waited:?}")]
     WaitTimeout {
@@ -235,12 +280,19 @@ pub enum Error {
         waited: std::time::Duration,
     },
 
+    /// Text that is no checkpoint of this library.
+    #[error("`{text}` is no checkpoint: keep what `Checkpoint::to_string` wrote")]
+    InvalidCheckpoint {
+        /// The text.
+        text: String,
+    },
+
     /// The event a checkpoint points to is no longer there: the history was restored or replaced.
     #[error(
-        "projection `{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild the projection"
+        "`{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild it from the beginning"
     )]
     HistoryDiverged {
-        /// The projection.
+        /// The projection, or the checkpoint of a reader outside of the store.
         name: String,
         /// Its checkpoint.
         position: i64,
@@ -264,6 +316,24 @@ pub enum Error {
         problem: String,
         /// What to do about it.
         help: String,
+    },
+
+    /// The schema is not as this program wants it, as [`Schema::assert`](crate::Schema::assert) found.
+    #[error("schema `{schema}` is not as this program wants it; `store.schema().sync(..)` takes these steps:\n{plan}")]
+    SchemaDiffers {
+        /// The schema.
+        schema: String,
+        /// What would have to be done.
+        plan: Box<crate::SchemaPlan>,
+    },
+
+    /// A step of a sync failed. Those before it are done; the next sync goes on from there.
+    #[error("schema step `{step}` failed: {source}")]
+    SchemaStep {
+        /// The step.
+        step: String,
+        /// Why.
+        source: Box<Error>,
     },
 
     /// No development PostgreSQL could be started.
@@ -313,12 +383,26 @@ pub enum PayloadProblem {
 }
 
 impl Error {
+    /// A table that has the name of one of ours, and was not made by us.
+    pub(crate) fn foreign_table(schema: &str, table: &str) -> Self {
+        Self::Schema {
+            problem: format!("schema `{schema}` holds a table `{table}` that rillflow did not make"),
+            help:
+                "keep rillflow in a schema of its own: `Store::builder(url).schema(\"rillflow\")`, `--schema rillflow`"
+                    .to_owned(),
+        }
+    }
+
     /// True when the same call may succeed when it is simply made again with fresh state.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::VersionConflict { .. } | Self::DocVersionConflict { .. } | Self::PoolTimeout | Self::Contention(_)
+            Self::VersionConflict { .. }
+                | Self::DocVersionConflict { .. }
+                | Self::TagConflict { .. }
+                | Self::PoolTimeout
+                | Self::Contention(_)
         )
     }
 }

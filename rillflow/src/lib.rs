@@ -4,10 +4,13 @@
 #[allow(unused_extern_crates, reason = "only the output of the derives names it")]
 extern crate self as rillflow;
 
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
 pub mod model;
+pub mod observe;
 mod sql;
 mod storage;
 
@@ -19,26 +22,51 @@ pub mod testing;
 pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
-    Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, StreamId, StreamKey, StreamState,
+    Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentOutcome, DocumentProjection, Event,
+    EventEnvelope, EventPayload, EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig,
+    SchemaPlan, SchemaStep, StreamId, StreamKey, StreamState, TableLock,
 };
+pub use model::{Checkpoint, EventTags, Message, OutboxMessage, Tag, TagField, TagQuery, TagValue};
+pub use model::{JsonFormat, query::Queries};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
-    Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
+    Aggregate, Document, DocumentFields, DocumentValue, Event, EventTags, compiled_query, handlers, projection,
 };
 pub use runtime::aggregates::Loaded;
 pub use runtime::daemon::{Daemon, DaemonConfig};
 pub use runtime::decide::{DecideError, Decided};
+pub use runtime::doctor::{Finding, Severity};
 pub use runtime::reading::EventPage;
 pub use runtime::session::Committed;
-pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
-pub use runtime::sync::SchemaChanges;
+pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig, SnapshotterMetrics};
+pub use runtime::sync::{SchemaChanges, SchemaProgress};
+pub use runtime::tagged::{Observed, TagDecided};
+pub use storage::epochs::Epoch;
 pub use storage::projections::ProjectionStatus;
+pub use store::QueryStream;
+pub use store::Tagged;
 pub use store::{
-    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
-    ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
+    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
+    ReadAll, ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
+
+/// What projections are made of, and what is told about them.
+pub mod projections {
+    pub use crate::model::{DocumentOutcome, DocumentProjection, OnFailure, ProjectionHandler, SqlProjection};
+    pub use crate::runtime::dead_letters::Requeued;
+    pub use crate::runtime::rebuild::RebuildProgress;
+    pub use crate::storage::letters::DeadLetter;
+    pub use crate::storage::projections::{ProjectionMetrics, ProjectionStatus};
+    pub use crate::store::Projections;
+}
+
+/// Running projections.
+pub mod projection_runtime {
+    pub use crate::runtime::daemon::{Daemon, DaemonConfig, DaemonConfig as ProjectionWorkerConfig};
+    pub use crate::runtime::ticks::TickResult;
+    pub use crate::store::{ProjectionDaemon, ProjectionDaemonBuilder};
+}
 
 /// Queries that are put together while the program runs.
 pub mod query {
@@ -57,6 +85,7 @@ pub mod __private {
     pub use crate::model::*;
     pub use crate::sql::render::*;
     pub use crate::{BoxError, Error, Result};
+    pub use sqlx::{Postgres, Transaction};
     pub use {serde, serde_json};
 
     /// The parameters of a query.

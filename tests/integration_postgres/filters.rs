@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use rillflow::{Document, DocumentFields, Query, Store, compiled_query};
 use serde::{Deserialize, Serialize};
 
+use crate::served::{many, served};
 use crate::support::{Db, TestResult, store_with};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentFields)]
@@ -41,6 +42,18 @@ fn machine(n: i64) -> Machine {
         counts: BTreeMap::from([("bolts".to_owned(), n)]),
     }
 }
+
+many!(Machine, 20_000, machine);
+served!(
+    containing("unheard-of"),
+    ending("unheard-of"),
+    starting("unheard-of"),
+    code_like(),
+    title_ilike("unheard-of"),
+    between(2000, 2010),
+    labelled("unheard-of", "of"),
+    search(21_980, None, None, None),
+);
 
 async fn machines() -> Result<(Db, Store), Box<dyn std::error::Error>> {
     let (db, store) = store_with(|it| it.document::<Machine>()).await?;
@@ -199,7 +212,7 @@ async fn a_condition_on_an_absent_argument_is_left_out_and_the_text_stays_the_sa
 #[tokio::test]
 async fn text_indexes_serve_the_operators_that_coverage_says_they_do() -> TestResult {
     let (_db, store) = store_with(|it| it.schema("app").document::<Machine>()).await?;
-    store.schema().sync().await?; // the second sync finds the extension and the indexes
+    store.schema().sync(&Default::default()).await?; // the second sync finds the extension and the indexes
     let mut tx = store.pool().begin().await?;
     sqlx::raw_sql("SET LOCAL enable_seqscan = off; SET LOCAL search_path = app").execute(&mut *tx).await?;
     let queries = [

@@ -1,6 +1,7 @@
 //! One binary against a real PostgreSQL, through the public API: `cargo test --test integration_postgres`.
 
 mod orders;
+mod served;
 mod support;
 
 /// Aggregates: load, decide, upcast.
@@ -13,39 +14,71 @@ mod batching;
 mod bulk;
 /// Servers that are killed, connections that are cut.
 mod crash;
+/// Decisions and validators in sessions and in the caller's transaction.
+mod decisions;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
+/// Ids that are made for documents.
+mod document_ids;
 /// Documents by id and version.
 mod documents;
 /// Queries put together while the program runs, and documents of no declared type.
 mod dynamic;
+/// Histories that part: checkpoints of readers outside.
+mod epochs;
 /// Events stored under old names and versions.
 mod evolution;
 /// What filters can say, each against the same words in Rust.
 mod filters;
+/// Distinct rows, and groups with what is made of them.
+mod grouping;
 /// Keys and ids that make an append happen once.
 mod idempotency;
+/// Spans, metrics, trace context, causality.
+mod observe;
 /// The global order: what readers see while appends are open.
 mod order;
+/// Messages that commit with what they tell of.
+mod outbox;
 /// Pages, endings and soft-deleted documents.
 mod pages;
 /// Changes to parts of documents.
 mod patch;
 /// Projections: inline, async, leases, failures.
 mod projections;
+/// Projections from outside: status, pausing, running by hand, dead letters.
+mod projections_admin;
+/// Workers killed, stopped, cut off; two daemons; what is asked of the server.
+mod projections_faults;
+/// Read models built anew beside the live one.
+mod projections_rebuild;
+/// Projections that write SQL of their own, and what becomes of events they fail on.
+mod projections_sql;
 /// Typed queries against real documents.
 mod queries;
 /// Reading streams and the whole log: directions, bounds, filters, pages.
 mod reading;
+/// Documents of other collections beside those found.
+mod related;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
+/// What a sync would do, what it does, and what it leaves alone.
+mod schema_plan;
 /// Units of work: documents and events together, or not at all.
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
 mod snapshots;
+/// Results that are read as they arrive.
+mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Tags: reading by them, and decisions that rest on them.
+mod tags;
+/// Several queries in one statement.
+mod together;
 /// Everything at once, and every event counted.
 mod torture;
 /// What would lose events if it were done the obvious way.
 mod traps;
+/// Databases that an older rillflow made.
+mod upgrade;

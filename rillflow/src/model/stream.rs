@@ -36,6 +36,8 @@ pub trait Newtype {
     type Inner;
     /// The wrapped value.
     fn inner(&self) -> &Self::Inner;
+    /// Wraps a value.
+    fn wrap(inner: Self::Inner) -> Self;
 }
 
 /// Whatever names a stream: a [`StreamId`], a [`Uuid`], or a newtype of one that derives `DocumentValue`.
@@ -93,6 +95,11 @@ impl Expected {
             Self::StreamExists => version > 0,
             Self::Exact(expected) => version == expected,
         }
+    }
+
+    /// True when a stream that moved on may no longer be as expected.
+    pub(crate) const fn minds_the_version(self) -> bool {
+        matches!(self, Self::NoStream | Self::Exact(_))
     }
 
     /// As the append statement takes it: a version, or a negative code.

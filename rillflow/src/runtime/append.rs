@@ -1,6 +1,8 @@
 //! Appends: one statement, or one transaction when projections run inline.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
@@ -8,21 +10,32 @@ use sqlx::{Connection, PgConnection};
 use super::backoff::Backoff;
 use super::marks::Marks;
 use super::{Core, SharedCore, lanes};
-use crate::model::{AnyProjection, Appended, EventEnvelope, ProjectionBatch};
+use crate::model::{AnyProjection, Appended, EventEnvelope, ProjectionBatch, Registered};
+use crate::observe::{self, operation};
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{broke, repeated};
-use crate::storage::{documents, events, streams};
+use crate::storage::{documents, events, outbox, streams};
 use crate::{Error, Result};
 
 /// How often an append with inline projections is tried when others change the same documents.
 const TRIES: u32 = 10;
 
 /// Appends in a transaction of its own.
-pub(crate) async fn append(core: &SharedCore, append: Append) -> Result<Appended> {
+pub(crate) async fn append(core: &SharedCore, mut append: Append) -> Result<Appended> {
+    core.carry(&mut append);
+    let seen = observe::Appending::of(&core.observer, &append);
+    let operation = operation!(core, "append", "events").stream(append.stream_id).events(append.events.len());
+    seen.done(operation.run(settle_anywhere(core, append)).await)
+}
+
+async fn settle_anywhere(core: &SharedCore, append: Append) -> Result<Appended> {
     let appended = if core.inline().next().is_some() {
         append_with_projections(core, &append).await?
-    } else {
+    } else if append.stands_for_itself() {
         lanes::append(core, append).await?
+    } else {
+        let mut conn = core.pool.acquire().await?;
+        settle(&mut conn, core, &append).await?
     };
     Marks::appended(core, appended.position());
     Ok(appended)
@@ -47,7 +60,14 @@ async fn append_with_projections(core: &Core, append: &Append) -> Result<Appende
 }
 
 /// Appends in a transaction that first waits for everybody else who asks for this stream in this way.
-pub(crate) async fn append_locked(core: &SharedCore, append: &Append) -> Result<Appended> {
+pub(crate) async fn append_locked(core: &SharedCore, append: &mut Append) -> Result<Appended> {
+    core.carry(append);
+    let seen = observe::Appending::of(&core.observer, append);
+    let operation = operation!(core, "append", "events").stream(append.stream_id).events(append.events.len());
+    seen.done(operation.run(settle_locked(core, append)).await)
+}
+
+async fn settle_locked(core: &SharedCore, append: &Append) -> Result<Appended> {
     let mut conn = core.pool.acquire().await?;
     let mut tx = conn.begin().await?;
     appends::lock(&mut tx, &core.texts, append.stream_id).await?;
@@ -65,6 +85,14 @@ async fn in_transaction(conn: &mut PgConnection, core: &Core, append: &Append) -
     Ok(appended)
 }
 
+/// As [`append_on`], as an operation of its own.
+pub(crate) async fn append_in_tx(conn: &mut PgConnection, core: &Core, append: &mut Append) -> Result<Appended> {
+    core.carry(append);
+    let seen = observe::Appending::of(&core.observer, append);
+    let operation = operation!(core, "append", "events").stream(append.stream_id).events(append.events.len());
+    seen.done(operation.run(append_on(conn, core, append)).await)
+}
+
 /// Appends on a connection whose transaction belongs to the caller, with the inline projections.
 pub(crate) async fn append_on(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Appended> {
     if append.events.is_empty() {
@@ -76,7 +104,7 @@ pub(crate) async fn append_on(conn: &mut PgConnection, core: &Core, append: &App
     };
     if !appended.repeated {
         for registered in core.inline() {
-            project(conn, core, &*registered.projection, append.envelopes(&appended)).await?;
+            project(conn, core, registered, append.envelopes(&appended)).await?;
         }
     }
     Ok(appended)
@@ -96,6 +124,8 @@ pub(super) async fn settle(conn: &mut PgConnection, core: &Core, append: &Append
                 None => outcome_unknown(append, error),
             }),
         },
+        // an event that this append wrote before would be in its own way
+        Err(conflict @ Error::TagConflict { .. }) => Ok(already_there(conn, core, append).await?.ok_or(conflict)?),
         result => result.map_err(|e| outcome_unknown(append, e)),
     }
 }
@@ -149,11 +179,14 @@ pub(super) fn outcome_unknown(append: &Append, error: Error) -> Error {
     error
 }
 
-/// An empty append still checks what the caller expected.
+/// An append without events still checks what the caller expected, and publishes.
 async fn nothing_to_append(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Appended> {
     let version = events::stream_version(conn, &core.texts, append.stream_id).await?;
     if !append.expected.admits(version) {
         return Err(Error::VersionConflict { stream_id: append.stream_id, expected: append.expected, actual: version });
+    }
+    if !append.messages.is_empty() {
+        outbox::publish(conn, &core.texts, &append.messages).await?;
     }
     Ok(Appended {
         stream_id: append.stream_id,
@@ -172,11 +205,12 @@ async fn conflict(conn: &mut PgConnection, core: &Core, append: &Append) -> Resu
 pub(super) async fn project(
     conn: &mut PgConnection,
     core: &Core,
-    projection: &dyn AnyProjection,
+    registered: &Registered,
     events: Vec<EventEnvelope>,
 ) -> Result<()> {
+    let Some(projection) = registered.documents() else { return Ok(()) };
     let types = projection.types();
-    let events: Vec<_> = events.into_iter().filter(|e| types.iter().any(|t| *t.name == *e.typ)).collect();
+    let events = events.into_iter().filter(|e| types.iter().any(|t| *t.name == *e.typ)).map(Arc::new).collect();
     let mut batch = projection.batch();
     push_all(projection, &mut *batch, events)?;
     if batch.is_empty() {
@@ -195,11 +229,11 @@ pub(super) async fn project(
 pub(super) fn push_all(
     projection: &dyn AnyProjection,
     batch: &mut dyn ProjectionBatch,
-    events: Vec<EventEnvelope>,
+    events: Vec<Arc<EventEnvelope>>,
 ) -> Result<()> {
     for event in events {
         let position = event.global_seq;
-        guarded(projection, position, || batch.push(event))?;
+        guarded(projection.name(), position, || batch.push(event))?;
     }
     Ok(())
 }
@@ -207,22 +241,25 @@ pub(super) fn push_all(
 /// Folds a batch. A failure says at which event; a panic is a failure.
 pub(super) fn fold(projection: &dyn AnyProjection, batch: &mut dyn ProjectionBatch) -> Result<()> {
     while let Some(position) = batch.next() {
-        guarded(projection, position, || batch.fold_next())?;
+        guarded(projection.name(), position, || batch.fold_next())?;
     }
     Ok(())
 }
 
 /// Runs the application's code: its error or panic becomes [`Error::Projection`] at `position`.
-fn guarded(projection: &dyn AnyProjection, position: i64, run: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(super) fn guarded(name: &str, position: i64, run: impl FnOnce() -> Result<()>) -> Result<()> {
     let source = match std::panic::catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(Error::Projection { source, .. })) => source,
         Ok(Err(error)) => error.into(),
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
-            format!("the handler panicked: {text}").into()
-        }
+        Err(panic) => panicked(&*panic).into(),
     };
-    Err(Error::Projection { name: projection.name().to_owned(), position, source })
+    Err(Error::Projection { name: name.to_owned(), position, source })
+}
+
+/// A panic as text.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
+    format!("the handler panicked: {text}")
 }

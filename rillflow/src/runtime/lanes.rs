@@ -21,12 +21,15 @@ use super::SharedCore;
 use super::append::settle;
 use super::marks::Marks;
 use crate::model::{Appended, StreamId};
+use crate::observe::measure;
 use crate::storage::append::{Append, Outcome, append_many};
 use crate::{Error, Result};
 
 /// How many appends, and how many bytes, go together at most.
 const MOST: usize = 128;
 const MOST_BYTES: usize = 1 << 20;
+/// With more tags than these a statement locks all of them at once: see `rillflow_lock_tags`.
+const MOST_TAGS: usize = 64;
 /// How long a lane waits for a stream that somebody else holds: then another lane may open, and a batch is taken apart.
 const PATIENCE: Duration = Duration::from_millis(50);
 const PATIENCE_IN_SQL: &str = "50ms";
@@ -91,11 +94,13 @@ impl State {
 
     /// Those who wait and can go together: one per stream, in the order they came.
     fn take_batch(&mut self) -> Vec<Waiting> {
-        let (mut batch, mut bytes, mut rest) = (Vec::new(), 0, VecDeque::new());
+        let (mut batch, mut bytes, mut tags, mut rest) = (Vec::new(), 0, 0, VecDeque::new());
         for waiting in self.waiting.drain(..) {
-            let fits = batch.len() < MOST && bytes < MOST_BYTES;
+            let tags_fit = batch.is_empty() || tags + waiting.append.tags() <= MOST_TAGS;
+            let fits = batch.len() < MOST && bytes < MOST_BYTES && tags_fit;
             if fits && !waiting.reply.is_closed() && self.streams.insert(waiting.append.stream_id) {
                 bytes += waiting.append.bytes();
+                tags += waiting.append.tags();
                 batch.push(waiting);
             } else if !waiting.reply.is_closed() {
                 rest.push_back(waiting);
@@ -139,6 +144,7 @@ fn enter(core: &SharedCore, append: Append) -> Way {
 impl Lane {
     /// Settles one append, and makes room for another lane when that takes long.
     async fn settle(&mut self, append: &Append) -> Result<Appended> {
+        measure::append_batch(1);
         let core = self.core.clone();
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
@@ -268,6 +274,7 @@ async fn together(lane: &mut Lane, batch: &[Waiting]) -> Result<Vec<Outcome>> {
         None => core.pool.acquire().await?,
     };
     let appends: Vec<_> = batch.iter().map(|it| &it.append).collect();
+    measure::append_batch(appends.len());
     let result = append_many(&mut conn, &core.texts, &appends, Some(PATIENCE_IN_SQL)).await;
     let result = result.map_err(|error| super::append::outcome_unknown(appends[0], error));
     lane.keep(conn, &result);

@@ -2,11 +2,17 @@
 //!
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
+pub(crate) mod appends;
+pub(crate) mod beside;
+mod combined;
+pub(crate) mod difference;
 pub(crate) mod dynamic;
 mod filtered;
+pub(crate) mod fold;
 pub(crate) mod render;
 pub(crate) mod session;
 mod texts;
+pub(crate) mod wanted;
 
 pub(crate) use filtered::FilteredWrite;
 pub(crate) use texts::{SchemaName, Texts};
@@ -20,12 +26,22 @@ statements! {
     LOCK_SCHEMA = "lock_schema.sql";
     SCHEMA_RELATIONS = "schema_relations.sql";
     APPLIED_MIGRATIONS = "applied_migrations.sql";
-    EXTENSION_SCHEMA = "extension_schema.sql";
-    CHECK_SEQUENCE = "check_sequence.sql";
+    EXTENSION_SCHEMAS = "extension_schemas.sql";
+    SCHEMA_CATALOG = "schema_catalog.sql";
+    SCHEMA_STATE = "schema_state.sql";
+    RECORD_SYNC = "record_sync.sql";
 
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";
     FIND_APPENDED = "find_appended.sql";
+    TAGS_WRITTEN = "tags_written.sql";
+    TAGS_REQUIRED = "tags_required.sql";
+    LOAD_TAGGED = "load_tagged.sql";
+    READ_ALL_TAGGED = "read_all_tagged.sql";
+    PUBLISH_MESSAGES = "publish_messages.sql";
+    PUBLISH = "publish.sql";
+    READ_OUTBOX = "read_outbox.sql";
+    DELETE_OUTBOX = "delete_outbox.sql";
     LOCK_STREAM = "lock_stream.sql";
     FORGET_KEYS = "forget_keys.sql";
     STREAM_VERSION = "stream_version.sql";
@@ -37,6 +53,7 @@ statements! {
     READ_ALL_OF_CATEGORIES = "read_all_of_categories.sql";
     READ_ALL_OF_STREAMS = "read_all_of_streams.sql";
     EVENT_AT = "event_at.sql";
+    READ_CORRELATED = "read_correlated.sql";
 
     STREAM_STATE = "stream_state.sql";
     STREAM_EXISTS = "stream_exists.sql";
@@ -44,27 +61,54 @@ statements! {
     RESTORE_STREAM = "restore_stream.sql";
     DELETE_STREAM = "delete_stream.sql";
     RESOLVE_ALIAS = "resolve_alias.sql";
+    FIND_ALIAS = "find_alias.sql";
 
     LOAD_AGGREGATE = "load_aggregate.sql";
     LOAD_AGGREGATE_AS_OF = "load_aggregate_as_of.sql";
     PUT_SNAPSHOT = "put_snapshot.sql";
+    COMPACTION_METRICS = "compaction_metrics.sql";
     STREAMS_TO_COMPACT = "streams_to_compact.sql";
 
     SAFE_MARK = "safe_mark.sql";
+    BEGIN_EPOCH = "begin_epoch.sql";
+    HISTORY = "history.sql";
     PUBLISH_MARK = "publish_mark.sql";
 
     REGISTER_PROJECTION = "register_projection.sql";
     PROJECTION_STATUS = "projection_status.sql";
     TAKE_LEASE = "take_lease.sql";
-    KEEP_LEASE = "keep_lease.sql";
+    TEND_LEASES = "tend_leases.sql";
+    SEIZE_LEASE = "seize_lease.sql";
+    LEAVE_WORK = "leave_work.sql";
+    GUARD_BATCH = "guard_batch.sql";
     RELEASE_LEASE = "release_lease.sql";
     SAVE_CHECKPOINT = "save_checkpoint.sql";
     WRITE_BATCH = "write_batch.sql";
     RESTART_PROJECTION = "restart_projection.sql";
     NOTE_FAILURE = "note_failure.sql";
+    PROJECTION_METRICS = "projection_metrics.sql";
+    PAUSE_PROJECTION = "pause_projection.sql";
+    RESUME_PROJECTION = "resume_projection.sql";
+    RESET_CHECKPOINT = "reset_checkpoint.sql";
+
+    BEGIN_REBUILD = "begin_rebuild.sql";
+    MAKE_BESIDE = "make_beside.sql";
+    DROP_BESIDE = "drop_beside.sql";
+    LOCK_TIMEOUT = "lock_timeout.sql";
+    SWAP_READ_MODEL = "swap_read_model.sql";
+
+    PARKED_KEYS = "parked_keys.sql";
+    DEAD_LETTERS = "dead_letters.sql";
+    LETTERS_OF_KEY = "letters_of_key.sql";
+    LETTER_EVENT = "letter_event.sql";
+    NOTE_LETTER = "note_letter.sql";
+    DELETE_LETTER = "delete_letter.sql";
 
     PUT_DOCUMENT = "put_document.sql";
     INSERT_DOCUMENT = "insert_document.sql";
+    CREATE_DOCUMENT = "create_document.sql";
+    CATCH_UP_SEQUENCE = "catch_up_sequence.sql";
+    RESERVE_IDS = "reserve_ids.sql";
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
     PATCH_DOCUMENT = "patch_document.sql";
@@ -89,23 +133,41 @@ statements! {
     EMPTY_COLLECTION = "empty_collection.sql";
 }
 
-/// The migrations in order: version, name, text.
-pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
+// what `Store::diagnose` asks
+statements! {
+    DOCTOR_SERVER = "doctor_server.sql";
+    DOCTOR_PRIVILEGES = "doctor_privileges.sql";
+    DOCTOR_SEQUENCE = "doctor_sequence.sql";
+    DOCTOR_MARK = "doctor_mark.sql";
+    DOCTOR_HOLDERS = "doctor_holders.sql";
+    DOCTOR_PROJECTIONS = "doctor_projections.sql";
+    DOCTOR_INDEXES = "doctor_indexes.sql";
+    DOCTOR_BLOAT = "doctor_bloat.sql";
+    DOCTOR_HORIZON = "doctor_horizon.sql";
+    DOCTOR_TABLE_THERE = "doctor_table_there.sql";
+    DOCTOR_PROJECTION_LETTERS = "doctor_projection_letters.sql";
+    DOCTOR_SUBSCRIPTION_LETTERS = "doctor_subscription_letters.sql";
+}
+
+#[cfg(feature = "cli")]
+statements! {
+    LIST_COLLECTIONS = "list_collections.sql";
+    LIST_INDEXES = "list_indexes.sql";
+    SHOW_DOCUMENT = "show_document.sql";
+    SOFT_DELETE_NAMED = "soft_delete_named.sql";
+    RESTORE_NAMED = "restore_named.sql";
+}
+
+/// Version, name, text.
+pub(crate) type Migration = (i64, &'static str, &'static str);
+
+/// The migrations in order.
+pub(crate) const MIGRATIONS: &[Migration] = &[
     (1, "streams_and_events", include_str!("../../migrations/0001_streams_and_events.sql")),
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
-];
-
-/// The tables that the migrations make, to tell ours from somebody else's of the same name.
-pub(crate) const TABLES: &[&str] = &[
-    "docs",
-    "streams",
-    "events",
-    "event_marks",
-    "idempotency_keys",
-    "projections",
-    "stream_aliases",
-    "snapshots",
-    "removed_events",
+    (6, "tags_and_outbox", include_str!("../../migrations/0006_tags_and_outbox.sql")),
+    (7, "projections_runtime", include_str!("../../migrations/0007_projections_runtime.sql")),
+    (9, "schema", include_str!("../../migrations/0009_schema.sql")),
 ];

@@ -15,12 +15,16 @@ impl From<sqlx::Error> for Error {
                 Some("42P01" | "42883" | "42703" | "3F000") => Self::Schema {
                     problem: e.message().to_owned(),
                     help:
-                        "the schema is not as this program needs it: call `store.schema().sync().await`, and register \
+                        "the schema is not as this program needs it: call `store.schema().sync(..).await`, and register \
                            each document with `Store::builder(..).document::<T>()`"
                             .to_owned(),
                 },
                 // serialization_failure, deadlock_detected, lock_not_available
                 Some("40001" | "40P01" | "55P03") => Self::Contention(error),
+                Some("RF003") => Self::TagConflict { position: position_in_detail(&**e) },
+                Some("23505") if e.constraint() == Some("outbox_messages_message_id_key") => {
+                    Self::AlreadyPublished { message_id: taken(&**e, "message_id").unwrap_or_default() }
+                }
                 _ => Self::Database(error),
             },
             _ => Self::Database(error),
@@ -59,6 +63,39 @@ fn is_shutdown(error: &Error) -> bool {
     matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
 }
 
+/// Whether an error says nothing about what was being done: a connection lost, a transaction given up for another's sake,
+/// none free. Looks through the errors that the application's code wrapped it in.
+pub(crate) fn passing(error: &Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = match error {
+        Error::Projection { source, .. } => Some(&**source),
+        other => Some(other),
+    };
+    while let Some(error) = next {
+        let passes = match (error.downcast_ref::<Error>(), error.downcast_ref::<sqlx::Error>()) {
+            (Some(Error::PoolTimeout | Error::Contention(_)), _) => true,
+            (Some(Error::Database(theirs)), _) | (None, Some(theirs)) => passes(theirs),
+            _ => false,
+        };
+        if passes {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn passes(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => true,
+        // serialization_failure, deadlock_detected, lock_not_available; the session was ended
+        sqlx::Error::Database(refused) => matches!(
+            refused.code().as_deref(),
+            Some("40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "25P03")
+        ),
+        _ => false,
+    }
+}
+
 fn unique_index(error: &sqlx::Error) -> Option<String> {
     let violated = error.as_database_error().filter(|e| e.is_unique_violation())?;
     violated.constraint().map(str::to_owned)
@@ -67,6 +104,50 @@ fn unique_index(error: &sqlx::Error) -> Option<String> {
 /// Whether a session was ended as something was not as it expects. (The code is ours: `rillflow_refuse`.)
 pub(crate) fn refused(error: &Error) -> bool {
     matches!(error, Error::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("RF001"))
+}
+
+/// What an error while everything is made anew means.
+pub(super) fn of_creation(error: sqlx::Error, schema: &str) -> Error {
+    let Some(refused) = error.as_database_error() else { return error.into() };
+    match refused.code().as_deref() {
+        // duplicate_table: PostgreSQL names what is in the way, between quotes
+        Some("42P07") => match refused.message().split('"').nth(1) {
+            Some(table) => Error::foreign_table(schema, table),
+            None => error.into(),
+        },
+        // insufficient_privilege
+        Some("42501") => Error::Schema {
+            problem: format!("this role may not make schema `{schema}`: {}", refused.message()),
+            help: "let the owner's role sync it once; see `store.schema().roles()`".to_owned(),
+        },
+        _ => error.into(),
+    }
+}
+
+/// What an error means of a transaction that begins to compare.
+pub(super) fn of_scratch(error: sqlx::Error) -> Error {
+    let Some(refused) = error.as_database_error() else { return error.into() };
+    match refused.code().as_deref() {
+        // insufficient_privilege, read_only_sql_transaction
+        Some("42501" | "25006") => Error::Schema {
+            problem: format!(
+                "the schema is not as this program left it, and it cannot be compared from here: {}",
+                refused.message()
+            ),
+            help: "sync it with a role that may create schemas in this database, on the primary, from a program that \
+                   registers the same documents"
+                .to_owned(),
+        },
+        _ => error.into(),
+    }
+}
+
+/// Whether a parameter is not of the type it should have: invalid_text_representation, numeric_value_out_of_range, and
+/// what no text holds.
+#[cfg(feature = "cli")]
+pub(super) fn unreadable_parameter(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("22P02" | "22003" | "22007" | "22021"))
 }
 
 /// Whether the error speaks of this table.
@@ -81,7 +162,7 @@ pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection)
     let collection = collection.name;
     let constraint = || refused.constraint().unwrap_or_default().to_owned();
     match refused.code().as_deref() {
-        Some("23505") => match taken_id(refused) {
+        Some("23505") => match taken(refused, "id") {
             Some(id) => Error::AlreadyExists { collection, id },
             None => Error::UniqueViolation { collection, index: constraint() },
         },
@@ -99,18 +180,24 @@ pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection)
 /// The SQLSTATE by which `rillflow_patch` refuses a change.
 const PATCH_REFUSED: &str = "RF002";
 
-/// The id in `Key (id)=(42) already exists.`: what was violated is the primary key, whatever it is called.
-fn taken_id(refused: &dyn DatabaseError) -> Option<String> {
+/// The value in `Key (id)=(42) already exists.`: what was violated is told by its column, whatever it is called.
+fn taken(refused: &dyn DatabaseError, column: &str) -> Option<String> {
     let detail = refused.try_downcast_ref::<PgDatabaseError>()?.detail()?;
-    let (_, id) = detail.split_once("(id)=(")?;
+    let (_, id) = detail.split_once(&format!("({column})=("))?;
     id.rfind(')').map(|end| id[..end].to_owned())
+}
+
+/// The position that `rillflow_require` met.
+fn position_in_detail(refused: &dyn DatabaseError) -> i64 {
+    let detail = refused.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::detail);
+    detail.and_then(|it| it.parse().ok()).unwrap_or_default()
 }
 
 /// A stored value that is not of the type its column has in our schema.
 pub(super) fn not_ours(what: &str, error: impl std::fmt::Display) -> Error {
     Error::Schema {
         problem: format!("cannot read {what}: {error}"),
-        help: "the table is not as rillflow makes it: compare it with `store.schema().sync()`".to_owned(),
+        help: "the table is not as rillflow makes it: compare it with `store.schema().sync(..)`".to_owned(),
     }
 }
 

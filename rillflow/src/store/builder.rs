@@ -7,9 +7,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgPool};
+use uuid::Uuid;
 
-use super::Store;
-use crate::model::{Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, Registered, Snapshots};
+use super::{SchemaTexts, Store};
+use crate::model::{
+    Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, ProjectionHandler, Registered, Snapshots,
+    SqlProjection,
+};
+use crate::observe::{Observer, TraceContext, TraceSink};
 use crate::runtime::Core;
 use crate::runtime::lanes::Lanes;
 use crate::runtime::snapshots::SnapshotPolicies;
@@ -71,6 +76,7 @@ pub struct StoreBuilder {
     collections: Vec<&'static Collection>,
     projections: Vec<Registered>,
     snapshots: SnapshotPolicies,
+    observer: Observer,
 }
 
 impl StoreBuilder {
@@ -84,6 +90,7 @@ impl StoreBuilder {
             collections: Vec::new(),
             projections: Vec::new(),
             snapshots: Default::default(),
+            observer: Default::default(),
         }
     }
 
@@ -127,11 +134,102 @@ impl StoreBuilder {
         self
     }
 
+    /// Keeps the state of an aggregate as a document: its `Document` derive says where. The document's id is the stream's.
+    ///
+    /// The projection is called as the aggregate's streams. It reads the aggregate's events wherever they are.
+    ///
+    /// ```
+    /// # use rillflow::{Aggregate, Document, Event, Lifecycle, Store, handlers};
+    /// # use serde::{Deserialize, Serialize};
+    /// # use uuid::Uuid;
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub struct Renamed { pub name: String }
+    /// # #[derive(Event)]
+    /// # pub enum ShopEvent { Renamed(Renamed) }
+    /// #[derive(Default, Serialize, Deserialize, Aggregate, Document)]
+    /// #[aggregate(events = ShopEvent)]
+    /// pub struct Shop {
+    ///     #[document(id)]
+    ///     id: Uuid,
+    ///     name: String,
+    /// }
+    ///
+    /// #[handlers]
+    /// impl Shop {
+    ///     fn on_renamed(&mut self, e: &Renamed) {
+    ///         self.name = e.name.clone();
+    ///     }
+    /// }
+    ///
+    /// let builder = Store::builder("postgres://localhost/app").aggregate_document::<Shop>(Lifecycle::Async);
+    /// ```
+    pub fn aggregate_document<A: Aggregate + Document>(mut self, lifecycle: Lifecycle) -> Self
+    where
+        A::Id: From<Uuid>,
+    {
+        self.add_collection(A::COLLECTION);
+        self.projections.push(Registered::aggregate::<A>(lifecycle));
+        self
+    }
+
+    /// Makes an SQL projection known to the store: `#[projection]` with async handlers. It runs behind the appends.
+    pub fn sql_projection<P: SqlProjection>(mut self) -> Self {
+        self.projections.push(Registered::sql::<P>());
+        self
+    }
+
+    /// Makes a handler of events by their stored names known to the store, as the projection `name`. It runs behind the
+    /// appends.
+    pub fn projection_handler(mut self, name: &str, handler: impl ProjectionHandler) -> Self {
+        self.projections.push(Registered::handler(name, handler));
+        self
+    }
+
     /// Keeps a snapshot of an aggregate at every crossing of `events` events; 0 turns off what its
     /// `#[aggregate(snapshot_every = ..)]` says.
     pub fn snapshot_every<A: Aggregate + Serialize + DeserializeOwned>(mut self, events: u32) -> Self {
         self.snapshots.set(Snapshots::<A>::every::<Json>(events));
         self
+    }
+
+    /// How to find the trace context of a caller: it goes into the headers of the events that are appended, and links
+    /// the spans of projections to the appends. Headers that have a `traceparent` already keep it.
+    pub fn trace_context(mut self, context: impl TraceContext) -> Self {
+        self.observer.context = Some(Arc::new(context));
+        self
+    }
+
+    /// Records appends, and projections of their events, of whatever has a correlation id: for development.
+    pub fn trace_sink(mut self, sink: TraceSink) -> Self {
+        self.observer.sink = Some(sink);
+        self
+    }
+
+    /// The schema of this program as text, from the derives alone: nothing connects.
+    ///
+    /// ```
+    /// # use rillflow::{Document, Store};
+    /// # #[derive(serde::Serialize, serde::Deserialize, Document)]
+    /// # struct Note { #[document(id)] id: i64, #[document(index)] title: String }
+    /// let texts = Store::builder("postgres://nobody/is/asked").document::<Note>().schema_texts()?;
+    /// assert!(texts.dump().contains("CREATE TABLE public.events"));
+    /// assert!(texts.patch().contains("docs_note_title_idx"));
+    /// # Ok::<(), rillflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`] for a schema name that cannot be, or for two collections of one name.
+    pub fn schema_texts(&self) -> Result<SchemaTexts> {
+        refuse_twins("collection", self.collections.iter().map(|it| it.name))?;
+        Ok(SchemaTexts::new(self.schema_name()?, self.collections.clone().into()))
+    }
+
+    fn schema_name(&self) -> Result<SchemaName> {
+        match &self.schema {
+            Ok(schema) => Ok(schema.clone()),
+            Err(name) => SchemaName::new(name),
+        }
     }
 
     fn add_collection(&mut self, collection: &'static Collection) {
@@ -147,11 +245,8 @@ impl StoreBuilder {
     /// [`Error::Database`] when the URL is wrong or nobody answers there, [`Error::PoolTimeout`] when nobody answers in
     /// time, [`Error::Schema`] for a schema name that cannot be, or for two projections or collections of one name.
     pub async fn build(self) -> Result<Store> {
-        let schema = match self.schema {
-            Ok(schema) => schema,
-            Err(name) => SchemaName::new(&name)?,
-        };
-        refuse_twins("projection", self.projections.iter().map(|it| it.projection.name()))?;
+        let schema = self.schema_name()?;
+        refuse_twins("projection", self.projections.iter().map(|it| &*it.name))?;
         refuse_twins("collection", self.collections.iter().map(|it| it.name))?;
         let pool = match self.source {
             Source::Pool(pool) => pool,
@@ -172,16 +267,9 @@ impl StoreBuilder {
                 options.connect(&url).await?
             }
         };
-        let core = Core {
-            texts: Texts::new(schema),
-            lanes: Lanes::new(if self.batch_appends { lanes(&pool) } else { 0 }),
-            projections: self.projections,
-            marks: Default::default(),
-            progress: Default::default(),
-            aliases: Default::default(),
-            snapshots: self.snapshots,
-            pool,
-        };
+        let lanes = Lanes::new(if self.batch_appends { lanes(&pool) } else { 0 });
+        let core = Core::new(pool, Texts::new(schema), self.projections);
+        let core = Core { lanes, snapshots: self.snapshots, observer: self.observer, ..core };
         Ok(Store { core: Arc::new(core), collections: self.collections.into() })
     }
 }

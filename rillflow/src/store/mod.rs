@@ -4,18 +4,27 @@ mod aggregates;
 mod append_builder;
 mod builder;
 mod bulk;
+mod causality;
 mod collection;
 mod docs;
 mod document_query;
 mod dynamic;
+mod epochs;
 mod events;
+mod grouped_query;
+mod outbox;
 mod patch;
+mod projection_daemon;
+mod projections;
+mod query_stream;
 mod reading;
+mod related_query;
 mod repository;
 mod schema;
 mod schemaless;
 mod session;
 mod streams;
+mod tagged;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,19 +39,26 @@ pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
 pub use dynamic::DynamicQuery;
 pub use events::Events;
+pub use outbox::Outbox;
+pub use projection_daemon::{ProjectionDaemon, ProjectionDaemonBuilder};
+pub use projections::Projections;
+pub use query_stream::QueryStream;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
-pub use schema::Schema;
+pub use schema::{Schema, SchemaTexts};
 pub use schemaless::Schemaless;
 pub use session::Session;
+pub use tagged::Tagged;
 
 use crate::Result;
-use crate::model::query::Query;
-use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
+use crate::model::query::{Queries, Query};
+use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey, TagQuery};
+use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
+use crate::runtime::doctor::{self, Finding};
 use crate::runtime::{SharedCore, wait};
-use crate::storage::projections::{self, ProjectionStatus};
-use crate::storage::queries;
+use crate::storage::projections::{ProjectionStatus, status};
+use crate::storage::{queries, rows};
 
 /// Documents and events in one PostgreSQL.
 ///
@@ -51,7 +67,7 @@ use crate::storage::queries;
 /// ```no_run
 /// # async fn example() -> rillflow::Result<()> {
 /// let store = rillflow::Store::connect("postgres://localhost/app").await?;
-/// store.schema().sync().await?;
+/// store.schema().sync(&rillflow::SchemaConfig::single_tenant()).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -95,6 +111,12 @@ impl Store {
         &self.core.pool
     }
 
+    /// For what is beside the layers.
+    #[cfg(feature = "cli")]
+    pub(crate) fn core(&self) -> &SharedCore {
+        &self.core
+    }
+
     /// Documents: put, get, update, query.
     #[must_use]
     pub fn docs(&self) -> Docs<'_> {
@@ -107,10 +129,21 @@ impl Store {
         Events::new(&self.core)
     }
 
+    /// Messages for other systems, which commit with what they tell of.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox::new(&self.core)
+    }
+
     /// One aggregate: load it, decide on it.
     pub fn aggregate<A: Aggregate>(&self, id: impl StreamKey) -> Aggregates<'_, A> {
         let stream_id: StreamId = id.stream_id();
         Aggregates::new(&self.core, stream_id)
+    }
+
+    /// State folded from all events that carry some tags, whatever their streams: look at it, decide on it.
+    pub fn tagged<A: Aggregate>(&self, query: TagQuery) -> Tagged<'_, A> {
+        Tagged::new(&self.core, query)
     }
 
     /// Begins a unit of work: documents and events that are written together, or not at all.
@@ -132,8 +165,11 @@ impl Store {
     /// [`Error::Decode`](crate::Error::Decode) when a document does not fit its type,
     /// [`Error::NotUnique`](crate::Error::NotUnique) when a query for one row found more.
     pub async fn query<Out>(&self, query: impl Query<Out>) -> Result<Out> {
-        let mut conn = self.core.pool.acquire().await?;
-        queries::run(&mut conn, &self.core.texts, &query).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            queries::run(&mut conn, &self.core.texts, &query).await
+        };
+        operation!(&self.core, "query", query.name()).run(work).await
     }
 
     /// Runs a typed query for many rows and gives them as one JSON array, for handing on: nothing is parsed.
@@ -152,8 +188,42 @@ impl Store {
     ///
     /// As [`query`](Self::query), but for documents that do not fit their type, which nobody notices here.
     pub async fn query_json<T>(&self, query: impl Query<Vec<T>>) -> Result<RawJson> {
-        let mut conn = self.core.pool.acquire().await?;
-        queries::run_json(&mut conn, &self.core.texts, &query).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            queries::run_json(&mut conn, &self.core.texts, &query).await
+        };
+        operation!(&self.core, "query", query.name()).run(work).await
+    }
+
+    /// Runs one to eight typed queries, a tuple of them, in one statement, and gives a tuple of their results.
+    ///
+    /// One round trip, and all of them see the same moment. The text of a combination is put together once; its
+    /// prepared statement is used again like that of a single query. The results are read into memory.
+    ///
+    /// ```no_run
+    /// # use rillflow::{Document, Query, Store, compiled_query};
+    /// # #[derive(serde::Serialize, serde::Deserialize, Document)]
+    /// # struct Note { #[document(id)] id: i64, #[document(index)] title: String }
+    /// #[compiled_query]
+    /// fn titled(title: &str) -> impl Query<Vec<Note>> {
+    ///     Note::query().filter(|n| n.title == title)
+    /// }
+    ///
+    /// # async fn example(store: Store) -> rillflow::Result<()> {
+    /// let (milk, number) = store.query_all((titled("milk"), Note::query().count())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`query`](Self::query), of the first of them that fails.
+    pub async fn query_all<Outs>(&self, queries: impl Queries<Outs>) -> Result<Outs> {
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            queries::run_all(&mut conn, &self.core.texts, &queries).await
+        };
+        operation!(&self.core, "query", "several").run(work).await
     }
 
     /// How PostgreSQL would run a typed query with its arguments: the lines of `EXPLAIN`. The query does not run.
@@ -163,7 +233,7 @@ impl Store {
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
     pub async fn explain<Out>(&self, query: impl Query<Out>) -> Result<String> {
         let mut conn = self.core.pool.acquire().await?;
-        queries::explain(&mut conn, &self.core.texts, &query).await
+        rows::explain(&mut conn, queries::statement(&self.core.texts, &query)?).await
     }
 
     /// Runs the async projections of this store until the [`Daemon`] is dropped or shut down.
@@ -184,6 +254,37 @@ impl Store {
         Daemon::start(&self.core, config).await
     }
 
+    /// The projections: how far they are, pausing and moving them, running them by hand, their dead letters.
+    #[must_use]
+    pub fn projections(&self) -> Projections {
+        Projections::new(self.core.clone(), DaemonConfig::default())
+    }
+
+    /// When a projection of this store runs.
+    #[cfg(feature = "testing")]
+    pub(crate) fn lifecycle(&self, projection: &str) -> Result<Lifecycle> {
+        Ok(self.core.registered(projection)?.lifecycle)
+    }
+
+    /// Looks for what is wrong with the store: the connection, the server, the role, the schema, the sequence, who holds
+    /// the mark, projections that are behind and why, indexes, dead letters, dead rows. Changes nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
+    /// for finding in store.diagnose().await?.iter().filter(|it| it.severity >= rillflow::Severity::Warning) {
+    ///     eprintln!("{}: {} ({})", finding.check, finding.problem, finding.fix);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the database. What is wrong with the store is a finding, no error.
+    pub async fn diagnose(&self) -> Result<Vec<Finding>> {
+        doctor::diagnose(&self.core).await
+    }
+
     /// Waits until a projection has done every event up to `position`, so that a reader sees its own writes.
     ///
     /// The position comes from [`Appended::position`](crate::Appended::position). Holds no connection while it waits.
@@ -194,7 +295,7 @@ impl Store {
     /// [`Error::UnknownProjection`](crate::Error::UnknownProjection) when nobody ever registered it.
     pub async fn wait_for(&self, projection: &str, position: i64, timeout: Duration) -> Result<()> {
         let inline = |it: &&crate::model::Registered| it.lifecycle == Lifecycle::Inline;
-        if self.core.projections.iter().filter(inline).any(|it| it.projection.name() == projection) {
+        if self.core.projections.iter().filter(inline).any(|it| &*it.name == projection) {
             return Ok(()); // committed with the append itself
         }
         wait::wait_for(&self.core, projection, position, timeout).await
@@ -207,6 +308,6 @@ impl Store {
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
     pub async fn projection_status(&self, projection: &str) -> Result<Option<ProjectionStatus>> {
         let mut conn = self.core.pool.acquire().await?;
-        projections::status(&mut conn, &self.core.texts, projection).await
+        Ok(status(&mut conn, &self.core.texts, Some(projection)).await?.pop())
     }
 }
