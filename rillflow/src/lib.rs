@@ -68,6 +68,17 @@ pub mod projection_runtime {
     pub use crate::store::{ProjectionDaemon, ProjectionDaemonBuilder};
 }
 
+/// Appending and reading events.
+pub mod events {
+    pub use crate::model::{AppendOptions, Appended, Event, EventEnvelope, Expected};
+    pub use crate::store::{AppendBuilder, Events};
+}
+
+/// Keeping snapshots of long streams in the background.
+pub mod snapshotter {
+    pub use crate::runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
+}
+
 /// Queries that are put together while the program runs.
 pub mod query {
     pub use crate::model::{CompiledQuery, DocumentQueryContext, Predicate, SortDirection};

@@ -6,6 +6,8 @@ mod support;
 
 /// Aggregates: load, decide, upcast.
 mod aggregates;
+/// The samples of the alpha's document.
+mod alpha;
 /// Expected versions, conflicts, several writers of one stream.
 mod append;
 /// Natural batching: what callers see of sharing statements.

@@ -254,6 +254,5 @@ pub(crate) async fn append_events_on<A: Aggregate>(
 }
 
 pub(super) fn request<A: Aggregate>(stream_id: StreamId, expected: Expected, events: &[A::Event]) -> Result<Append> {
-    let options = AppendOptions::default().expected(expected);
-    Append::new(stream_id, A::STREAM, options, events.iter().map(Event::of))
+    Append::new(stream_id, A::STREAM, expected, &AppendOptions::default(), events.iter().map(Event::of))
 }
