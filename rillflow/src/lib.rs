@@ -46,6 +46,16 @@ pub mod query {
     pub use crate::store::DynamicQuery;
 }
 
+/// Subscriptions: events as they come, from a place that is kept, alone or shared in a group.
+pub mod subscriptions {
+    pub use crate::model::{
+        AckMode, GroupStatus, MemberStatus, PartitionStatus, StartAt, SubscriptionDeadLetter, SubscriptionFilter,
+        SubscriptionInfo, SubscriptionOptions,
+    };
+    pub use crate::runtime::subscriber::{SubscriptionHealth, Trouble};
+    pub use crate::store::{DecodedSubscription, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
+}
+
 /// What the derives write code against; nothing here is for people.
 #[doc(hidden)]
 pub mod __private {

@@ -45,6 +45,8 @@ mod sessions;
 mod snapshots;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Subscriptions: delivery, acknowledgement, groups, and what goes wrong meanwhile.
+mod subscriptions;
 /// Everything at once, and every event counted.
 mod torture;
 /// What would lose events if it were done the obvious way.

@@ -18,6 +18,7 @@ pub mod query;
 mod shape;
 mod snapshot;
 mod stream;
+mod subscription;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
@@ -40,4 +41,8 @@ pub use projection::{
 pub use shape::Shape;
 pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
+pub use subscription::{
+    AckMode, GroupStatus, MemberStatus, PartitionStatus, StartAt, SubscriptionDeadLetter, SubscriptionFilter,
+    SubscriptionInfo, SubscriptionOptions,
+};
 pub use value::{SqlType, SqlValue};

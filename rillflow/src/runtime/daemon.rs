@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::listener::{Listener, Listening};
 use super::projector::Projector;
-use super::{SharedCore, Task, listener};
+use super::{SharedCore, Task};
 use crate::Result;
 use crate::model::Lifecycle;
 use crate::storage::projections;
@@ -45,7 +46,7 @@ impl Default for DaemonConfig {
 pub struct Daemon {
     stop: watch::Sender<bool>,
     projectors: Vec<Task>,
-    _listener: Task,
+    _listening: Listening,
 }
 
 impl Daemon {
@@ -60,7 +61,7 @@ impl Daemon {
             let projector = Projector { core: core.clone(), projection, owner, config, stop: stopped.clone() };
             projectors.push(Task::spawn(projector.run()));
         }
-        Ok(Self { stop, projectors, _listener: Task::spawn(listener::listen(core.clone())) })
+        Ok(Self { stop, projectors, _listening: Listener::share(core) })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.

@@ -42,6 +42,11 @@ impl Marks {
         core.marks.wake.notify_one();
     }
 
+    /// Looks at the head again now, as a publication may have been missed.
+    pub(crate) fn look_again(&self) {
+        self.wake.notify_one();
+    }
+
     /// Notes what another process published.
     pub(crate) fn heard(&self, mark: i64) {
         self.known.send_if_modified(|known| {

@@ -7,12 +7,13 @@ mod backoff;
 pub(crate) mod daemon;
 pub(crate) mod decide;
 pub(crate) mod lanes;
-mod listener;
+pub(crate) mod listener;
 pub(crate) mod marks;
 mod projector;
 pub(crate) mod reading;
 pub(crate) mod session;
 pub(crate) mod snapshots;
+pub(crate) mod subscriber;
 pub(crate) mod sync;
 pub(crate) mod wait;
 
@@ -31,12 +32,30 @@ pub(crate) struct Core {
     pub(crate) projections: Vec<Registered>,
     pub(crate) lanes: lanes::Lanes,
     pub(crate) marks: marks::Marks,
+    pub(crate) listener: listener::Listener,
+    pub(crate) members: subscriber::Members,
     pub(crate) progress: wait::Progress,
     pub(crate) aliases: aliases::AliasCache,
     pub(crate) snapshots: snapshots::SnapshotPolicies,
 }
 
 impl Core {
+    /// What is shared by those who neither append nor project.
+    pub(crate) fn new(pool: PgPool, texts: Texts) -> Self {
+        Self {
+            pool,
+            texts,
+            projections: Vec::new(),
+            lanes: lanes::Lanes::new(0),
+            marks: Default::default(),
+            listener: Default::default(),
+            members: Default::default(),
+            progress: Default::default(),
+            aliases: Default::default(),
+            snapshots: Default::default(),
+        }
+    }
+
     /// The projections that run in the transaction of an append, in the order they were registered.
     pub(crate) fn inline(&self) -> impl Iterator<Item = &Registered> {
         self.projections.iter().filter(|it| it.lifecycle == crate::model::Lifecycle::Inline)

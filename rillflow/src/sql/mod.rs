@@ -63,6 +63,29 @@ statements! {
     RESTART_PROJECTION = "restart_projection.sql";
     NOTE_FAILURE = "note_failure.sql";
 
+    CREATE_SUBSCRIPTION = "create_subscription.sql";
+    CREATE_SUBSCRIPTION_GROUP = "create_subscription_group.sql";
+    SUBSCRIPTION_GROUP_PARTITIONS = "subscription_group_partitions.sql";
+    POSITION_BEFORE = "position_before.sql";
+    TEND_MEMBERS = "tend_members.sql";
+    ACK_SUBSCRIPTION = "ack_subscription.sql";
+    REFUSE = "refuse.sql";
+    NACK_SUBSCRIPTION = "nack_subscription.sql";
+    RELEASE_PARTITIONS = "release_partitions.sql";
+    LEAVE_GROUP = "leave_group.sql";
+    READ_SUBSCRIPTION = "read_subscription.sql";
+    READ_POSITIONS = "read_positions.sql";
+    SUBSCRIPTION_RETRIES = "subscription_retries.sql";
+    DROP_RETRIES = "drop_retries.sql";
+    LIST_SUBSCRIPTIONS = "list_subscriptions.sql";
+    GROUP_STATUS = "group_status.sql";
+    SET_GROUP_STATUS = "set_group_status.sql";
+    RESET_GROUP = "reset_group.sql";
+    DELETE_SUBSCRIPTION = "delete_subscription.sql";
+    SUBSCRIPTION_DEAD_LETTERS = "subscription_dead_letters.sql";
+    REQUEUE_DEAD_LETTERS = "requeue_dead_letters.sql";
+    DELETE_DEAD_LETTERS = "delete_dead_letters.sql";
+
     PUT_DOCUMENT = "put_document.sql";
     INSERT_DOCUMENT = "insert_document.sql";
     GET_DOCUMENT = "get_document.sql";
@@ -95,6 +118,7 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
+    (8, "subscriptions", include_str!("../../migrations/0008_subscriptions.sql")),
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.
@@ -108,4 +132,10 @@ pub(crate) const TABLES: &[&str] = &[
     "stream_aliases",
     "snapshots",
     "removed_events",
+    "subscriptions",
+    "subscription_groups",
+    "subscription_members",
+    "subscription_partitions",
+    "subscription_retries",
+    "subscription_dead_letters",
 ];

@@ -173,14 +173,10 @@ impl StoreBuilder {
             }
         };
         let core = Core {
-            texts: Texts::new(schema),
             lanes: Lanes::new(if self.batch_appends { lanes(&pool) } else { 0 }),
             projections: self.projections,
-            marks: Default::default(),
-            progress: Default::default(),
-            aliases: Default::default(),
             snapshots: self.snapshots,
-            pool,
+            ..Core::new(pool, Texts::new(schema))
         };
         Ok(Store { core: Arc::new(core), collections: self.collections.into() })
     }

@@ -16,6 +16,7 @@ mod schema;
 mod schemaless;
 mod session;
 mod streams;
+mod subscriptions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub use repository::AggregateRepository;
 pub use schema::Schema;
 pub use schemaless::Schemaless;
 pub use session::Session;
+pub use subscriptions::{DecodedSubscription, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
 
 use crate::Result;
 use crate::model::query::Query;
@@ -111,6 +113,12 @@ impl Store {
     pub fn aggregate<A: Aggregate>(&self, id: impl StreamKey) -> Aggregates<'_, A> {
         let stream_id: StreamId = id.stream_id();
         Aggregates::new(&self.core, stream_id)
+    }
+
+    /// Subscriptions: events as they come, each until it is acknowledged.
+    #[must_use]
+    pub fn subscriptions(&self) -> Subscriptions {
+        Subscriptions::of(&self.core)
     }
 
     /// Begins a unit of work: documents and events that are written together, or not at all.
