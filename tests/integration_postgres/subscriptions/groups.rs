@@ -102,11 +102,15 @@ async fn members_come_and_go_under_load_and_every_event_is_done_once_and_in_orde
     let (streams, done) = (streams(24), Done::default());
     let mut members = Vec::new();
     let mut expected = 0;
+    // long enough for a busy machine: who leaves says so, and nobody waits for a lease here
+    let options = SubscriptionOptions { lease_ttl: Duration::from_secs(10), ..member() };
     for _ in 0..4 {
-        let (handle, rx) = subscribe(&store, "busy", member()).await?;
+        let (handle, rx) = subscribe(&store, "busy", options.clone()).await?;
         members.push(done.work(handle, rx));
         expected += append_everywhere(&store, &streams, 8).await?;
-        for m in &members { eprintln!("{:?}", m.0.health()); }
+        for m in &members {
+            eprintln!("{:?}", m.0.health());
+        }
     }
     let mut worked = Vec::new();
     while members.len() > 1 {
@@ -154,7 +158,8 @@ async fn what_a_member_has_in_hand_moves_on_only_when_it_is_done() -> TestResult
 
 #[tokio::test]
 async fn five_subscriptions_work_on_a_pool_of_two_and_hold_none_while_they_wait() -> TestResult {
-    let (_db, store) = store_with(|it| it.max_connections(2).batch_appends(false).connect_timeout(Duration::from_secs(5))).await?;
+    let (_db, store) =
+        store_with(|it| it.max_connections(2).batch_appends(false).connect_timeout(Duration::from_secs(5))).await?;
     let mut all = Vec::new();
     for number in 0..5 {
         all.push(subscribe(&store, &format!("sub-{number}"), SubscriptionOptions::default()).await?);

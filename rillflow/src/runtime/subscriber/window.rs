@@ -361,7 +361,7 @@ impl Window {
         match item.state {
             State::Taken => self.taken -= 1,
             State::Acked | State::InTransaction => {}
-            State::Ready | State::Waiting(_) => return Err(self.not_delivered(position)),
+            State::Ready | State::Waiting(_) => return Err(self.not_taken(position)),
         }
         let (told, answer) = oneshot::channel();
         item.state = State::Acked;
@@ -373,6 +373,11 @@ impl Window {
     pub(super) fn taken_up_to(&self, position: i64) -> Vec<i64> {
         let items = self.parts.values().flat_map(|part| part.items.range(..=position));
         items.filter(|(_, it)| it.state == State::Taken).map(|(position, _)| *position).collect()
+    }
+
+    /// An event that is to be handed out, perhaps once more.
+    fn not_taken(&self, position: i64) -> Error {
+        if self.lost.contains(&position) { self.lost(position) } else { self.not_delivered(position) }
     }
 
     fn not_delivered(&self, position: i64) -> Error {
@@ -396,7 +401,7 @@ impl Window {
             return Err(Error::AlreadyAcked { name: self.name.clone(), position });
         };
         match item.state {
-            State::Ready | State::Waiting(_) => return Err(self.not_delivered(position)),
+            State::Ready | State::Waiting(_) => return Err(self.not_taken(position)),
             State::Acked => return Err(Error::AlreadyAcked { name: self.name.clone(), position }),
             State::Taken | State::InTransaction => {}
         }
