@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rillflow::{
-    Aggregate, Document, DocumentValue, Event, EventEnvelope, Expected, Lifecycle, Query, Store, compiled_query, dev,
-    handlers, projection,
+    Aggregate, Document, DocumentValue, Event, EventEnvelope, Expected, Lifecycle, Query, SchemaConfig, Store,
+    compiled_query, dev, handlers, projection,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -142,7 +142,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .projection::<SalesProjection>(Lifecycle::Async)
         .build()
         .await?;
-    let changes = store.schema().sync().await?;
+    let changes = store.schema().sync(&SchemaConfig::single_tenant()).await?;
     println!("Schema       {}", if changes.steps.is_empty() { "up to date".into() } else { changes.steps.join(", ") });
     let daemon = store.start_daemon().await?;
 

@@ -1,7 +1,8 @@
 //! The integration tests of rillflow: `cargo test --test integration_postgres`.
 //!
-//! This library holds what the torture example shares with them.
+//! This library holds what the torture example and the book share with them.
 
+pub mod book;
 pub mod private_server;
 pub mod torture;
 

@@ -39,6 +39,7 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
 /// | on a field | |
 /// |---|---|
 /// | `id` | the id: exactly one field, a `Uuid`, `i64`, `String` or a newtype of one |
+/// | `id(v7)`, `id(sequence)` | the id, made by `Docs::create`: a UUID of version 7, or a number of the collection's own sequence |
 /// | `index`, `unique` | as above, for this field alone |
 /// | `opaque` | JSON that queries do not look into: any type that serde writes |
 /// | `skip` | the field has no path in queries |

@@ -96,6 +96,14 @@ pub enum Error {
         id: String,
     },
 
+    /// The document has no id yet, and this call makes none. [`create`](crate::Docs::create) does, or
+    /// [`reserve_ids`](crate::Docs::reserve_ids) beforehand.
+    #[error("a document of {collection} has no id yet: store it with `create`, or take one from `reserve_ids`")]
+    IdNotSet {
+        /// The collection's name.
+        collection: &'static str,
+    },
+
     /// The document is soft-deleted; nothing was written. [`restore`](crate::Docs::restore) it first.
     #[error("{collection} {id} is deleted: restore it before it is written to")]
     DocDeleted {
@@ -146,6 +154,13 @@ pub enum Error {
     /// A query for one row found more.
     #[error("query {query} found more than one row: ask for a `Vec`, or filter by a unique field")]
     NotUnique {
+        /// The query's name.
+        query: &'static str,
+    },
+
+    /// A query that must find one found none.
+    #[error("query {query} found nothing: where that may be, ask for an `Option`")]
+    NotFound {
         /// The query's name.
         query: &'static str,
     },

@@ -4,6 +4,8 @@
 #[allow(unused_extern_crates, reason = "only the output of the derives names it")]
 extern crate self as rillflow;
 
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
@@ -20,8 +22,10 @@ pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, Lifecycle, Patch, RawJson, StreamId, StreamKey, StreamState,
+    EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, StreamId, StreamKey,
+    StreamState,
 };
+pub use model::{JsonFormat, query::Queries};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
@@ -34,6 +38,7 @@ pub use runtime::session::Committed;
 pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
 pub use runtime::sync::SchemaChanges;
 pub use storage::projections::ProjectionStatus;
+pub use store::QueryStream;
 pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
     ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,

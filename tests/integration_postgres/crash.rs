@@ -127,7 +127,7 @@ async fn an_acknowledged_append_survives_a_server_that_is_killed() -> TestResult
     let url = server.create_database("crash").await?;
     let builder = Store::builder(&url).max_connections(WRITERS as u32 + 4);
     let store = builder.connect_timeout(Duration::from_secs(1)).build().await?;
-    store.schema().sync().await?;
+    store.schema().sync(&Default::default()).await?;
     let (next, mut told) = (Arc::new(AtomicI64::new(0)), Told::default());
     for round in 1..=3 {
         let stop = Arc::new(AtomicBool::new(false));

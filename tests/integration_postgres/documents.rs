@@ -104,7 +104,7 @@ async fn a_unique_index_is_named_in_the_error() -> TestResult {
 async fn documents_of_another_schema_are_another_collection() -> TestResult {
     let (db, store) = store_with(|it| it.document::<Customer>()).await?;
     let elsewhere = rillflow::Store::builder(db.url()).schema("app").document::<Customer>().build().await?;
-    elsewhere.schema().sync().await?;
+    elsewhere.schema().sync(&Default::default()).await?;
     elsewhere.docs().put(&customer(1)).await?;
     assert!(store.docs().get::<Customer>(&customer(1).id).await?.is_none());
     assert!(elsewhere.docs().get::<Customer>(&customer(1).id).await?.is_some());
@@ -123,10 +123,10 @@ async fn sync_repairs_an_index_whose_build_broke_off_and_adds_one_that_is_missin
         .bind(&index)
         .execute(store.pool())
         .await?;
-    assert_eq!(store.schema().sync().await?.steps, [format!("index {index}")]);
+    assert_eq!(store.schema().sync(&Default::default()).await?.steps, [format!("index {index}")]);
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP INDEX {index}"))).execute(store.pool()).await?;
-    assert_eq!(store.schema().sync().await?.steps, [format!("index {index}")]);
-    assert_eq!(store.schema().sync().await?.steps, [] as [String; 0]);
+    assert_eq!(store.schema().sync(&Default::default()).await?.steps, [format!("index {index}")]);
+    assert_eq!(store.schema().sync(&Default::default()).await?.steps, [] as [String; 0]);
     Ok(())
 }
 

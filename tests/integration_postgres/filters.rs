@@ -199,7 +199,7 @@ async fn a_condition_on_an_absent_argument_is_left_out_and_the_text_stays_the_sa
 #[tokio::test]
 async fn text_indexes_serve_the_operators_that_coverage_says_they_do() -> TestResult {
     let (_db, store) = store_with(|it| it.schema("app").document::<Machine>()).await?;
-    store.schema().sync().await?; // the second sync finds the extension and the indexes
+    store.schema().sync(&Default::default()).await?; // the second sync finds the extension and the indexes
     let mut tx = store.pool().begin().await?;
     sqlx::raw_sql("SET LOCAL enable_seqscan = off; SET LOCAL search_path = app").execute(&mut *tx).await?;
     let queries = [

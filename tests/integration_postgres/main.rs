@@ -15,6 +15,8 @@ mod bulk;
 mod crash;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
+/// Ids that are made for documents.
+mod document_ids;
 /// Documents by id and version.
 mod documents;
 /// Queries put together while the program runs, and documents of no declared type.
@@ -43,10 +45,14 @@ mod schema;
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
 mod snapshots;
+/// Results that are read as they arrive.
+mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
 /// Subscriptions: delivery, acknowledgement, groups, and what goes wrong meanwhile.
 mod subscriptions;
+/// Several queries in one statement.
+mod together;
 /// Everything at once, and every event counted.
 mod torture;
 /// What would lose events if it were done the obvious way.

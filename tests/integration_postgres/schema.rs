@@ -8,8 +8,8 @@ use crate::support::{Db, TestResult, store, tick};
 async fn a_second_sync_has_nothing_to_do() -> TestResult {
     let db = Db::create().await?;
     let store = Store::connect(db.url()).await?;
-    assert!(!store.schema().sync().await?.steps.is_empty());
-    assert_eq!(store.schema().sync().await?.steps, [] as [String; 0]);
+    assert!(!store.schema().sync(&Default::default()).await?.steps.is_empty());
+    assert_eq!(store.schema().sync(&Default::default()).await?.steps, [] as [String; 0]);
     Ok(())
 }
 
@@ -20,7 +20,7 @@ async fn several_processes_may_sync_at_once() -> TestResult {
     for _ in 0..6 {
         // a store each, as processes have: nothing is shared but the database
         let store = Store::builder(db.url()).max_connections(2).build().await?;
-        processes.push(tokio::spawn(async move { store.schema().sync().await }));
+        processes.push(tokio::spawn(async move { store.schema().sync(&Default::default()).await }));
     }
     let mut worked = 0;
     for process in processes {
@@ -36,7 +36,7 @@ async fn two_schemas_of_one_database_are_two_stores() -> TestResult {
     let id = Uuid::now_v7();
     for schema in ["app", "App", "_1"] {
         let store = Store::builder(db.url()).schema(schema).build().await?;
-        store.schema().sync().await?;
+        store.schema().sync(&Default::default()).await?;
         let appended = store.events().append_stream(id, Expected::NoStream, [tick(1)]).await?;
         assert_eq!((appended.version, appended.position()), (1, 1), "{schema} begins by itself");
         assert_eq!(store.events().read_all(0, 10).await?.len(), 1);
@@ -64,11 +64,11 @@ async fn a_table_that_is_somebody_elses_is_refused_by_name_with_a_way_out() -> T
     let store = Store::connect(db.url()).await?;
     sqlx::raw_sql("CREATE TABLE events (mine int)").execute(store.pool()).await?;
 
-    let refused = store.schema().sync().await.unwrap_err().to_string();
+    let refused = store.schema().sync(&Default::default()).await.unwrap_err().to_string();
     assert!(refused.contains("`events`") && refused.contains("--schema"), "{refused}");
 
     let elsewhere = Store::builder(db.url()).schema("rillflow").build().await?;
-    elsewhere.schema().sync().await?;
+    elsewhere.schema().sync(&Default::default()).await?;
     elsewhere.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)]).await?;
     Ok(())
 }
@@ -78,7 +78,7 @@ async fn a_store_without_its_schema_says_what_to_call() -> TestResult {
     let db = Db::create().await?;
     let store = Store::connect(db.url()).await?;
     let error = store.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)]).await.unwrap_err();
-    assert!(matches!(&error, Error::Schema { help, .. } if help.contains("store.schema().sync()")), "{error:?}");
+    assert!(matches!(&error, Error::Schema { help, .. } if help.contains("store.schema().sync(")), "{error:?}");
     Ok(())
 }
 
@@ -97,10 +97,10 @@ async fn a_sequence_that_could_lose_events_is_refused() -> TestResult {
     ];
     for (break_it, problem, mend_it) in cases {
         sqlx::raw_sql(break_it).execute(store.pool()).await?;
-        let refused = store.schema().sync().await.unwrap_err();
+        let refused = store.schema().sync(&Default::default()).await.unwrap_err();
         assert!(refused.to_string().contains(problem), "{break_it}: {refused}");
         sqlx::raw_sql(mend_it).execute(store.pool()).await?;
-        store.schema().sync().await?;
+        store.schema().sync(&Default::default()).await?;
     }
     Ok(())
 }
@@ -119,7 +119,7 @@ async fn plain_migrations_make_the_same_store_as_sync() -> TestResult {
     }
 
     let store = Store::builder(&pool).build().await?;
-    assert_eq!(store.schema().sync().await?.steps, [] as [String; 0]);
+    assert_eq!(store.schema().sync(&Default::default()).await?.steps, [] as [String; 0]);
     store.events().append_stream(Uuid::now_v7(), Expected::NoStream, [tick(1)]).await?;
     assert_eq!(store.events().read_all(0, 10).await?.len(), 1);
     Ok(())

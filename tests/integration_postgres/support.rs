@@ -21,7 +21,7 @@ pub(crate) async fn store_with(
 ) -> Result<(Db, Store), Box<dyn std::error::Error>> {
     let db = TestDatabase::create().await?;
     let store = configure(Store::builder(db.url())).build().await?;
-    store.schema().sync().await?;
+    store.schema().sync(&Default::default()).await?;
     Ok((db, store))
 }
 

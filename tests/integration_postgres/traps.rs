@@ -69,7 +69,7 @@ async fn a_sequence_that_caches_would_lose_an_event() -> TestResult {
 
     let hidden = append(&mut early, 3).await?.position();
     assert_eq!((cursor, hidden), (21, 2), "a reader at 21 never looks at 2");
-    assert!(store.schema().sync().await.is_err(), "which is why this sequence is refused");
+    assert!(store.schema().sync(&Default::default()).await.is_err(), "which is why this sequence is refused");
     Ok(())
 }
 
@@ -78,7 +78,7 @@ async fn the_end_of_the_snapshot_as_an_epoch_would_lose_an_event() -> TestResult
     // a server where nobody else completes a transaction meanwhile
     let Some(server) = PrivateServer::start(&["autovacuum=off"]).await? else { return Ok(()) };
     let store = Store::connect(&server.create_database("epoch").await?).await?;
-    store.schema().sync().await?;
+    store.schema().sync(&Default::default()).await?;
     // a first append, so that the mark of it is published and the marker sleeps
     store.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)]).await?;
     until(store.pool(), "SELECT mark = 1 FROM event_marks").await?;
@@ -117,7 +117,7 @@ async fn an_open_write_in_another_database_holds_nobody_up() -> TestResult {
 async fn a_prepared_transaction_that_never_appended_holds_nobody_up() -> TestResult {
     let Some(server) = PrivateServer::start(&["max_prepared_transactions=2"]).await? else { return Ok(()) };
     let store = Store::connect(&server.create_database("prepared").await?).await?;
-    store.schema().sync().await?;
+    store.schema().sync(&Default::default()).await?;
     let mut conn = store.pool().acquire().await?;
     for statement in ["BEGIN", "CREATE TABLE elsewhere (n int)", "PREPARE TRANSACTION 'left behind'"] {
         sqlx::raw_sql(statement).execute(&mut *conn).await?;
@@ -145,7 +145,7 @@ async fn a_standby_reads_up_to_the_published_mark_and_computes_none() -> TestRes
     let Some(server) = PrivateServer::start(&[]).await? else { return Ok(()) };
     let url = server.create_database("orders").await?;
     let primary = Store::connect(&url).await?;
-    primary.schema().sync().await?;
+    primary.schema().sync(&Default::default()).await?;
     let Some(standby_server) = server.standby()? else { return Ok(()) };
     let standby = Store::connect(&standby_server.url("orders")).await?;
 
@@ -172,7 +172,7 @@ async fn a_promoted_standby_goes_on_and_its_projection_agrees_with_its_own_histo
     let Some(mut server) = PrivateServer::start(&[]).await? else { return Ok(()) };
     let url = server.create_database("orders").await?;
     let primary = Store::builder(&url).projection::<SalesProjection>(Lifecycle::Async).build().await?;
-    primary.schema().sync().await?;
+    primary.schema().sync(&Default::default()).await?;
     let Some(standby_server) = server.standby()? else { return Ok(()) };
     let daemon = primary.start_daemon().await?;
     let kim = CustomerId::default();
@@ -196,7 +196,7 @@ async fn a_promoted_standby_goes_on_and_its_projection_agrees_with_its_own_histo
 
     let promoted =
         Store::builder(standby_server.url("orders")).projection::<SalesProjection>(Lifecycle::Async).build().await?;
-    promoted.schema().sync().await?;
+    promoted.schema().sync(&Default::default()).await?;
     let mut config = rillflow::DaemonConfig::default();
     config.lease_ttl = Duration::from_millis(600);
     // the lease of the dead primary came along

@@ -60,7 +60,7 @@ impl Torture {
             .projection::<Tallies>(Lifecycle::Async)
             .build()
             .await?;
-        store.schema().sync().await?;
+        store.schema().sync(&Default::default()).await?;
         let daemon = store.start_daemon().await?;
         // what is not the store's own has connections of its own, so that neither waits for the other
         let pool = PgPoolOptions::new().max_connections(self.writers as u32 + 8).connect(&self.url).await?;

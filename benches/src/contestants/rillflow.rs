@@ -53,7 +53,7 @@ impl Rillflow {
             .build()
             .await?;
         if new {
-            store.schema().sync().await?;
+            store.schema().sync(&Default::default()).await?;
             fill(&store, case.kind()).await?;
             sqlx::raw_sql("VACUUM ANALYZE").execute(store.pool()).await?;
         }

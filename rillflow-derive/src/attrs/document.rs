@@ -49,10 +49,19 @@ pub(crate) struct KeyAttr {
     pub(crate) nulls_first: bool,
 }
 
+/// Who makes a document's ids, when the application does not.
+#[derive(Clone, Copy)]
+pub(crate) enum IdSource {
+    V7,
+    Sequence,
+}
+
 /// `#[document(..)]` on a field.
 #[derive(Default)]
 pub(crate) struct FieldAttrs {
     pub(crate) id: Option<Span>,
+    /// Who makes the ids, and where that is said.
+    pub(crate) id_source: Option<(IdSource, Span)>,
     pub(crate) index: Option<Span>,
     pub(crate) unique: Option<Span>,
     pub(crate) opaque: Option<Span>,
@@ -109,7 +118,10 @@ impl FieldAttrs {
     fn option(&mut self, meta: &ParseNestedMeta<'_>, problems: &mut Problems) -> syn::Result<()> {
         let span = meta.path.span();
         let option = match name(meta).as_str() {
-            "id" => &mut self.id,
+            "id" => {
+                self.id_source = id_source(meta)?;
+                &mut self.id
+            }
             "index" => &mut self.index,
             "unique" => &mut self.unique,
             "opaque" => &mut self.opaque,
@@ -117,7 +129,7 @@ impl FieldAttrs {
             other => {
                 problems.at(
                     span,
-                    format!("unknown option `{other}`: expected `id`, `index`, `unique`, `opaque` or `skip`"),
+                    format!("unknown option `{other}`: expected `id`, `id(v7)`, `id(sequence)`, `index`, `unique`, `opaque` or `skip`"),
                 );
                 return pass_over(meta);
             }
@@ -125,6 +137,22 @@ impl FieldAttrs {
         *option = Some(span);
         Ok(())
     }
+}
+
+/// `(v7)` or `(sequence)` behind `id`.
+fn id_source(meta: &ParseNestedMeta<'_>) -> syn::Result<Option<(IdSource, Span)>> {
+    if !meta.input.peek(syn::token::Paren) {
+        return Ok(None);
+    }
+    let content;
+    syn::parenthesized!(content in meta.input);
+    let word: Ident = content.parse()?;
+    let source = match word.to_string().as_str() {
+        "v7" => IdSource::V7,
+        "sequence" => IdSource::Sequence,
+        _ => return Err(syn::Error::new(word.span(), "expected `v7`, for UUIDs, or `sequence`, for numbers")),
+    };
+    Ok(Some((source, word.span())))
 }
 
 fn name(meta: &ParseNestedMeta<'_>) -> String {

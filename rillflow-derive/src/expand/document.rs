@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Type};
 
-use crate::attrs::document::Kind;
+use crate::attrs::document::{IdSource, Kind};
 use crate::model::document::Document;
 use crate::model::fields::{Field, Struct};
 use crate::model::index::Index;
@@ -133,13 +133,15 @@ fn implementation(document: &Document) -> TokenStream {
     let (type_name, collection) = (ident.unraw().to_string(), &document.collection);
     let table = format!("public.{}", document.table());
     let (id, soft_delete) = (id(document), document.soft_delete);
-    let id_type = id_type(document);
+    let (id_type, id_source, id_key) = (id_type(document), id_source(document), id_key(document));
     let definitions = document.indexes.iter().map(|index| definition(ident, index));
     let indexes = document.indexes.iter().enumerate().map(|(at, index)| rendered(at, index));
+    let generated = generated_id(document);
     quote! {
         const __TABLE: ::rillflow::__private::Table = ::rillflow::__private::Table {
             name: #table,
             id_type: #id_type,
+            id_source: #id_source,
         };
         const __INDEXES: &[::rillflow::__private::IndexDefinition] = &[#(#definitions),*];
         impl ::rillflow::__private::Document for #ident {
@@ -149,13 +151,19 @@ fn implementation(document: &Document) -> TokenStream {
                 name: #collection,
                 table: __TABLE.name,
                 id_type: __TABLE.id_type,
+                id_source: __TABLE.id_source,
+                id_key: #id_key,
                 create_table: ::rillflow::__private::sql_text!(::rillflow::__private::Source::Table(&__TABLE)),
+                columns: &[],
                 indexes: &[#(#indexes),*],
+                foreign_keys: &[],
+                metadata: false,
                 soft_delete: #soft_delete,
             };
             const INDEXES: &'static [::rillflow::__private::IndexDefinition] = __INDEXES;
             #id
         }
+        #generated
     }
 }
 
@@ -173,7 +181,7 @@ fn id(document: &Document) -> TokenStream {
 /// The id's type as its path has it, which leaves a type that cannot be an id to be reported at the field alone.
 fn id_type(document: &Document) -> TokenStream {
     let (ident, fields) = (&document.fields.ident, &document.fields);
-    match fields.fields.iter().find(|field| field.attrs.id.is_some()) {
+    match document.id_field() {
         Some(id) => {
             let tag = tag(fields, id);
             let path = quote!(::rillflow::__private::At<::rillflow::__private::Root<#ident>, #tag>);
@@ -181,6 +189,31 @@ fn id_type(document: &Document) -> TokenStream {
         }
         None => quote!(::rillflow::__private::SqlType::Int),
     }
+}
+
+/// Who makes the ids.
+fn id_source(document: &Document) -> TokenStream {
+    let source = match document.id_field().and_then(|id| id.attrs.id_source) {
+        None => quote!(Given),
+        Some((IdSource::V7, _)) => quote!(V7),
+        Some((IdSource::Sequence, _)) => quote!(Sequence),
+    };
+    quote!(::rillflow::__private::IdSource::#source)
+}
+
+/// What only documents have whose ids are made. The type of the id is checked where it is said who makes it.
+fn generated_id(document: &Document) -> TokenStream {
+    let Some((_, span)) = document.id_field().and_then(|id| id.attrs.id_source) else { return TokenStream::new() };
+    let ident = &document.fields.ident;
+    let check = quote_spanned!(span=> ::rillflow::__private::made_id(__TABLE.id_type, __TABLE.id_source));
+    quote! {
+        impl ::rillflow::__private::GeneratedId for #ident {}
+        const _: () = #check;
+    }
+}
+
+fn id_key(document: &Document) -> &str {
+    document.id_field().map_or("id", |id| &id.key)
 }
 
 fn id_methods(field: &Ident, ty: &Type) -> TokenStream {

@@ -60,6 +60,7 @@ fn newtype(ident: &Ident, member: &Member, inner: &Type) -> TokenStream {
         impl ::rillflow::__private::Newtype for #ident {
             type Inner = #inner;
             fn inner(&self) -> &#inner { &self.#member }
+            fn wrap(inner: #inner) -> Self { Self { #member: inner } }
         }
         impl ::rillflow::__private::DocumentValue for #ident {
             type Scalar = #ident;

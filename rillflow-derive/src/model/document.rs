@@ -21,6 +21,11 @@ pub(crate) struct Document {
 }
 
 impl Document {
+    /// The field that is the id.
+    pub(crate) fn id_field(&self) -> Option<&Field> {
+        self.fields.fields.iter().find(|field| field.attrs.id.is_some())
+    }
+
     /// The table's name, without a schema.
     pub(crate) fn table(&self) -> String {
         table(&self.collection)

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::query::tree::IndexDefinition;
 use super::query::{Find, PathSet};
 use super::{Newtype, SqlType, SqlValue};
+use crate::{Error, Result};
 
 /// A type kept as a document. Derive it.
 ///
@@ -73,10 +74,20 @@ pub struct Collection {
     pub table: &'static str,
     /// The type of the id column.
     pub id_type: SqlType,
+    /// Who makes the ids.
+    pub id_source: IdSource,
+    /// The id's key in the JSON.
+    pub id_key: &'static str,
     /// Creates the table when it is not there.
     pub create_table: &'static str,
+    /// Its columns beside those that every collection has, all of them part of `create_table`.
+    pub columns: &'static [StoredColumn],
     /// Its declared indexes.
     pub indexes: &'static [Index],
+    /// Its references to other collections, to be made when all tables are there.
+    pub foreign_keys: &'static [ForeignKey],
+    /// True when it has columns for metadata.
+    pub metadata: bool,
     /// True when `delete` keeps the row, so that it can be restored.
     pub soft_delete: bool,
 }
@@ -88,22 +99,74 @@ impl Collection {
         name: "docs",
         table: "public.docs",
         id_type: SqlType::Uuid,
-        create_table: "",
-        indexes: &[],
         soft_delete: true,
+        ..Self::NOTHING
     };
 
     /// What a document that did not compile has.
     #[doc(hidden)]
-    pub const REFUSED: &'static Self = &Self {
+    pub const REFUSED: &'static Self = &Self::NOTHING;
+
+    /// Refuses an id that is still to be made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::IdNotSet`].
+    pub(crate) fn check_id(&self, id: &IdValue) -> Result<()> {
+        if self.id_source != IdSource::Given && id.is_unset() {
+            return Err(Error::IdNotSet { collection: self.name });
+        }
+        Ok(())
+    }
+
+    /// A collection that says nothing.
+    pub(crate) const NOTHING: Self = Self {
         type_name: "",
         name: "",
         table: "",
         id_type: SqlType::Int,
+        id_source: IdSource::Given,
+        id_key: "id",
         create_table: "",
+        columns: &[],
         indexes: &[],
+        foreign_keys: &[],
+        metadata: false,
         soft_delete: false,
     };
+}
+
+/// Who makes the ids of a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdSource {
+    /// The application.
+    Given,
+    /// Rillflow: a UUID of version 7 for a document that is [created](crate::Docs::create).
+    V7,
+    /// The collection's own sequence.
+    Sequence,
+}
+
+/// A column of a collection's table beside those that every collection has.
+#[derive(Debug)]
+pub struct StoredColumn {
+    /// Its name, such as `doc_email`.
+    pub name: &'static str,
+    /// `ALTER TABLE <table> ADD COLUMN IF NOT EXISTS ...`, for the default schema. A generated column makes PostgreSQL
+    /// write the table anew.
+    pub add: &'static str,
+}
+
+/// A reference to another collection, rendered.
+#[derive(Debug)]
+pub struct ForeignKey {
+    /// Its name, such as `docs_orders_customer_fkey`.
+    pub name: &'static str,
+    /// `ALTER TABLE <table> ADD CONSTRAINT ...`, for the default schema.
+    pub add: &'static str,
+    /// The table that it points to, in the default schema.
+    pub references: &'static str,
 }
 
 /// One declared index, rendered.
@@ -129,6 +192,11 @@ pub enum IdValue {
 }
 
 impl IdValue {
+    /// True for what `Uuid::nil()` and 0 stand for: an id that is still to be made.
+    pub(crate) fn is_unset(&self) -> bool {
+        matches!(self, Self::Int(0)) || matches!(self, Self::Uuid(id) if id.is_nil())
+    }
+
     /// Ids as one array parameter of the id column's type.
     pub(crate) fn array(sql_type: SqlType, ids: impl Iterator<Item = Self>) -> SqlValue {
         SqlValue::array(sql_type, ids.map(SqlValue::from).collect())
@@ -166,12 +234,24 @@ pub trait DocumentId: Clone + Send + Sync + 'static {
     const SQL_TYPE: SqlType;
     /// The id as the database keeps it.
     fn id_value(&self) -> IdValue;
+    /// The id that the database keeps so; `None` for one of another type.
+    fn from_value(value: IdValue) -> Option<Self>;
 }
+
+/// A document whose ids are made for it: `#[document(id(v7))]` or `#[document(id(sequence))]`. The derive writes it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` brings its own ids, so none can be made for it",
+    label = "mark its id `#[document(id(v7))]` or `#[document(id(sequence))]`, or use `insert`"
+)]
+pub trait GeneratedId: Document {}
 
 impl DocumentId for Uuid {
     const SQL_TYPE: SqlType = SqlType::Uuid;
     fn id_value(&self) -> IdValue {
         IdValue::Uuid(*self)
+    }
+    fn from_value(value: IdValue) -> Option<Self> {
+        if let IdValue::Uuid(id) = value { Some(id) } else { None }
     }
 }
 
@@ -180,12 +260,18 @@ impl DocumentId for i64 {
     fn id_value(&self) -> IdValue {
         IdValue::Int(*self)
     }
+    fn from_value(value: IdValue) -> Option<Self> {
+        if let IdValue::Int(id) = value { Some(id) } else { None }
+    }
 }
 
 impl DocumentId for String {
     const SQL_TYPE: SqlType = SqlType::Text;
     fn id_value(&self) -> IdValue {
         IdValue::Text(self.clone())
+    }
+    fn from_value(value: IdValue) -> Option<Self> {
+        if let IdValue::Text(id) = value { Some(id) } else { None }
     }
 }
 
@@ -196,5 +282,23 @@ where
     const SQL_TYPE: SqlType = <T::Inner as DocumentId>::SQL_TYPE;
     fn id_value(&self) -> IdValue {
         self.inner().id_value()
+    }
+    fn from_value(value: IdValue) -> Option<Self> {
+        T::Inner::from_value(value).map(T::wrap)
+    }
+}
+
+/// Checks that the ids of a collection can be made as it says; fails to compile when they cannot.
+#[doc(hidden)]
+#[track_caller]
+pub const fn made_id(id_type: SqlType, source: IdSource) {
+    match (source, id_type) {
+        (IdSource::V7, SqlType::Uuid) | (IdSource::Sequence, SqlType::Int) | (IdSource::Given, _) => {}
+        (IdSource::V7, _) => {
+            panic!("`id(v7)` makes UUIDs: the id must be a `Uuid` or a newtype of one")
+        }
+        (IdSource::Sequence, _) => {
+            panic!("`id(sequence)` makes numbers: the id must be an `i64` or a newtype of one")
+        }
     }
 }

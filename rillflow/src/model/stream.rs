@@ -36,6 +36,8 @@ pub trait Newtype {
     type Inner;
     /// The wrapped value.
     fn inner(&self) -> &Self::Inner;
+    /// Wraps a value.
+    fn wrap(inner: Self::Inner) -> Self;
 }
 
 /// Whatever names a stream: a [`StreamId`], a [`Uuid`], or a newtype of one that derives `DocumentValue`.

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::Core;
 use crate::model::Collection;
-use crate::sql::{MIGRATIONS, TABLES};
+use crate::sql::{MIGRATIONS, TABLES, Texts};
 use crate::storage::schema;
 use crate::{Error, Result};
 
@@ -23,56 +23,56 @@ pub struct SchemaChanges {
 }
 
 /// Makes what is missing.
-pub(crate) async fn sync(core: &Core, collections: &[&'static Collection]) -> Result<SchemaChanges> {
+pub(crate) async fn sync(core: &Core, texts: &Texts, collections: &[&'static Collection]) -> Result<SchemaChanges> {
     // a connection of its own: when it closes, for whatever reason, the lock is gone
     let mut conn = core.pool.acquire().await?.detach();
-    while !schema::try_lock(&mut conn, &core.texts).await? {
+    while !schema::try_lock(&mut conn, texts).await? {
         tokio::time::sleep(POLL).await;
     }
     let mut changes = SchemaChanges::default();
-    migrate(&mut conn, core, &mut changes).await?;
-    guard_order(&mut conn, core).await?;
+    migrate(&mut conn, texts, &mut changes).await?;
+    guard_order(&mut conn, texts).await?;
     for collection in collections {
-        sync_collection(&mut conn, core, collection, &mut changes).await?;
+        sync_collection(&mut conn, texts, collection, &mut changes).await?;
     }
     sqlx::Connection::close(conn).await?;
     Ok(changes)
 }
 
 /// Name -> valid, of everything in the schema.
-async fn relations(conn: &mut PgConnection, core: &Core) -> Result<HashMap<String, bool>> {
-    Ok(schema::relations(conn, &core.texts).await?.into_iter().map(|it| (it.name, it.valid)).collect())
+async fn relations(conn: &mut PgConnection, texts: &Texts) -> Result<HashMap<String, bool>> {
+    Ok(schema::relations(conn, texts).await?.into_iter().map(|it| (it.name, it.valid)).collect())
 }
 
-async fn migrate(conn: &mut PgConnection, core: &Core, changes: &mut SchemaChanges) -> Result<()> {
-    let there = relations(conn, core).await?;
+async fn migrate(conn: &mut PgConnection, texts: &Texts, changes: &mut SchemaChanges) -> Result<()> {
+    let there = relations(conn, texts).await?;
     let applied = if there.contains_key("rillflow_migrations") {
-        schema::applied(conn, &core.texts).await?
+        schema::applied(conn, texts).await?
     } else {
-        refuse_foreign_tables(core, &there)?;
-        schema::create_schema(conn, &core.texts).await?;
+        refuse_foreign_tables(texts, &there)?;
+        schema::create_schema(conn, texts).await?;
         Vec::new()
     };
     for (version, name, text) in MIGRATIONS.iter().filter(|(version, ..)| !applied.contains(version)) {
-        schema::migrate(conn, &core.texts, text).await?;
+        schema::migrate(conn, texts, text).await?;
         changes.steps.push(format!("migration {version:04}_{name}"));
     }
     Ok(())
 }
 
-fn refuse_foreign_tables(core: &Core, there: &HashMap<String, bool>) -> Result<()> {
+fn refuse_foreign_tables(texts: &Texts, there: &HashMap<String, bool>) -> Result<()> {
     let Some(table) = TABLES.iter().find(|table| there.contains_key(**table)) else { return Ok(()) };
     Err(Error::Schema {
-        problem: format!("schema `{}` holds a table `{table}` that rillflow did not make", core.texts.schema()),
+        problem: format!("schema `{}` holds a table `{table}` that rillflow did not make", texts.schema()),
         help: "keep rillflow in a schema of its own: `Store::builder(url).schema(\"rillflow\")`, `--schema rillflow`"
             .to_owned(),
     })
 }
 
 /// Refuses a store whose global order could lose events.
-async fn guard_order(conn: &mut PgConnection, core: &Core) -> Result<()> {
-    let guards = schema::order_guards(conn, &core.texts).await?;
-    let schema = core.texts.schema();
+async fn guard_order(conn: &mut PgConnection, texts: &Texts) -> Result<()> {
+    let guards = schema::order_guards(conn, texts).await?;
+    let schema = texts.schema();
     let refuse = |problem: &str, help: String| Err(Error::Schema { problem: problem.to_owned(), help });
     if !guards.one_at_a_time {
         let help = format!("ALTER SEQUENCE \"{schema}\".events_global_seq CACHE 1 INCREMENT 1 NO CYCLE");
@@ -93,24 +93,24 @@ async fn guard_order(conn: &mut PgConnection, core: &Core) -> Result<()> {
 
 async fn sync_collection(
     conn: &mut PgConnection,
-    core: &Core,
+    texts: &Texts,
     collection: &'static Collection,
     changes: &mut SchemaChanges,
 ) -> Result<()> {
-    let there = relations(conn, core).await?;
+    let there = relations(conn, texts).await?;
     let table = collection.table.trim_start_matches("public.");
     if !there.contains_key(table) {
-        schema::create_collection(conn, &core.texts, collection).await?;
+        schema::create_collection(conn, texts, collection).await?;
         changes.steps.push(format!("collection {} ({} indexes)", collection.name, collection.indexes.len()));
         return Ok(());
     }
     for index in collection.indexes {
         match there.get(index.name) {
             Some(true) => continue,
-            Some(false) => schema::drop_index(conn, &core.texts, index.name).await?,
+            Some(false) => schema::drop_index(conn, texts, index.name).await?,
             None => {}
         }
-        schema::create_index(conn, &core.texts, index).await?;
+        schema::create_index(conn, texts, index).await?;
         changes.steps.push(format!("index {}", index.name));
     }
     Ok(())

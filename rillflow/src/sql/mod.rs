@@ -2,6 +2,7 @@
 //!
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
+mod combined;
 pub(crate) mod dynamic;
 mod filtered;
 pub(crate) mod render;
@@ -44,6 +45,7 @@ statements! {
     RESTORE_STREAM = "restore_stream.sql";
     DELETE_STREAM = "delete_stream.sql";
     RESOLVE_ALIAS = "resolve_alias.sql";
+    FIND_ALIAS = "find_alias.sql";
 
     LOAD_AGGREGATE = "load_aggregate.sql";
     LOAD_AGGREGATE_AS_OF = "load_aggregate_as_of.sql";
@@ -88,6 +90,9 @@ statements! {
 
     PUT_DOCUMENT = "put_document.sql";
     INSERT_DOCUMENT = "insert_document.sql";
+    CREATE_DOCUMENT = "create_document.sql";
+    CATCH_UP_SEQUENCE = "catch_up_sequence.sql";
+    RESERVE_IDS = "reserve_ids.sql";
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
     PATCH_DOCUMENT = "patch_document.sql";
@@ -110,6 +115,15 @@ statements! {
     SESSION_DOCUMENTS = "session_documents.sql";
     DOCUMENT_VERSIONS = "document_versions.sql";
     EMPTY_COLLECTION = "empty_collection.sql";
+}
+
+#[cfg(feature = "cli")]
+statements! {
+    LIST_COLLECTIONS = "list_collections.sql";
+    LIST_INDEXES = "list_indexes.sql";
+    SHOW_DOCUMENT = "show_document.sql";
+    SOFT_DELETE_NAMED = "soft_delete_named.sql";
+    RESTORE_NAMED = "restore_named.sql";
 }
 
 /// The migrations in order: version, name, text.

@@ -77,9 +77,7 @@ mod tests {
         name: "notes",
         table: "public.docs_notes",
         id_type: SqlType::Int,
-        create_table: "",
-        indexes: &[],
-        soft_delete: false,
+        ..Collection::NOTHING
     };
 
     #[test]

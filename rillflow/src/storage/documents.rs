@@ -25,6 +25,27 @@ pub(crate) async fn insert(conn: &mut PgConnection, at: In<'_>, id: IdValue, jso
     write(conn, at, sql::INSERT_DOCUMENT, vec![id.into(), SqlValue::Json(json)]).await
 }
 
+/// Stores a new document under the next id of its sequence, and returns both. `None`: that id was taken by hand.
+pub(crate) async fn create(conn: &mut PgConnection, at: In<'_>, json: String) -> Result<Option<(IdValue, i64)>> {
+    let values = vec![SqlValue::Json(json), SqlValue::Text(at.collection.id_key.to_owned())];
+    let query = sqlx::query_with(at.texts.of(sql::CREATE_DOCUMENT, at.collection), arguments(values)?);
+    let row = query.fetch_optional(conn).await.map_err(|e| of_collection(e, at.collection))?;
+    row.map(|row| Ok((IdValue::Int(row.try_get(0)?), row.try_get(1)?))).transpose()
+}
+
+/// Moves a collection's sequence behind the ids that were given by hand.
+pub(crate) async fn catch_up_sequence(conn: &mut PgConnection, at: In<'_>) -> Result<()> {
+    sqlx::query(at.texts.of(sql::CATCH_UP_SEQUENCE, at.collection)).execute(conn).await?;
+    Ok(())
+}
+
+/// Ids of a collection's sequence that nobody else gets.
+pub(crate) async fn reserve_ids(conn: &mut PgConnection, at: In<'_>, count: i64) -> Result<Vec<i64>> {
+    let query =
+        sqlx::query_scalar_with(at.texts.of(sql::RESERVE_IDS, at.collection), arguments(vec![SqlValue::Int(count)])?);
+    Ok(query.fetch_all(conn).await?)
+}
+
 /// Replaces a document at an expected version. `None`: it is at another, deleted, or not there.
 pub(crate) async fn replace(
     conn: &mut PgConnection,

@@ -15,7 +15,7 @@ impl From<sqlx::Error> for Error {
                 Some("42P01" | "42883" | "42703" | "3F000") => Self::Schema {
                     problem: e.message().to_owned(),
                     help:
-                        "the schema is not as this program needs it: call `store.schema().sync().await`, and register \
+                        "the schema is not as this program needs it: call `store.schema().sync(..).await`, and register \
                            each document with `Store::builder(..).document::<T>()`"
                             .to_owned(),
                 },
@@ -79,6 +79,14 @@ pub(super) fn refusal_of_ack(error: sqlx::Error, subscription: &str, position: O
     }
 }
 
+/// Whether a parameter is not of the type it should have: invalid_text_representation, numeric_value_out_of_range, and
+/// what no text holds.
+#[cfg(feature = "cli")]
+pub(super) fn unreadable_parameter(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("22P02" | "22003" | "22007" | "22021"))
+}
+
 /// Whether the error speaks of this table.
 pub(super) fn names_table(error: &sqlx::Error, table: &str) -> bool {
     let name = table.rsplit('.').next().unwrap_or(table);
@@ -120,7 +128,7 @@ fn taken_id(refused: &dyn DatabaseError) -> Option<String> {
 pub(super) fn not_ours(what: &str, error: impl std::fmt::Display) -> Error {
     Error::Schema {
         problem: format!("cannot read {what}: {error}"),
-        help: "the table is not as rillflow makes it: compare it with `store.schema().sync()`".to_owned(),
+        help: "the table is not as rillflow makes it: compare it with `store.schema().sync(..)`".to_owned(),
     }
 }
 

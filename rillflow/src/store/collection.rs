@@ -34,6 +34,23 @@ impl<'s> Access<'s> {
         })
     }
 
+    /// Stores a new document under an id of its sequence, which first goes past ids that were given by hand.
+    pub(super) async fn create(&self, json: String) -> Result<(IdValue, i64)> {
+        let mut conn = self.core.pool.acquire().await?;
+        loop {
+            if let Some(created) = documents::create(&mut conn, self.at(), json.clone()).await? {
+                return Ok(created);
+            }
+            documents::catch_up_sequence(&mut conn, self.at()).await?;
+        }
+    }
+
+    pub(super) async fn reserve_ids(&self, count: u32) -> Result<Vec<IdValue>> {
+        let mut conn = self.core.pool.acquire().await?;
+        let ids = documents::reserve_ids(&mut conn, self.at(), count.into()).await?;
+        Ok(ids.into_iter().map(IdValue::Int).collect())
+    }
+
     pub(super) async fn replace(&self, id: IdValue, json: String, expected: i64) -> Result<i64> {
         let mut conn = self.core.pool.acquire().await?;
         match documents::replace(&mut conn, self.at(), id.clone(), json, expected).await? {

@@ -1,10 +1,11 @@
 //! Documents of known types: by id and version.
 
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use super::DocumentQuery;
 use super::collection::Access;
-use crate::model::{Document, DocumentId, IdValue, jsonb};
+use crate::model::{Document, DocumentId, GeneratedId, IdSource, IdValue, jsonb};
 use crate::runtime::SharedCore;
 use crate::{Error, Result};
 
@@ -47,6 +48,67 @@ impl<'s> Docs<'s> {
     pub async fn insert<D: Document>(self, document: &D) -> Result<i64> {
         let (id, json) = encode(document)?;
         self.of::<D>().insert(id, json).await
+    }
+
+    /// Stores a new document under an id that is made for it, gives the document that id, and returns its version, 1.
+    ///
+    /// For collections whose id is marked `#[document(id(v7))]` or `#[document(id(sequence))]`. A document that has an
+    /// id already, neither nil nor 0, is inserted under that. One statement.
+    ///
+    /// ```no_run
+    /// # use rillflow::{Document, Store};
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Serialize, Deserialize, Document)]
+    /// struct Ticket {
+    ///     #[document(id(sequence))]
+    ///     id: i64,
+    ///     title: String,
+    /// }
+    /// # async fn example(store: Store) -> rillflow::Result<()> {
+    /// let mut ticket = Ticket { id: 0, title: "The door is stuck".to_owned() };
+    /// store.docs().create(&mut ticket).await?;
+    /// println!("this is ticket {}", ticket.id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert); the document has its new id only when it was stored. Cancelled, it may have been
+    /// stored all the same.
+    pub async fn create<D: GeneratedId>(self, document: &mut D) -> Result<i64> {
+        let access = self.of::<D>();
+        let unset = document.id().id_value();
+        if !unset.is_unset() {
+            return self.insert(document).await;
+        }
+        if let IdSource::Sequence = D::COLLECTION.id_source {
+            let json = jsonb::encode(document, || format!("a new document of {}", D::COLLECTION.name))?;
+            let (id, version) = access.create(json).await?;
+            set_id(document, id);
+            return Ok(version);
+        }
+        let before = document.id().clone();
+        set_id(document, IdValue::Uuid(Uuid::now_v7()));
+        let inserted = self.insert(document).await;
+        if inserted.is_err() {
+            document.set_id(before);
+        }
+        inserted
+    }
+
+    /// Makes ids that nobody else gets, for documents that are stored by a session or in bulk. One statement for
+    /// `id(sequence)`, none for `id(v7)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`] when the collection was not synced.
+    pub async fn reserve_ids<D: GeneratedId>(self, count: u32) -> Result<Vec<D::Id>> {
+        let ids: Vec<IdValue> = match D::COLLECTION.id_source {
+            IdSource::Sequence => self.of::<D>().reserve_ids(count).await?,
+            _ => (0..count).map(|_| IdValue::Uuid(Uuid::now_v7())).collect(),
+        };
+        Ok(ids.into_iter().filter_map(D::Id::from_value).collect())
     }
 
     /// A document and its version; `None` when there is none, or when it is soft-deleted.
@@ -151,9 +213,17 @@ impl<'s> Docs<'s> {
     }
 }
 
+/// Gives a document an id of its type.
+fn set_id<D: Document>(document: &mut D, id: IdValue) {
+    if let Some(id) = D::Id::from_value(id) {
+        document.set_id(id);
+    }
+}
+
 /// A document's id and JSON.
 pub(super) fn encode<D: Document>(document: &D) -> Result<(IdValue, String)> {
     let id = document.id().id_value();
+    D::COLLECTION.check_id(&id)?;
     let json = jsonb::encode(document, || format!("{} {id}", D::COLLECTION.name))?;
     Ok((id, json))
 }

@@ -10,6 +10,7 @@ mod document_query;
 mod dynamic;
 mod events;
 mod patch;
+mod query_stream;
 mod reading;
 mod repository;
 mod schema;
@@ -31,6 +32,7 @@ pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
 pub use dynamic::DynamicQuery;
 pub use events::Events;
+pub use query_stream::QueryStream;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
 pub use schema::Schema;
@@ -39,12 +41,12 @@ pub use session::Session;
 pub use subscriptions::{DecodedSubscription, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
 
 use crate::Result;
-use crate::model::query::Query;
+use crate::model::query::{Queries, Query};
 use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::{SharedCore, wait};
 use crate::storage::projections::{self, ProjectionStatus};
-use crate::storage::queries;
+use crate::storage::{queries, rows};
 
 /// Documents and events in one PostgreSQL.
 ///
@@ -53,7 +55,7 @@ use crate::storage::queries;
 /// ```no_run
 /// # async fn example() -> rillflow::Result<()> {
 /// let store = rillflow::Store::connect("postgres://localhost/app").await?;
-/// store.schema().sync().await?;
+/// store.schema().sync(&rillflow::SchemaConfig::single_tenant()).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -95,6 +97,12 @@ impl Store {
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.core.pool
+    }
+
+    /// For what is beside the layers.
+    #[cfg(feature = "cli")]
+    pub(crate) fn core(&self) -> &SharedCore {
+        &self.core
     }
 
     /// Documents: put, get, update, query.
@@ -164,6 +172,34 @@ impl Store {
         queries::run_json(&mut conn, &self.core.texts, &query).await
     }
 
+    /// Runs one to eight typed queries, a tuple of them, in one statement, and gives a tuple of their results.
+    ///
+    /// One round trip, and all of them see the same moment. The text of a combination is put together once; its
+    /// prepared statement is used again like that of a single query. The results are read into memory.
+    ///
+    /// ```no_run
+    /// # use rillflow::{Document, Query, Store, compiled_query};
+    /// # #[derive(serde::Serialize, serde::Deserialize, Document)]
+    /// # struct Note { #[document(id)] id: i64, #[document(index)] title: String }
+    /// #[compiled_query]
+    /// fn titled(title: &str) -> impl Query<Vec<Note>> {
+    ///     Note::query().filter(|n| n.title == title)
+    /// }
+    ///
+    /// # async fn example(store: Store) -> rillflow::Result<()> {
+    /// let (milk, number) = store.query_all((titled("milk"), Note::query().count())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`query`](Self::query), of the first of them that fails.
+    pub async fn query_all<Outs>(&self, queries: impl Queries<Outs>) -> Result<Outs> {
+        let mut conn = self.core.pool.acquire().await?;
+        queries::run_all(&mut conn, &self.core.texts, &queries).await
+    }
+
     /// How PostgreSQL would run a typed query with its arguments: the lines of `EXPLAIN`. The query does not run.
     ///
     /// # Errors
@@ -171,7 +207,7 @@ impl Store {
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
     pub async fn explain<Out>(&self, query: impl Query<Out>) -> Result<String> {
         let mut conn = self.core.pool.acquire().await?;
-        queries::explain(&mut conn, &self.core.texts, &query).await
+        rows::explain(&mut conn, queries::statement(&self.core.texts, &query)?).await
     }
 
     /// Runs the async projections of this store until the [`Daemon`] is dropped or shut down.

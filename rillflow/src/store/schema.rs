@@ -2,7 +2,9 @@
 
 use super::Store;
 use crate::Result;
+use crate::model::SchemaConfig;
 use crate::runtime::sync::{SchemaChanges, sync};
+use crate::sql::{SchemaName, Texts};
 
 /// The schema of a store.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +26,11 @@ impl<'s> Schema<'s> {
     ///
     /// [`Error::Schema`](crate::Error::Schema) when a table of the same name is somebody else's, or when the sequence of
     /// positions could lose events.
-    pub async fn sync(&self) -> Result<SchemaChanges> {
-        sync(&self.store.core, &self.store.collections).await
+    pub async fn sync(&self, config: &SchemaConfig) -> Result<SchemaChanges> {
+        let core = &self.store.core;
+        match config.other_schema() {
+            None => sync(core, &core.texts, &self.store.collections).await,
+            Some(other) => sync(core, &Texts::new(SchemaName::new(other)?), &self.store.collections).await,
+        }
     }
 }

@@ -101,7 +101,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Payload`] when PostgreSQL would not store it as it is, [`Error::Encode`] when it does not serialise.
+    /// [`Error::Payload`] when PostgreSQL would not store it as it is, [`Error::Encode`] when it does not serialise,
+    /// [`Error::IdNotSet`] when its id is still to be made: see [`reserve_ids`](crate::Docs::reserve_ids).
     pub fn store<D: Document>(&mut self, document: &D) -> Result<()> {
         self.stage(document, None)
     }
@@ -133,6 +134,7 @@ impl Session {
 
     fn stage<D: Document>(&mut self, document: &D, expected: Option<i64>) -> Result<()> {
         let id = document.id().id_value();
+        D::COLLECTION.check_id(&id)?;
         let json = jsonb::encode(document, || format!("{} {id}", D::COLLECTION.name))?;
         let entry = self.entry_mut(D::COLLECTION, id);
         // what an earlier call expected still counts: the last document wins, the first expectation stays
