@@ -134,13 +134,13 @@ impl Consumer {
             }
             (fresh, window.numbers())
         };
-        for (_, _, position, last) in &fresh {
-            self.same_history(*position, *last).await?;
+        for taken in &fresh {
+            self.same_history(taken.position, taken.last).await?;
         }
         let mut conn = self.connection().await?;
         let answer = asked(subscriptions::retries(&mut conn, &self.core.texts, &self.shared.key, &numbers)).await;
         let retries = answer.settle(conn)?;
-        let begun: Vec<_> = fresh.iter().map(|it| (it.0, it.1)).collect();
+        let begun: Vec<_> = fresh.iter().map(|it| it.held).collect();
         self.shared.window().waiting(&retries, &begun);
         Ok(())
     }
@@ -162,7 +162,7 @@ impl Consumer {
 
     /// Stores what is done.
     async fn store(&self) -> Result<bool> {
-        let acks = self.shared.window().to_store();
+        let acks = self.shared.window().take_done();
         for ack in &acks {
             let mut conn = self.connection().await?;
             let answer = asked(subscriptions::ack(&mut conn, &self.core.texts, &self.shared.key, ack, false)).await;

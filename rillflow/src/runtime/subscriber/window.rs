@@ -91,6 +91,16 @@ pub(super) enum Take {
     Ended,
 }
 
+/// A partition that was just taken over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fresh {
+    /// Partition and token.
+    pub(super) held: (i32, i64),
+    pub(super) position: i64,
+    /// The last event done, by position and id.
+    pub(super) last: Option<(i64, Uuid)>,
+}
+
 /// Which part of the log to read next, and for which owners.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Plan {
@@ -201,10 +211,10 @@ impl Window {
 
     // ---- partitions that come and go -----------------------------------------------------------------------------
 
-    /// Partitions that were just taken over: number, token, position, last event.
-    pub(super) fn fresh(&self) -> Vec<(i32, i64, i64, Option<(i64, Uuid)>)> {
+    /// Partitions that were just taken over.
+    pub(super) fn fresh(&self) -> Vec<Fresh> {
         let fresh = self.parts.iter().filter(|(_, it)| !it.begun && !it.draining);
-        fresh.map(|(number, it)| (*number, it.token, it.stored, it.last)).collect()
+        fresh.map(|(number, it)| Fresh { held: (*number, it.token), position: it.stored, last: it.last }).collect()
     }
 
     /// Every partition, to look up what waits in it.
@@ -438,7 +448,7 @@ impl Window {
     }
 
     /// What is to be stored, by partition.
-    pub(super) fn to_store(&mut self) -> Vec<Ack> {
+    pub(super) fn take_done(&mut self) -> Vec<Ack> {
         let mut acks = Vec::new();
         for (number, part) in &mut self.parts {
             let done = |line: bool| {
