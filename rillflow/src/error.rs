@@ -182,6 +182,13 @@ pub enum Error {
         key: String,
     },
 
+    /// A message of this id waits in the outbox already. Nothing was written: it was published before.
+    #[error("message {message_id} was published before and still waits in the outbox")]
+    AlreadyPublished {
+        /// The message's id.
+        message_id: String,
+    },
+
     /// The connection broke while the append was under way: it may be there or not. To try again without appending
     /// twice, use an idempotency key, or events with ids of their own.
     #[error("the connection broke during an append to stream {stream_id}, which may be there or not: {reason}")]

@@ -29,6 +29,8 @@ mod filters;
 mod idempotency;
 /// The global order: what readers see while appends are open.
 mod order;
+/// Messages that commit with what they tell of.
+mod outbox;
 /// Pages, endings and soft-deleted documents.
 mod pages;
 /// Changes to parts of documents.

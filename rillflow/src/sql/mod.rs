@@ -2,6 +2,7 @@
 //!
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
+pub(crate) mod appends;
 mod combined;
 pub(crate) mod dynamic;
 mod filtered;
@@ -27,6 +28,10 @@ statements! {
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";
     FIND_APPENDED = "find_appended.sql";
+    PUBLISH_MESSAGES = "publish_messages.sql";
+    PUBLISH = "publish.sql";
+    READ_OUTBOX = "read_outbox.sql";
+    DELETE_OUTBOX = "delete_outbox.sql";
     LOCK_STREAM = "lock_stream.sql";
     FORGET_KEYS = "forget_keys.sql";
     STREAM_VERSION = "stream_version.sql";
@@ -133,6 +138,7 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
     (8, "subscriptions", include_str!("../../migrations/0008_subscriptions.sql")),
+    (6, "tags_and_outbox", include_str!("../../migrations/0006_tags_and_outbox.sql")),
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.
@@ -152,4 +158,5 @@ pub(crate) const TABLES: &[&str] = &[
     "subscription_partitions",
     "subscription_retries",
     "subscription_dead_letters",
+    "outbox_messages",
 ];

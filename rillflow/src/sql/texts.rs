@@ -104,6 +104,11 @@ impl Texts {
         self.composed((text.as_ptr() as usize, 0), || self.qualify(text))
     }
 
+    /// One of our own statements with something put into it; `number` tells what, from 1.
+    pub(super) fn variant(&self, text: &'static str, number: usize, put: impl FnOnce() -> String) -> SqlStr {
+        self.composed((text.as_ptr() as usize, number), || self.qualify(&put()))
+    }
+
     /// A document statement, for one collection.
     pub(crate) fn of(&self, text: &'static str, collection: &'static Collection) -> SqlStr {
         self.composed((text.as_ptr() as usize, std::ptr::from_ref(collection) as usize), || {

@@ -10,6 +10,7 @@ pub(crate) mod failure;
 pub(crate) mod marks;
 #[cfg(feature = "cli")]
 pub(crate) mod named;
+pub(crate) mod outbox;
 pub(crate) mod projections;
 pub(crate) mod queries;
 pub(crate) mod reading;

@@ -9,6 +9,7 @@ mod docs;
 mod document_query;
 mod dynamic;
 mod events;
+mod outbox;
 mod patch;
 mod query_stream;
 mod reading;
@@ -32,6 +33,7 @@ pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
 pub use dynamic::DynamicQuery;
 pub use events::Events;
+pub use outbox::Outbox;
 pub use query_stream::QueryStream;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
@@ -115,6 +117,12 @@ impl Store {
     #[must_use]
     pub fn events(&self) -> Events<'_> {
         Events::new(&self.core)
+    }
+
+    /// Messages for other systems, which commit with what they tell of.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox::new(&self.core)
     }
 
     /// One aggregate: load it, decide on it.
