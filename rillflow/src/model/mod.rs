@@ -21,6 +21,7 @@ mod shape;
 mod snapshot;
 mod stream;
 mod subscription;
+pub(crate) mod traceparent;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};

@@ -23,7 +23,9 @@ use std::sync::Arc;
 use sqlx::PgPool;
 
 use crate::model::Registered;
+use crate::observe::Observer;
 use crate::sql::Texts;
+use crate::storage::append::Append;
 
 /// What every part of a store shares.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub(crate) struct Core {
     pub(crate) progress: wait::Progress,
     pub(crate) aliases: aliases::AliasCache,
     pub(crate) snapshots: snapshots::SnapshotPolicies,
+    pub(crate) observer: Observer,
 }
 
 impl Core {
@@ -54,6 +57,14 @@ impl Core {
             progress: Default::default(),
             aliases: Default::default(),
             snapshots: Default::default(),
+            observer: Default::default(),
+        }
+    }
+
+    /// Gives the events of an append the trace context that the caller is in.
+    pub(crate) fn carry(&self, append: &mut Append) {
+        if let Some(traceparent) = self.observer.traceparent() {
+            append.carry(&traceparent);
         }
     }
 
