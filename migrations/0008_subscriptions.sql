@@ -92,6 +92,12 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     END
 $$;
 
+-- What stands for the stream of a message: its key, as a uuid.
+CREATE FUNCTION public.rillflow_key(key text) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(key, 'UTF8')), 'hex'), 32)::uuid
+$$;
+
 -- Keeps members alive, by this server's clock, and hands partitions out: each member of a group gets its share, those
 -- who have been here longest get what does not divide. Says what each member owns, and what its share is: a member that
 -- owns more gives some back when it is done with what it took from them. No row for a member: its group is gone.

@@ -10,6 +10,8 @@ pub mod cli;
 pub mod dev;
 mod error;
 pub mod model;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod observe;
 mod sql;
 mod storage;
@@ -27,7 +29,7 @@ pub use model::{
     StreamState,
 };
 pub use model::{JsonFormat, query::Queries};
-pub use model::{Message, OutboxMessage};
+pub use model::{Message, OutboxMessage, Transport};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
@@ -59,8 +61,9 @@ pub mod subscriptions {
         AckMode, GroupStatus, MemberStatus, PartitionStatus, StartAt, SubscriptionDeadLetter, SubscriptionFilter,
         SubscriptionInfo, SubscriptionOptions,
     };
+    pub use crate::runtime::relay::RelayOptions;
     pub use crate::runtime::subscriber::{SubscriptionHealth, Trouble};
-    pub use crate::store::{DecodedSubscription, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
+    pub use crate::store::{DecodedSubscription, Relay, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
 }
 
 /// What the derives write code against; nothing here is for people.

@@ -22,6 +22,7 @@ mod snapshot;
 mod stream;
 mod subscription;
 pub(crate) mod traceparent;
+mod transport;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
@@ -52,4 +53,5 @@ pub use subscription::{
     AckMode, GroupStatus, MemberStatus, PartitionStatus, StartAt, SubscriptionDeadLetter, SubscriptionFilter,
     SubscriptionInfo, SubscriptionOptions,
 };
+pub use transport::Transport;
 pub use value::{SqlType, SqlValue};

@@ -82,6 +82,9 @@ statements! {
     RELEASE_PARTITIONS = "release_partitions.sql";
     LEAVE_GROUP = "leave_group.sql";
     READ_SUBSCRIPTION = "read_subscription.sql";
+    READ_OUTBOX_PARTITIONS = "read_outbox_partitions.sql";
+    READ_OUTBOX_POSITIONS = "read_outbox_positions.sql";
+    DELETE_RELAYED = "delete_relayed.sql";
     READ_POSITIONS = "read_positions.sql";
     SUBSCRIPTION_RETRIES = "subscription_retries.sql";
     DROP_RETRIES = "drop_retries.sql";
@@ -138,8 +141,8 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
-    (8, "subscriptions", include_str!("../../migrations/0008_subscriptions.sql")),
     (6, "tags_and_outbox", include_str!("../../migrations/0006_tags_and_outbox.sql")),
+    (8, "subscriptions", include_str!("../../migrations/0008_subscriptions.sql")),
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.

@@ -209,6 +209,37 @@ pub(crate) async fn leave(conn: &mut PgConnection, texts: &Texts, key: &GroupKey
     Ok(())
 }
 
+/// Where a subscription's events come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Events(SubscriptionFilter),
+    /// Messages in the form of events: the key stands for the stream, the topic for the type.
+    Outbox,
+}
+
+/// Reads what a source lets pass, with the partition of each, never past a mark that an earlier statement computed.
+pub(crate) async fn read_source(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    source: &Source,
+    scan: &Scan,
+) -> Result<Vec<(i32, EventEnvelope)>> {
+    let Source::Events(filter) = source else {
+        let query = sqlx::query(texts.statement(sql::READ_OUTBOX_PARTITIONS))
+            .bind(scan.after)
+            .bind(scan.until)
+            .bind(scan.limit)
+            .bind(scan.of)
+            .bind(&scan.partitions);
+        return query.fetch_all(conn).await?.iter().map(partitioned).collect();
+    };
+    read(conn, texts, filter, scan).await
+}
+
+fn partitioned(row: &PgRow) -> Result<(i32, EventEnvelope)> {
+    Ok((row.try_get(11)?, envelope(row)?))
+}
+
 /// Reads what a subscription lets pass, with the partition of each, never past a mark that an earlier statement computed.
 pub(crate) async fn read(
     conn: &mut PgConnection,
@@ -227,16 +258,21 @@ pub(crate) async fn read(
         .bind(filter.headers.as_ref().map(ToString::to_string))
         .bind(scan.of)
         .bind(&scan.partitions);
-    query.fetch_all(conn).await?.iter().map(|row| Ok((row.try_get(11)?, envelope(row)?))).collect()
+    query.fetch_all(conn).await?.iter().map(partitioned).collect()
 }
 
 /// Reads single events.
 pub(crate) async fn read_positions(
     conn: &mut PgConnection,
     texts: &Texts,
+    source: &Source,
     positions: &[i64],
 ) -> Result<Vec<EventEnvelope>> {
-    let query = sqlx::query(texts.statement(sql::READ_POSITIONS)).bind(positions);
+    let text = match source {
+        Source::Events(_) => sql::READ_POSITIONS,
+        Source::Outbox => sql::READ_OUTBOX_POSITIONS,
+    };
+    let query = sqlx::query(texts.statement(text)).bind(positions);
     query.fetch_all(conn).await?.iter().map(envelope).collect()
 }
 

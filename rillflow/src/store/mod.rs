@@ -41,7 +41,7 @@ pub use repository::AggregateRepository;
 pub use schema::Schema;
 pub use schemaless::Schemaless;
 pub use session::Session;
-pub use subscriptions::{DecodedSubscription, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
+pub use subscriptions::{DecodedSubscription, Relay, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
 
 use crate::Result;
 use crate::model::query::{Queries, Query};

@@ -2,6 +2,7 @@
 
 mod handle;
 mod receiver;
+mod relay;
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use sqlx::PgPool;
 
 pub use handle::SubscriptionHandle;
 pub use receiver::{DecodedSubscription, SubscriptionReceiver};
+pub use relay::Relay;
 
 use super::EventStream;
 use crate::model::{
@@ -127,7 +129,7 @@ impl Subscriptions {
         options: SubscriptionOptions,
     ) -> Result<(SubscriptionHandle, SubscriptionReceiver)> {
         let core = self.core()?;
-        let (shared, task) = subscriber::subscribe(core, name, filter, &options).await?;
+        let (shared, task) = subscriber::subscribe(core, name, subscriber::Source::Events(filter), &options).await?;
         let receiver = SubscriptionReceiver::new(shared.clone(), options.ack_mode);
         Ok((SubscriptionHandle::new(core.clone(), shared, task), receiver))
     }

@@ -170,17 +170,14 @@ async fn an_acknowledgement_by_one_whose_lease_was_taken_over_is_refused() -> Te
     let appended = ticks(&store, Uuid::now_v7(), 0..2).await?;
     let (zombie, mut rx) = subscribe(&store, "zombie", short(manual())).await?;
     take(&mut rx, 1).await;
-    // as if the process had stood still for its whole lease: another member counts it as dead
-    let member = zombie.status().await?.members[0].member;
-    let (heir, mut heirs) = subscribe(&store, "zombie", short(manual())).await?;
-    sqlx::query("UPDATE subscription_members SET alive_until = now() - interval '1 minute' WHERE member = $1")
-        .bind(member)
-        .execute(store.pool())
-        .await?;
-    sqlx::query("UPDATE subscription_partitions SET owner = $1, token = token + 1")
-        .bind(Uuid::now_v7())
-        .execute(store.pool())
-        .await?;
+    // as if it had stood still for its whole lease: another member came, counted it as dead, and owns the partition
+    let other = Uuid::now_v7();
+    let takeover = format!(
+        "INSERT INTO subscription_members (member, subscription, group_name, alive_until) \
+         VALUES ('{other}', 'zombie', '', now() + interval '1 hour'); \
+         UPDATE subscription_partitions SET owner = '{other}', token = token + 1"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(takeover)).execute(store.pool()).await?;
     let mut tx = store.pool().begin().await?;
     sqlx::query("INSERT INTO effects VALUES (1)").execute(&mut *tx).await?;
     let late = zombie.ack_in_tx(&mut tx, appended[0]).await;
@@ -193,7 +190,10 @@ async fn an_acknowledgement_by_one_whose_lease_was_taken_over_is_refused() -> Te
     );
     let late = zombie.ack(appended[0]).await;
     assert!(matches!(late, Err(Error::SubscriptionLost { .. })), "{late:?}");
-    drop((zombie, rx));
+    zombie.shutdown().await?;
+    let gone = "DELETE FROM subscription_members WHERE member = $1";
+    sqlx::query(gone).bind(other).execute(store.pool()).await?;
+    let (heir, mut heirs) = subscribe(&store, "zombie", manual()).await?;
     assert_eq!(positions(&take(&mut heirs, 2).await), appended);
     heir.ack_up_to(appended[1]).await?;
     assert_eq!(heir.checkpoint().await?, appended[1]);

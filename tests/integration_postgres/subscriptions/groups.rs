@@ -108,9 +108,6 @@ async fn members_come_and_go_under_load_and_every_event_is_done_once_and_in_orde
         let (handle, rx) = subscribe(&store, "busy", options.clone()).await?;
         members.push(done.work(handle, rx));
         expected += append_everywhere(&store, &streams, 8).await?;
-        for m in &members {
-            eprintln!("{:?}", m.0.health());
-        }
     }
     let mut worked = Vec::new();
     while members.len() > 1 {

@@ -4,8 +4,14 @@
 mod acks;
 /// Which events arrive, and from where on.
 mod delivery;
+/// Connections cut, processes killed and frozen, networks that stall.
+mod faults;
 /// Members that share a subscription.
 mod groups;
+mod nats;
+mod proxy;
+/// From the outbox, and from events, to another system.
+mod relay;
 
 use std::collections::HashMap;
 use std::time::Duration;

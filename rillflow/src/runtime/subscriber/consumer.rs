@@ -13,7 +13,7 @@ use super::{End, Shared};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::marks::Marks;
 use crate::runtime::{SharedCore, Task};
-use crate::storage::subscriptions::{self, Scan};
+use crate::storage::subscriptions::{self, Scan, Source};
 use crate::storage::{events, marks};
 use crate::{Error, Result};
 
@@ -149,6 +149,8 @@ impl Consumer {
         let mut conn = self.connection().await?;
         let texts = &self.core.texts;
         let answer = asked(async {
+            // a message that was handed on is deleted
+            let last = last.filter(|_| matches!(self.shared.source, Source::Events(_)));
             let known = match last {
                 Some((position, id)) => events::event_at(&mut conn, texts, position).await? == Some(id),
                 None => true,
@@ -214,7 +216,7 @@ impl Consumer {
         let mut conn = self.connection().await?;
         let (texts, key) = (&self.core.texts, &self.shared.key);
         let answer = asked(async {
-            let events = subscriptions::read_positions(&mut conn, texts, &due).await?;
+            let events = subscriptions::read_positions(&mut conn, texts, &self.shared.source, &due).await?;
             let missing: Vec<_> =
                 due.iter().copied().filter(|it| !events.iter().any(|event| event.global_seq == *it)).collect();
             if !missing.is_empty() {
@@ -237,7 +239,7 @@ impl Consumer {
         let partitions = plan.partitions.iter().map(|it| it.0).collect();
         let scan = Scan { after: plan.after, until, limit, of: self.shared.partitions, partitions };
         let mut conn = self.connection().await?;
-        let answer = asked(subscriptions::read(&mut conn, &self.core.texts, &self.shared.filter, &scan)).await;
+        let answer = asked(subscriptions::read_source(&mut conn, &self.core.texts, &self.shared.source, &scan)).await;
         let events = answer.settle(conn)?;
         let full = events.len() as i64 == limit;
         let read_up_to = events.last().filter(|_| full).map_or(until, |(_, event)| event.global_seq);

@@ -22,7 +22,8 @@ pub(crate) use window::Limits;
 use window::{Take, Window};
 
 use super::{Core, SharedCore};
-use crate::model::{EventEnvelope, SubscriptionFilter};
+use crate::model::EventEnvelope;
+pub(crate) use crate::storage::subscriptions::Source;
 use crate::storage::subscriptions::{self, GroupKey, Holding, Nack};
 use crate::{Error, Result};
 
@@ -31,7 +32,7 @@ use crate::{Error, Result};
 pub(crate) struct Shared {
     pub(crate) key: GroupKey,
     pub(crate) member: Uuid,
-    filter: SubscriptionFilter,
+    source: Source,
     /// How many partitions the group has.
     partitions: i32,
     batch: usize,
@@ -87,7 +88,7 @@ pub struct SubscriptionHealth {
 impl Shared {
     pub(crate) fn new(
         key: GroupKey,
-        filter: SubscriptionFilter,
+        source: Source,
         partitions: i32,
         limits: Limits,
         ttl: Duration,
@@ -97,7 +98,7 @@ impl Shared {
             window: Mutex::new(Window::new(key.subscription.clone(), limits)),
             key,
             member: Uuid::new_v4(),
-            filter,
+            source,
             partitions,
             batch: limits.batch,
             ttl,
@@ -176,7 +177,12 @@ impl Shared {
         }
     }
 
-    /// Notes that an event is done, without waiting for it to be stored. False: it is not ours any more.
+    /// Whether an event was taken here, is not done, and is surely still ours.
+    pub(crate) fn has_in_hand(&self, position: i64) -> bool {
+        self.window().has_in_hand(position, Instant::now())
+    }
+
+    /// Notes that an event is done, without waiting for that to be stored.
     pub(crate) fn ack_later(&self, position: i64) {
         // one that was lost comes again, to whoever owns it now
         if let Ok(Some(_nobody_waits)) = self.window().ack(position) {

@@ -8,7 +8,7 @@ use crate::Result;
 use crate::model::{StartAt, SubscriptionFilter, SubscriptionOptions};
 use crate::runtime::{SharedCore, Task};
 use crate::storage::marks;
-use crate::storage::subscriptions::{self, GroupKey};
+use crate::storage::subscriptions::{self, GroupKey, Source};
 
 /// Makes a subscription, or gives it another filter.
 pub(crate) async fn create(
@@ -26,18 +26,22 @@ pub(crate) async fn create(
 pub(crate) async fn subscribe(
     core: &SharedCore,
     name: &str,
-    filter: SubscriptionFilter,
+    source: Source,
     options: &SubscriptionOptions,
 ) -> Result<(Arc<Shared>, Task)> {
     let key = GroupKey { subscription: name.to_owned(), group: options.group.clone().unwrap_or_default() };
     let position = start_position(core, options).await?;
     let mut conn = core.pool.acquire().await?;
-    subscriptions::create(&mut conn, &core.texts, name, &filter, position).await?;
+    let filter = match &source {
+        Source::Events(filter) => filter,
+        Source::Outbox => &SubscriptionFilter::default(),
+    };
+    subscriptions::create(&mut conn, &core.texts, name, filter, position).await?;
     let partitions = if options.group.is_some() { options.partitions } else { 1 };
     let partitions = subscriptions::create_group(&mut conn, &core.texts, &key, partitions, Some(position)).await?;
     drop(conn);
     let limits = Limits { in_flight: options.max_in_flight.max(1), batch: options.batch_size.max(1) };
-    let shared = Shared::new(key, filter, partitions, limits, options.lease_ttl, options.max_attempts);
+    let shared = Shared::new(key, source, partitions, limits, options.lease_ttl, options.max_attempts);
     let shared = Arc::new(shared);
     let task = begin(core, &shared);
     Ok((shared, task))

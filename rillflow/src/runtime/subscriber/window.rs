@@ -349,6 +349,12 @@ impl Window {
         Take::Event(event)
     }
 
+    /// Whether an event was taken, is not done, and is surely still ours.
+    pub(super) fn has_in_hand(&self, position: i64, now: Instant) -> bool {
+        let taken = |part: &Part| part.items.get(&position).is_some_and(|it| it.state == State::Taken);
+        self.sure_until.is_some_and(|until| now < until) && self.parts.values().any(taken)
+    }
+
     /// Whether there is room for more to be read.
     pub(super) fn runs_low(&self) -> bool {
         self.ready.len() == self.limits.batch / 2
