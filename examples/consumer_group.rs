@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn append(store: &Store, orders: &[Uuid], what: &str) -> rillflow::Result<()> {
+async fn append(store: &Store, orders: &[Uuid], what: &'static str) -> rillflow::Result<()> {
     for order in orders {
         store.events().append_stream(*order, Expected::Any, [Event::new(what, &order)]).await?;
     }
