@@ -5,6 +5,7 @@
 mod aggregate;
 mod append;
 pub(crate) mod catalog;
+mod checkpoint;
 mod document;
 mod dynamic;
 mod envelope;
@@ -22,12 +23,14 @@ mod shape;
 mod snapshot;
 mod stream;
 mod subscription;
+mod tags;
 pub(crate) mod traceparent;
 mod transport;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
+pub use checkpoint::Checkpoint;
 pub use document::{
     Collection, Document, DocumentId, ForeignKey, GeneratedId, IdSource, IdValue, Index, StoredColumn, made_id,
 };
@@ -54,5 +57,7 @@ pub use subscription::{
     AckMode, GroupStatus, MemberStatus, PartitionStatus, StartAt, SubscriptionDeadLetter, SubscriptionFilter,
     SubscriptionInfo, SubscriptionOptions,
 };
+pub use tags::{EventTags, NoTags, Tag, TagField, TagQuery, TagValue, TagsOf};
+pub(crate) use tags::{TagCondition, array_literal, array_literal_in_order};
 pub use transport::Transport;
 pub use value::{SqlType, SqlValue};

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EventSet, StreamKey};
+use super::{EventSet, StreamKey, Tag};
 
 /// Which events a subscription delivers. PostgreSQL applies it; `None` lets everything pass, and several parts must all
 /// let an event pass.
@@ -32,6 +32,9 @@ pub struct SubscriptionFilter {
     /// What the alias of a stream begins with, such as `orders:`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_prefix: Option<String>,
+    /// Tags, as they are written, such as `course:42`: an event carries all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
     /// What the headers hold, compared as `jsonb` containment: `{"tenant": "a"}` passes `{"tenant": "a", "user": 7}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<serde_json::Value>,
@@ -69,6 +72,13 @@ impl SubscriptionFilter {
     #[must_use]
     pub fn stream_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.stream_prefix = Some(prefix.into());
+        self
+    }
+
+    /// Only events that carry all of these tags, and those given before.
+    #[must_use]
+    pub fn tags(mut self, tags: impl IntoIterator<Item = Tag>) -> Self {
+        self.tags.get_or_insert_default().extend(tags.into_iter().map(|it| it.to_string()));
         self
     }
 

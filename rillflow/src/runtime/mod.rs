@@ -19,6 +19,7 @@ pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod subscriber;
 pub(crate) mod sync;
+pub(crate) mod tagged;
 pub(crate) mod wait;
 
 use std::sync::Arc;

@@ -257,7 +257,8 @@ pub(crate) async fn read(
         .bind(&filter.stream_prefix)
         .bind(filter.headers.as_ref().map(ToString::to_string))
         .bind(scan.of)
-        .bind(&scan.partitions);
+        .bind(&scan.partitions)
+        .bind(&filter.tags);
     query.fetch_all(conn).await?.iter().map(partitioned).collect()
 }
 

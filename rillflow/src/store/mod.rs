@@ -9,6 +9,7 @@ mod collection;
 mod docs;
 mod document_query;
 mod dynamic;
+mod epochs;
 mod events;
 mod grouped_query;
 mod outbox;
@@ -22,6 +23,7 @@ mod schemaless;
 mod session;
 mod streams;
 mod subscriptions;
+mod tagged;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,10 +46,11 @@ pub use schema::{Schema, SchemaTexts};
 pub use schemaless::Schemaless;
 pub use session::Session;
 pub use subscriptions::{DecodedSubscription, Relay, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
+pub use tagged::Tagged;
 
 use crate::Result;
 use crate::model::query::{Queries, Query};
-use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
+use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey, TagQuery};
 use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::doctor::{self, Finding};
@@ -140,6 +143,11 @@ impl Store {
     #[must_use]
     pub fn subscriptions(&self) -> Subscriptions {
         Subscriptions::of(&self.core)
+    }
+
+    /// State folded from all events that carry some tags, whatever their streams: look at it, decide on it.
+    pub fn tagged<A: Aggregate>(&self, query: TagQuery) -> Tagged<'_, A> {
+        Tagged::new(&self.core, query)
     }
 
     /// Begins a unit of work: documents and events that are written together, or not at all.

@@ -1,7 +1,7 @@
 use chrono::Utc;
 use futures_util::StreamExt;
 use rillflow::subscriptions::{SubscriptionFilter, SubscriptionOptions, Subscriptions};
-use rillflow::{AppendOptions, Error, Event, Expected};
+use rillflow::{AppendOptions, Error, Event, Expected, Tag};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -55,7 +55,11 @@ async fn every_filter_is_applied_by_the_database() -> TestResult {
     let headers = AppendOptions::default().headers(&json!({ "tenant": "a", "user": 7 }));
     store.events().append_with(with_headers, headers, [tick(2)]).await?;
 
+    let tagged = Uuid::now_v7();
+    let about = tick(3).with_tag("course", &42).with_tag("student", &7);
+    store.events().append_stream(tagged, Expected::Any, [about]).await?;
     let filters = [
+        (SubscriptionFilter::default().tags([Tag::new("course", &42)]), tagged),
         (SubscriptionFilter::default().types(["order-placed"]), order),
         (SubscriptionFilter::of::<OrderEvent>(), order),
         (SubscriptionFilter::default().categories(["order"]), order),
