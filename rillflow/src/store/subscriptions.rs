@@ -65,7 +65,7 @@ impl Subscriptions {
             Ok(schema) => (schema, None),
             Err(_) => (SchemaName::default(), Some(schema.to_owned())),
         };
-        Self { core: Arc::new(Core::new(pool, Texts::new(schema))), refused }
+        Self { core: Arc::new(Core::new(pool, Texts::new(schema), Vec::new())), refused }
     }
 
     pub(super) fn of(core: &SharedCore) -> Self {
