@@ -68,7 +68,7 @@ struct Slot<P: DocumentProjection> {
 }
 
 struct Batch<P: DocumentProjection> {
-    events: Vec<(P::Events, EventEnvelope)>,
+    events: Vec<(P::Events, Arc<EventEnvelope>)>,
     slots: Vec<Slot<P>>,
     index: HashMap<IdValue, usize>,
     /// Which event changes which slot, in the order of the events.
@@ -92,13 +92,16 @@ impl<P: DocumentProjection> Batch<P> {
 
 impl<P: DocumentProjection> ProjectionBatch for Batch<P> {
     fn push(&mut self, at: EventEnvelope) -> Result<()> {
-        let event: P::Events = at.decode()?;
-        let number = self.events.len();
-        event.keys(&at, &mut |key| {
-            let slot = Self::slot(&mut self.slots, &mut self.index, key);
-            self.touches.push((number, slot));
-        });
-        self.events.push((event, at));
+        // the parts of a split event share its place, one after the other
+        let at = Arc::new(at);
+        for event in at.decode_each::<P::Events>()? {
+            let number = self.events.len();
+            event.keys(&at, &mut |key| {
+                let slot = Self::slot(&mut self.slots, &mut self.index, key);
+                self.touches.push((number, slot));
+            });
+            self.events.push((event, Arc::clone(&at)));
+        }
         Ok(())
     }
 
