@@ -226,6 +226,15 @@ pub enum Error {
         version: i32,
     },
 
+    /// A stored event that is read as several was asked for as one.
+    #[error("event `{name}` version {version} is read as several events: use `decode_each`")]
+    SplitEvent {
+        /// The stored name.
+        name: String,
+        /// The stored version.
+        version: i32,
+    },
+
     /// Stored JSON does not fit the Rust type.
     #[error("cannot read {what}: {source}")]
     Decode {

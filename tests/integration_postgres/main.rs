@@ -70,6 +70,8 @@ mod schema_plan;
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
 mod snapshots;
+/// Events that are gone, and read as several.
+mod split;
 /// Results that are read as they arrive.
 mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.

@@ -138,21 +138,24 @@ async fn load_from<A: Aggregate>(
         },
         // nobody asked for one
         (Piece::Snapshot(_), None) => Ok(()),
-        (Piece::Event { name, version, json }, _) => {
-            state.apply(&decode::<A>(stream_id, name, version, json)?);
-            Ok(())
-        }
+        (Piece::Event { name, version, json }, _) => apply(&mut state, stream_id, name, version, json),
     })
     .await?;
     Ok(Loaded { state, version })
 }
 
-/// State built on a part of the history would be wrong, so an unknown event is an error.
-pub(super) fn decode<A: Aggregate>(stream_id: StreamId, name: &str, version: i32, json: &[u8]) -> Result<A::Event> {
+/// Folds a stored event. State built on a part of the history would be wrong, so an unknown event is an error.
+pub(super) fn apply<A: Aggregate>(
+    state: &mut A,
+    stream_id: StreamId,
+    name: &str,
+    version: i32,
+    json: &[u8],
+) -> Result<()> {
     let unknown = || Error::UnknownEvent { stream_id, name: name.to_owned(), version };
-    match A::Event::decode(name, version, json) {
-        Ok(event) => event.ok_or_else(unknown),
-        Err(Error::UnknownEvent { .. }) => Err(unknown()),
+    match A::Event::decode_each(name, version, json, &mut |event| state.apply(&event)) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(Error::UnknownEvent { .. }) => Err(unknown()),
         Err(other) => Err(other),
     }
 }
