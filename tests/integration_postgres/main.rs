@@ -58,3 +58,5 @@ mod together;
 mod torture;
 /// What would lose events if it were done the obvious way.
 mod traps;
+/// Connections that readers keep warm.
+mod warm;

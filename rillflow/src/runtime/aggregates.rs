@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::append::append;
 use super::backoff::Backoff;
-use super::{SharedCore, snapshots};
+use super::{SharedCore, snapshots, warm};
 use crate::model::{Aggregate, AppendOptions, Appended, Event, EventSet, Expected, Snapshots, StreamId};
 use crate::storage::append::Append;
 use crate::storage::snapshots::{Piece, Until, fold};
@@ -103,7 +103,7 @@ async fn load_from<A: Aggregate>(
     unreadable: &mut bool,
 ) -> Result<Loaded<A>> {
     let mut state = A::default();
-    let mut conn = core.pool.acquire().await?;
+    let mut conn = warm::connection(core).await?;
     let key = how.map(|_| snapshots::key::<A>());
     let version = fold(&mut conn, &core.texts, stream_id, key, until, |piece| match (piece, how) {
         (Piece::Snapshot(json), Some(how)) => match how.decode(json) {
@@ -124,6 +124,7 @@ async fn load_from<A: Aggregate>(
         }
     })
     .await?;
+    conn.rest();
     Ok(Loaded { state, version })
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod sync;
 pub(crate) mod wait;
+pub(crate) mod warm;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub(crate) struct Core {
     pub(crate) texts: Texts,
     pub(crate) projections: Vec<Registered>,
     pub(crate) lanes: lanes::Lanes,
+    pub(crate) warm: warm::Warm,
     pub(crate) marks: marks::Marks,
     pub(crate) progress: wait::Progress,
     pub(crate) aliases: aliases::AliasCache,

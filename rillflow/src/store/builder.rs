@@ -176,6 +176,7 @@ impl StoreBuilder {
             texts: Texts::new(schema),
             lanes: Lanes::new(if self.batch_appends { lanes(&pool) } else { 0 }),
             projections: self.projections,
+            warm: Default::default(),
             marks: Default::default(),
             progress: Default::default(),
             aliases: Default::default(),

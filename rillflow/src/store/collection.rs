@@ -2,6 +2,7 @@
 
 use crate::model::{Collection, IdValue, SqlValue};
 use crate::runtime::SharedCore;
+use crate::runtime::warm::connection;
 use crate::storage::documents::{self, In};
 use crate::{Error, Result};
 
@@ -18,8 +19,9 @@ impl<'s> Access<'s> {
     }
 
     pub(super) async fn put(&self, id: IdValue, json: String) -> Result<i64> {
-        let mut conn = self.core.pool.acquire().await?;
+        let mut conn = connection(self.core).await?;
         let written = documents::put(&mut conn, self.at(), id.clone(), json).await?;
+        conn.rest();
         written.ok_or_else(|| self.deleted(&id))
     }
 
@@ -75,13 +77,17 @@ impl<'s> Access<'s> {
     }
 
     pub(super) async fn get<T>(&self, id: IdValue, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<(T, i64)>> {
-        let mut conn = self.core.pool.acquire().await?;
-        documents::get(&mut conn, self.at(), id, read).await
+        let mut conn = connection(self.core).await?;
+        let found = documents::get(&mut conn, self.at(), id, read).await?;
+        conn.rest();
+        Ok(found)
     }
 
     pub(super) async fn get_many<T>(&self, ids: SqlValue, read: impl Fn(&[u8]) -> Result<T>) -> Result<Vec<(T, i64)>> {
-        let mut conn = self.core.pool.acquire().await?;
-        documents::get_many(&mut conn, self.at(), ids, read).await
+        let mut conn = connection(self.core).await?;
+        let found = documents::get_many(&mut conn, self.at(), ids, read).await?;
+        conn.rest();
+        Ok(found)
     }
 
     pub(super) async fn delete(&self, id: IdValue, soft: bool) -> Result<bool> {

@@ -6,7 +6,7 @@ use crate::model::query::{
     After, And, Condition, Definition, Everything, Find, Given, Included, Living, NumberedPage, One, Only, OrderBy,
     Page, Perhaps, Query, Scope, Selected, Selection, Unordered, Value,
 };
-use crate::runtime::SharedCore;
+use crate::runtime::{SharedCore, warm};
 use crate::storage::{queries, rows};
 use crate::{Error, Result};
 
@@ -262,8 +262,10 @@ impl<Q> SelectQuery<'_, Q> {
 }
 
 async fn run<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<Out> {
-    let mut conn = core.pool.acquire().await?;
-    queries::run(&mut conn, &core.texts, &query).await
+    let mut conn = warm::connection(core).await?;
+    let found = queries::run(&mut conn, &core.texts, &query).await?;
+    conn.rest();
+    Ok(found)
 }
 
 async fn explain<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<String> {

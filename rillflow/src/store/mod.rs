@@ -44,7 +44,7 @@ use crate::Result;
 use crate::model::query::{Queries, Query};
 use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
 use crate::runtime::daemon::{Daemon, DaemonConfig};
-use crate::runtime::{SharedCore, wait};
+use crate::runtime::{SharedCore, wait, warm};
 use crate::storage::projections::{self, ProjectionStatus};
 use crate::storage::{queries, rows};
 
@@ -148,8 +148,10 @@ impl Store {
     /// [`Error::Decode`](crate::Error::Decode) when a document does not fit its type,
     /// [`Error::NotUnique`](crate::Error::NotUnique) when a query for one row found more.
     pub async fn query<Out>(&self, query: impl Query<Out>) -> Result<Out> {
-        let mut conn = self.core.pool.acquire().await?;
-        queries::run(&mut conn, &self.core.texts, &query).await
+        let mut conn = warm::connection(&self.core).await?;
+        let found = queries::run(&mut conn, &self.core.texts, &query).await?;
+        conn.rest();
+        Ok(found)
     }
 
     /// Runs a typed query for many rows and gives them as one JSON array, for handing on: nothing is parsed.
@@ -196,8 +198,10 @@ impl Store {
     ///
     /// As [`query`](Self::query), of the first of them that fails.
     pub async fn query_all<Outs>(&self, queries: impl Queries<Outs>) -> Result<Outs> {
-        let mut conn = self.core.pool.acquire().await?;
-        queries::run_all(&mut conn, &self.core.texts, &queries).await
+        let mut conn = warm::connection(&self.core).await?;
+        let found = queries::run_all(&mut conn, &self.core.texts, &queries).await?;
+        conn.rest();
+        Ok(found)
     }
 
     /// How PostgreSQL would run a typed query with its arguments: the lines of `EXPLAIN`. The query does not run.
