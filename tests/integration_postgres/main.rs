@@ -28,6 +28,8 @@ mod evolution;
 mod filters;
 /// Keys and ids that make an append happen once.
 mod idempotency;
+/// Spans, metrics, trace context, causality.
+mod observe;
 /// The global order: what readers see while appends are open.
 mod order;
 /// Messages that commit with what they tell of.

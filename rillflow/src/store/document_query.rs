@@ -6,6 +6,7 @@ use crate::model::query::{
     After, And, Condition, Definition, Everything, Find, Given, Included, Living, NumberedPage, One, Only, OrderBy,
     Page, Perhaps, Query, Scope, Selected, Selection, Unordered, Value,
 };
+use crate::observe::operation;
 use crate::runtime::{SharedCore, warm};
 use crate::storage::{queries, rows};
 use crate::{Error, Result};
@@ -262,10 +263,13 @@ impl<Q> SelectQuery<'_, Q> {
 }
 
 async fn run<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<Out> {
-    let mut conn = warm::connection(core).await?;
-    let found = queries::run(&mut conn, &core.texts, &query).await?;
-    conn.rest();
-    Ok(found)
+    let work = async {
+        let mut conn = warm::connection(core).await?;
+        let found = queries::run(&mut conn, &core.texts, &query).await?;
+        conn.rest();
+        Ok(found)
+    };
+    operation!(core, "query", query.name()).run(work).await
 }
 
 async fn explain<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<String> {
