@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::operand::{ComparableTo, RowCount, Value};
 use super::path::{Column, DocumentValue, Flag, List, Map, Nullable, Orderable, Path, Text};
+use super::presence::Maybe;
 use super::tree::{Arity, Operand};
 use crate::model::{Newtype, SqlType, SqlValue, StreamId};
 
@@ -141,7 +142,7 @@ impl<T: DocumentValue> DocumentValue for Option<T> {
     const SQL_TYPE: SqlType = T::SQL_TYPE;
     const NULLABLE: bool = true;
     const ITEM_SQL_TYPE: SqlType = T::ITEM_SQL_TYPE;
-    type Paths<P: Path> = T::Paths<P>;
+    type Paths<P: Path> = T::Paths<Maybe<P>>;
 }
 impl<T: Orderable> Orderable for Option<T> {}
 impl<T: Text> Text for Option<T> {}
