@@ -21,9 +21,8 @@ impl<'s> Access<'s> {
 
     pub(super) async fn put(&self, id: IdValue, json: String) -> Result<i64> {
         let work = async {
-            let mut conn = connection(self.core).await?;
+            let mut conn = self.core.pool.acquire().await?;
             let written = documents::put(&mut conn, self.at(), id.clone(), json).await?;
-            conn.rest();
             written.ok_or_else(|| self.deleted(&id))
         };
         operation!(self.core, "put", self.collection.name).run(work).await
