@@ -88,3 +88,5 @@ mod torture;
 mod traps;
 /// Databases that an older rillflow made.
 mod upgrade;
+/// Connections that readers keep warm.
+mod warm;

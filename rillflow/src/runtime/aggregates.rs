@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::append::{append, append_in_tx};
 use super::backoff::Backoff;
 use super::marks::Marks;
-use super::{Core, SharedCore, snapshots};
+use super::{Core, SharedCore, snapshots, warm};
 use crate::model::{Aggregate, AppendOptions, Appended, Event, EventSet, Expected, Snapshots, StreamId};
 use crate::observe::operation;
 use crate::storage::append::Append;
@@ -91,8 +91,10 @@ pub(crate) async fn load<A: Aggregate>(
     until: Until,
 ) -> Result<Loaded<A>> {
     let loading = async {
-        let mut conn = core.pool.acquire().await?;
-        load_on(&mut conn, core, stream_id, how, until).await
+        let mut conn = warm::connection(core).await?;
+        let loaded = load_on(&mut conn, core, stream_id, how, until).await?;
+        conn.rest();
+        Ok(loaded)
     };
     operation!(core, "load", A::NAME).stream(stream_id).run(loading).await
 }

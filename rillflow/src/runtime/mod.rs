@@ -26,6 +26,7 @@ pub(crate) mod sync;
 pub(crate) mod tagged;
 pub(crate) mod ticks;
 pub(crate) mod wait;
+pub(crate) mod warm;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) texts: Texts,
     pub(crate) projections: Vec<Registered>,
     pub(crate) lanes: lanes::Lanes,
+    pub(crate) warm: warm::Warm,
     pub(crate) marks: marks::Marks,
     pub(crate) listener: listener::Listener,
     pub(crate) members: subscriber::Members,
@@ -61,6 +63,7 @@ impl Core {
             texts,
             projections,
             lanes: lanes::Lanes::new(0),
+            warm: Default::default(),
             marks: Default::default(),
             listener: Default::default(),
             members: Default::default(),

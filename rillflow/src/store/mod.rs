@@ -58,7 +58,7 @@ use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKe
 use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::doctor::{self, Finding};
-use crate::runtime::{SharedCore, wait};
+use crate::runtime::{SharedCore, wait, warm};
 use crate::storage::projections::{ProjectionStatus, status};
 use crate::storage::{queries, rows};
 
@@ -174,8 +174,10 @@ impl Store {
     /// [`Error::NotUnique`](crate::Error::NotUnique) when a query for one row found more.
     pub async fn query<Out>(&self, query: impl Query<Out>) -> Result<Out> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
-            queries::run(&mut conn, &self.core.texts, &query).await
+            let mut conn = warm::connection(&self.core).await?;
+            let found = queries::run(&mut conn, &self.core.texts, &query).await?;
+            conn.rest();
+            Ok(found)
         };
         operation!(&self.core, "query", query.name()).run(work).await
     }
@@ -228,8 +230,10 @@ impl Store {
     /// As [`query`](Self::query), of the first of them that fails.
     pub async fn query_all<Outs>(&self, queries: impl Queries<Outs>) -> Result<Outs> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
-            queries::run_all(&mut conn, &self.core.texts, &queries).await
+            let mut conn = warm::connection(&self.core).await?;
+            let found = queries::run_all(&mut conn, &self.core.texts, &queries).await?;
+            conn.rest();
+            Ok(found)
         };
         operation!(&self.core, "query", "several").run(work).await
     }
