@@ -51,3 +51,5 @@ mod streams;
 mod torture;
 /// What would lose events if it were done the obvious way.
 mod traps;
+/// What values documents may hold: each path finds what serde wrote.
+mod values;

@@ -21,19 +21,41 @@ pub(crate) fn document(document: &Document) -> TokenStream {
 
 /// A nested struct.
 pub(crate) fn nested(fields: &Struct) -> TokenStream {
+    hidden(&value_with_paths(fields, true))
+}
+
+/// Paths, and the type as a value that has them.
+pub(super) fn value_with_paths(fields: &Struct, has_fields: bool) -> TokenStream {
     let paths = paths(fields);
     let (ident, paths_ident) = (&fields.ident, paths_ident(fields));
-    hidden(&quote! {
+    let (generics, arguments, bounds) = fields.generics.split_for_impl();
+    let parameters = parameters(fields);
+    let with_path = with_path(fields, "Path");
+    let (path_generics, _, _) = with_path.split_for_impl();
+    quote! {
         #paths
-        impl ::rillflow::__private::DocumentValue for #ident {
-            type Scalar = #ident;
+        impl #generics ::rillflow::__private::DocumentValue for #ident #arguments #bounds {
+            type Scalar = #ident #arguments;
             const SQL_TYPE: ::rillflow::__private::SqlType = ::rillflow::__private::SqlType::Json;
-            type Paths<__P: ::rillflow::__private::Path> = #paths_ident<__P>;
+            const HAS_FIELDS: bool = #has_fields;
+            type Paths<__P: ::rillflow::__private::Path> = #paths_ident<__P, #(#parameters),*>;
         }
-        impl<__P: ::rillflow::__private::Path> ::rillflow::__private::PathTo for #paths_ident<__P> {
+        impl #path_generics ::rillflow::__private::PathTo for #paths_ident<__P, #(#parameters),*> #bounds {
             type Path = __P;
         }
-    })
+    }
+}
+
+/// The names of a struct's type parameters.
+fn parameters(fields: &Struct) -> Vec<&Ident> {
+    fields.generics.type_params().map(|parameter| &parameter.ident).collect()
+}
+
+/// Its parameters after `__P`, which stands for what is before its fields.
+fn with_path(fields: &Struct, bound: &str) -> syn::Generics {
+    let (mut generics, bound) = (fields.generics.clone(), Ident::new(bound, Span::call_site()));
+    generics.params.insert(0, syn::parse_quote!(__P: ::rillflow::__private::#bound));
+    generics
 }
 
 /// What stands in for a document that was refused before its fields were read, so that its users still compile.
@@ -57,19 +79,24 @@ pub(crate) fn refused(input: &DeriveInput) -> TokenStream {
 }
 
 /// Keeps every name that the derive makes to itself.
-fn hidden(items: &TokenStream) -> TokenStream {
+pub(super) fn hidden(items: &TokenStream) -> TokenStream {
     quote! {
         #[allow(missing_docs, non_camel_case_types, non_snake_case, unreachable_pub, dead_code)]
         const _: () = { #items };
     }
 }
 
-fn paths_ident(fields: &Struct) -> Ident {
+pub(super) fn paths_ident(fields: &Struct) -> Ident {
     format_ident!("{}Paths", fields.ident.unraw())
 }
 
 /// The type that stands for a field in paths. rustc shows it in messages, so it is named after type and field.
-fn tag(fields: &Struct, field: &Field) -> Ident {
+pub(super) fn tag(fields: &Struct, field: &Field) -> TokenStream {
+    let (ident, parameters) = (tag_ident(fields, field), parameters(fields));
+    if parameters.is_empty() { quote!(#ident) } else { quote!(#ident<#(#parameters),*>) }
+}
+
+fn tag_ident(fields: &Struct, field: &Field) -> Ident {
     Ident::new(&format!("{}_{}", fields.ident.unraw(), field.name), Span::call_site())
 }
 
@@ -89,13 +116,15 @@ fn paths(fields: &Struct) -> TokenStream {
         name.set_span(field.ty.span());
         quote_spanned! {field.ty.span()=> #name: ::rillflow::__private::PathSet::NEW }
     });
+    let (parameters, with_parent) = (parameters(fields), with_path(fields, "Parent"));
+    let (generics, _, bounds) = with_parent.split_for_impl();
     quote! {
         #(#tags)*
-        #vis struct #ident<__P: ::rillflow::__private::Parent> {
+        #vis struct #ident #generics #bounds {
             #(#members,)*
-            __parent: ::core::marker::PhantomData<fn() -> __P>,
+            __parent: ::core::marker::PhantomData<fn() -> (__P, #(#parameters),*)>,
         }
-        impl<__P: ::rillflow::__private::Parent> ::rillflow::__private::PathSet for #ident<__P> {
+        impl #generics ::rillflow::__private::PathSet for #ident<__P, #(#parameters),*> #bounds {
             const NEW: Self = #ident { #(#values,)* __parent: ::core::marker::PhantomData };
         }
     }
@@ -106,14 +135,42 @@ fn field_type(fields: &Struct, field: &Field) -> TokenStream {
         (tag(fields, field), &field.key, quoted(&field.key), &field.name, field.optional);
     let (vis, ty) = (&field.vis, value_type(field));
     let place = if field.attrs.id.is_some() { quote!(Id) } else { quote!(Key) };
+    let (flat, conditional) = (field.flat, field.conditional);
+    let guard = field.guard.as_ref().map(|(tag, name)| {
+        let (tag, name) = (quoted(tag), quoted(name));
+        quote! {
+            const TAG: ::core::option::Option<(&'static str, &'static str)> =
+                ::core::option::Option::Some((#tag, #name));
+        }
+    });
+    let flattens = quote_spanned! {field.ty.span()=> {
+        #[allow(unused_imports)]
+        use ::rillflow::__private::FlattenAnything as _;
+        ::rillflow::__private::Flatten::<#ty>::CHECK
+    }};
+    let flat = if flat { quote!({ #flattens; true }) } else { quote!(false) };
+    // where it needs no type parameter, it is checked even if no query goes that way
+    let check = (field.flat && fields.generics.params.is_empty()).then(|| quote!(const _: () = #flattens;));
+    let (generics, _, bounds) = fields.generics.split_for_impl();
+    let parameters = parameters(fields);
+    let declaration = if parameters.is_empty() {
+        quote!(enum #tag {})
+    } else {
+        let ident = tag_ident(fields, field);
+        quote!(struct #ident #generics (::core::marker::PhantomData<fn() -> (#(#parameters,)*)>) #bounds;)
+    };
     quote! {
-        #vis enum #tag {}
-        impl ::rillflow::__private::Field for #tag {
+        #check
+        #vis #declaration
+        impl #generics ::rillflow::__private::Field for #tag #bounds {
             type Value = #ty;
             const KEY: &'static str = #key;
             const QUOTED_KEY: &'static str = #quoted_key;
             const NAME: &'static str = #name;
             const OPTIONAL: bool = #optional;
+            const FLAT: bool = #flat;
+            const CONDITIONAL: bool = #conditional;
+            #guard
             const PLACE: ::rillflow::__private::Place = ::rillflow::__private::Place::#place;
         }
     }

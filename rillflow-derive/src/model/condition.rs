@@ -214,7 +214,9 @@ impl<'p> Scope<'p> {
     }
 
     fn test(&mut self, call: &ExprMethodCall) -> Option<Condition> {
-        if !TESTS.contains(&call.method.to_string().as_str()) {
+        let method = call.method.to_string();
+        let asks_for_a_variant = method.starts_with("is_") && call.args.is_empty();
+        if !asks_for_a_variant && !TESTS.contains(&method.as_str()) {
             return self.unknown_method(&call.method);
         }
         let field = self.field(&call.receiver)?;

@@ -98,6 +98,7 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
+    (5, "document_values", include_str!("../../migrations/0005_documents.sql")),
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.

@@ -275,9 +275,9 @@ const fn has_index(path: &PathInfo, method: IndexMethod, indexes: &[IndexDefinit
     false
 }
 
-/// True when SQL turns values of this type into the JSON that serde writes; for times it does not.
+/// True when SQL turns values of this type into the JSON that serde writes; for times and decimals it does not.
 pub(crate) const fn keeps_its_json_form(sql_type: SqlType) -> bool {
-    !matches!(sql_type, SqlType::Time | SqlType::Json)
+    matches!(sql_type, SqlType::Text | SqlType::Int | SqlType::Float | SqlType::Bool | SqlType::Uuid | SqlType::Numeric)
 }
 
 /// True when a condition on an element can be written as containment: equalities of different keys of the element.

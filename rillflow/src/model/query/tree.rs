@@ -13,6 +13,8 @@ pub enum Place {
     Id,
     /// A key of the JSON.
     Key,
+    /// The value before it, if it is this variant of an enum: its name is the text under this quoted key.
+    Variant(&'static str),
 }
 
 /// One step of a path, linked to the step before it.
@@ -30,6 +32,8 @@ pub struct PathInfo {
     pub sql_type: SqlType,
     /// True when the value may be missing or null.
     pub nullable: bool,
+    /// True when it is there in one variant of an enum only.
+    pub conditional: bool,
     /// What it names.
     pub place: Place,
 }

@@ -13,35 +13,53 @@ const fn cast(sql_type: SqlType) -> (&'static str, &'static str) {
         SqlType::Float => ("((", ")::float8)"),
         SqlType::Bool => ("((", ")::boolean)"),
         SqlType::Uuid => ("((", ")::uuid)"),
-        // text to timestamptz is not immutable, so an index cannot hold the plain cast
+        // text to timestamptz, and to its kind, is not immutable, so an index cannot hold the plain cast
         SqlType::Time => ("public.rillflow_ts(", ")"),
+        SqlType::Numeric | SqlType::Decimal => ("((", ")::numeric)"),
+        SqlType::Date => ("public.rillflow_date(", ")"),
+        SqlType::TimeOfDay => ("public.rillflow_time(", ")"),
+        SqlType::LocalTime => ("public.rillflow_timestamp(", ")"),
     }
 }
 
 impl<const N: usize> Writer<N> {
     /// `doc->'a'->'b'`: the field as jsonb.
     pub(super) const fn json(&mut self, path: &PathInfo) {
-        match path.parent {
-            Some(parent) => {
+        match (path.parent, path.place) {
+            (Some(parent), Place::Variant(tag)) => self.variant(parent, tag, path.quoted_key),
+            (Some(parent), _) => {
                 self.json(parent);
                 self.put("->");
                 self.put(path.quoted_key);
             }
-            None => self.origin(path),
+            (None, _) => self.origin(path),
         }
+    }
+
+    /// An enum if it is this variant. Another one may hold something else under the same keys, which no cast would take.
+    const fn variant(&mut self, path: &PathInfo, tag: &str, name: &str) {
+        self.put("(CASE WHEN (");
+        self.json(path);
+        self.put("->>");
+        self.put(tag);
+        self.put(") = ");
+        self.put(name);
+        self.put(" THEN ");
+        self.json(path);
+        self.put(" END)");
     }
 
     /// `doc->'a'->>'b'`: the field as text, NULL when it is null or missing.
     const fn plain_text(&mut self, path: &PathInfo) {
-        match path.parent {
-            Some(parent) => {
+        match (path.parent, path.place) {
+            (None, _) | (_, Place::Variant(_)) => {
+                self.json(path);
+                self.put("#>>'{}'");
+            }
+            (Some(parent), _) => {
                 self.json(parent);
                 self.put("->>");
                 self.put(path.quoted_key);
-            }
-            None => {
-                self.origin(path);
-                self.put("#>>'{}'");
             }
         }
     }
@@ -304,14 +322,21 @@ impl<const N: usize> Writer<N> {
 
     /// `doc @> jsonb_build_object('a', `
     const fn open_containment(&mut self, path: &PathInfo) {
-        match path.parent {
-            Some(parent) => {
+        match (path.parent, path.place) {
+            (Some(parent), Place::Variant(_)) => self.open_containment(parent),
+            (Some(parent), _) => {
                 self.open_containment(parent);
                 self.put("jsonb_build_object(");
+                if let Place::Variant(tag) = parent.place {
+                    self.put(tag);
+                    self.put(", ");
+                    self.put(parent.quoted_key);
+                    self.put(", ");
+                }
                 self.put(path.quoted_key);
                 self.put(", ");
             }
-            None => {
+            (None, _) => {
                 self.origin(path);
                 self.put(" @> ");
             }
@@ -320,7 +345,9 @@ impl<const N: usize> Writer<N> {
 
     const fn close_containment(&mut self, path: &PathInfo) {
         if let Some(parent) = path.parent {
-            self.put(")");
+            if !matches!(path.place, Place::Variant(_)) {
+                self.put(")");
+            }
             self.close_containment(parent);
         }
     }

@@ -1,6 +1,7 @@
 //! Whole queries.
 
 use super::writer::Writer;
+use crate::model::SqlType;
 use crate::model::query::tree::{Aggregation, Deleted, Node, Output, SortKey, Statement, Take};
 
 impl<const N: usize> Writer<N> {
@@ -73,6 +74,8 @@ impl<const N: usize> Writer<N> {
             Output::Count => self.put("count(*)"),
             Output::Exists => self.put("EXISTS (SELECT 1"),
             Output::OfAll(aggregation, path) => {
+                // a decimal is read as text, which keeps its digits
+                let exact = matches!(path.sql_type, SqlType::Decimal) && !matches!(aggregation, Aggregation::Avg);
                 let (before, after) = match aggregation {
                     Aggregation::Min => ("to_jsonb(min(", "))"),
                     Aggregation::Max => ("to_jsonb(max(", "))"),
@@ -81,7 +84,7 @@ impl<const N: usize> Writer<N> {
                 };
                 self.put(before);
                 self.scalar(path);
-                self.put(after);
+                self.put(if exact { ")::text)" } else { after });
             }
         }
     }
