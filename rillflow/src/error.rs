@@ -158,6 +158,13 @@ pub enum Error {
         query: &'static str,
     },
 
+    /// A query that must find one found none.
+    #[error("query {query} found nothing: where that may be, ask for an `Option`")]
+    NotFound {
+        /// The query's name.
+        query: &'static str,
+    },
+
     /// A cursor that is damaged, or comes from another query. Begin at the first page.
     #[error("this is no cursor of this query: {reason}")]
     InvalidCursor {
@@ -173,6 +180,13 @@ pub enum Error {
         stream_id: StreamId,
         /// What was used before.
         key: String,
+    },
+
+    /// A message of this id waits in the outbox already. Nothing was written: it was published before.
+    #[error("message {message_id} was published before and still waits in the outbox")]
+    AlreadyPublished {
+        /// The message's id.
+        message_id: String,
     },
 
     /// The connection broke while the append was under way: it may be there or not. To try again without appending

@@ -4,6 +4,8 @@
 #[allow(unused_extern_crates, reason = "only the output of the derives names it")]
 extern crate self as rillflow;
 
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod error;
@@ -23,6 +25,8 @@ pub use model::{
     EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, StreamId, StreamKey,
     StreamState,
 };
+pub use model::{JsonFormat, query::Queries};
+pub use model::{Message, OutboxMessage};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
@@ -35,9 +39,10 @@ pub use runtime::session::Committed;
 pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
 pub use runtime::sync::SchemaChanges;
 pub use storage::projections::ProjectionStatus;
+pub use store::QueryStream;
 pub use store::{
-    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, ReadAll,
-    ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
+    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
+    ReadAll, ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
 

@@ -29,6 +29,8 @@ mod filters;
 mod idempotency;
 /// The global order: what readers see while appends are open.
 mod order;
+/// Messages that commit with what they tell of.
+mod outbox;
 /// Pages, endings and soft-deleted documents.
 mod pages;
 /// Changes to parts of documents.
@@ -45,8 +47,12 @@ mod schema;
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
 mod snapshots;
+/// Results that are read as they arrive.
+mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Several queries in one statement.
+mod together;
 /// Everything at once, and every event counted.
 mod torture;
 /// What would lose events if it were done the obvious way.

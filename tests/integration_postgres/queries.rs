@@ -102,6 +102,9 @@ async fn queries_written_in_place_use_the_same_paths() -> TestResult {
     assert_eq!(query().filter(|c| c.status.eq(Status::OnHold)).count().await?, 10);
     assert!(query().filter(|c| c.tags.contains("vip")).exists().await?);
     assert_eq!(query().filter(|c| c.handle.eq("c3")).fetch_optional().await?, Some(customer(3)));
+    assert_eq!(query().filter(|c| c.handle.eq("c3")).fetch_one().await?, customer(3));
+    let nobody = query().filter(|c| c.handle.eq("nobody")).fetch_one().await;
+    assert!(matches!(nobody, Err(Error::NotFound { query: "customers" })), "{nobody:?}");
     let page = query().order_by(|c| c.created_at.asc()).offset(5).limit(2).fetch_all().await?;
     assert_eq!(numbers(&page), ["c5", "c6"]);
     let pairs: Vec<(String, Option<f64>)> =

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Event, Expected, RawJson, StreamId};
+use super::{Event, Expected, Message, RawJson, StreamId};
 use crate::Result;
 
 /// What an append reached.
@@ -48,6 +48,7 @@ pub struct AppendOptions {
     pub(crate) correlation_id: Option<Uuid>,
     pub(crate) scope: Option<String>,
     pub(crate) key: Option<String>,
+    pub(crate) messages: Vec<Message>,
 }
 
 impl AppendOptions {
@@ -94,6 +95,14 @@ impl AppendOptions {
         self
     }
 
+    /// Publishes a message with the events: it is there exactly when they are, and once, also when the append is
+    /// repeated. What it does not say itself about causation and correlation, it takes from here.
+    #[must_use]
+    pub fn publish(mut self, message: Message) -> Self {
+        self.messages.push(message);
+        self
+    }
+
     /// Gives `event` what it does not say itself.
     pub(crate) fn complete(&self, event: &mut Event) -> Result<()> {
         if event.headers.is_none() {
@@ -108,5 +117,12 @@ impl AppendOptions {
         event.causation_id = event.causation_id.or(self.causation_id);
         event.correlation_id = event.correlation_id.or(self.correlation_id);
         Ok(())
+    }
+
+    /// Gives `message` what it does not say itself; headers are about the events.
+    pub(crate) fn complete_message(&self, mut message: Message) -> Message {
+        message.causation_id = message.causation_id.or(self.causation_id);
+        message.correlation_id = message.correlation_id.or(self.correlation_id);
+        message
     }
 }

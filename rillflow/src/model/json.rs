@@ -6,6 +6,15 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, Result};
 
+/// How JSON values follow each other in a stream of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonFormat {
+    /// One array: `application/json`.
+    Array,
+    /// One value per line, each line ended: `application/x-ndjson`. No value holds a line break.
+    Lines,
+}
+
 /// JSON text, kept as written.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawJson(Box<str>);

@@ -11,6 +11,7 @@ mod event;
 mod finite;
 mod json;
 pub mod jsonb;
+mod outbox;
 mod patch;
 mod predicate;
 mod projection;
@@ -32,7 +33,8 @@ pub use envelope::EventEnvelope;
 pub use event::{
     Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
 };
-pub use json::RawJson;
+pub use json::{JsonFormat, RawJson};
+pub use outbox::{Message, OutboxMessage};
 pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};
 pub use predicate::{Predicate, SortDirection};

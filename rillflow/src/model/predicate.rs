@@ -92,7 +92,7 @@ impl Predicate {
 
     /// The value at `path` is one of several.
     #[must_use]
-    pub fn in_<V: Into<Value>>(path: impl Into<String>, values: impl IntoIterator<Item = V>) -> Self {
+    pub fn r#in<V: Into<Value>>(path: impl Into<String>, values: impl IntoIterator<Item = V>) -> Self {
         Self(Test::In(path.into(), values.into_iter().map(Into::into).collect()))
     }
 

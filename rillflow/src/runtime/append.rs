@@ -11,7 +11,7 @@ use super::{Core, SharedCore, lanes};
 use crate::model::{AnyProjection, Appended, EventEnvelope, ProjectionBatch};
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{broke, repeated};
-use crate::storage::{documents, events, streams};
+use crate::storage::{documents, events, outbox, streams};
 use crate::{Error, Result};
 
 /// How often an append with inline projections is tried when others change the same documents.
@@ -21,8 +21,12 @@ const TRIES: u32 = 10;
 pub(crate) async fn append(core: &SharedCore, append: Append) -> Result<Appended> {
     let appended = if core.inline().next().is_some() {
         append_with_projections(core, &append).await?
-    } else {
+    } else if append.messages.is_empty() {
         lanes::append(core, append).await?
+    } else {
+        // messages must not be published for a neighbour that loses
+        let mut conn = core.pool.acquire().await?;
+        settle(&mut conn, core, &append).await?
     };
     Marks::appended(core, appended.position());
     Ok(appended)
@@ -149,11 +153,14 @@ pub(super) fn outcome_unknown(append: &Append, error: Error) -> Error {
     error
 }
 
-/// An empty append still checks what the caller expected.
+/// An append without events still checks what the caller expected, and publishes.
 async fn nothing_to_append(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Appended> {
     let version = events::stream_version(conn, &core.texts, append.stream_id).await?;
     if !append.expected.admits(version) {
         return Err(Error::VersionConflict { stream_id: append.stream_id, expected: append.expected, actual: version });
+    }
+    if !append.messages.is_empty() {
+        outbox::publish(conn, &core.texts, &append.messages).await?;
     }
     Ok(Appended {
         stream_id: append.stream_id,

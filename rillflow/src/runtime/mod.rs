@@ -11,6 +11,7 @@ mod listener;
 pub(crate) mod marks;
 mod projector;
 pub(crate) mod reading;
+pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod sync;

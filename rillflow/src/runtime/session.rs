@@ -8,7 +8,7 @@ use super::{Core, SharedCore};
 use crate::model::Appended;
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{refused, repeated};
-use crate::storage::session::{self, Change, Documents, Written};
+use crate::storage::session::{self, Change, Documents, Staged, Written};
 use crate::storage::{documents, streams};
 use crate::{Error, Result};
 
@@ -28,25 +28,26 @@ impl Committed {
     }
 }
 
-/// Commits in a transaction of its own. `appends` in the order of their streams, no stream twice.
-pub(crate) async fn commit(core: &SharedCore, appends: &[&Append], documents: &[Documents]) -> Result<Written> {
-    if appends.is_empty() && documents.is_empty() {
+/// Commits in a transaction of its own.
+pub(crate) async fn commit(core: &SharedCore, staged: &Staged<'_>) -> Result<Written> {
+    if staged.is_empty() {
         return Ok(Written { appends: Vec::new(), versions: Vec::new() });
     }
     let mut conn = core.pool.acquire().await?;
-    let written = if core.inline().next().is_some() && !appends.is_empty() {
+    let written = if core.inline().next().is_some() && !staged.appends.is_empty() {
         let mut tx = conn.begin().await?;
-        let written = commit_on(&mut tx, core, appends, documents).await;
-        match written {
-            Ok(written) => tx.commit().await.map(|()| written).map_err(|e| unknown(appends, e.into())),
+        match commit_on(&mut tx, core, staged).await {
+            Ok(written) => tx.commit().await.map(|()| written).map_err(|e| unknown(&staged.appends, e.into())),
             Err(error) => tx.rollback().await.map_or_else(|e| Err(e.into()), |()| Err(error)),
         }
     } else {
-        session::commit(&mut conn, &core.texts, appends, documents).await.map_err(|e| unknown(appends, e))
+        session::commit(&mut conn, &core.texts, staged).await.map_err(|e| unknown(&staged.appends, e))
     };
     match written {
-        Err(error) if refused(&error) => Err(conflict(&mut conn, core, appends, documents).await?),
-        Err(error) if repeated(&error).is_some() => Err(appends.first().map_or(error, |it| appends::other_events(it))),
+        Err(error) if refused(&error) => Err(conflict(&mut conn, core, &staged.appends, &staged.documents).await?),
+        Err(error) if repeated(&error).is_some() => {
+            Err(staged.appends.first().map_or(error, |it| appends::other_events(it)))
+        }
         Ok(written) => {
             Marks::appended(core, highest(&written));
             Ok(written)
@@ -56,14 +57,9 @@ pub(crate) async fn commit(core: &SharedCore, appends: &[&Append], documents: &[
 }
 
 /// Commits on a connection whose transaction belongs to the caller.
-pub(crate) async fn commit_on(
-    conn: &mut PgConnection,
-    core: &Core,
-    appends: &[&Append],
-    documents: &[Documents],
-) -> Result<Written> {
-    let written = session::commit(conn, &core.texts, appends, documents).await?;
-    for (append, outcome) in appends.iter().zip(&written.appends) {
+pub(crate) async fn commit_on(conn: &mut PgConnection, core: &Core, staged: &Staged<'_>) -> Result<Written> {
+    let written = session::commit(conn, &core.texts, staged).await?;
+    for (append, outcome) in staged.appends.iter().zip(&written.appends) {
         if let Outcome::Appended(appended) = outcome
             && !appended.repeated
         {

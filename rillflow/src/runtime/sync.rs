@@ -85,8 +85,11 @@ async fn guard_order(conn: &mut PgConnection, texts: &Texts) -> Result<()> {
         return refuse("the sequence of positions is behind the events, so positions would be used twice", help);
     }
     if !guards.others_announced {
-        let help = format!("ALTER TABLE \"{schema}\".events ENABLE TRIGGER events_announce");
-        return refuse("the trigger that keeps other software's inserts in order is off", help);
+        let help = format!(
+            "ALTER TABLE \"{schema}\".events ENABLE TRIGGER events_announce; \
+             ALTER TABLE \"{schema}\".outbox_messages ENABLE TRIGGER outbox_messages_announce"
+        );
+        return refuse("a trigger that keeps other software's inserts in order is off", help);
     }
     Ok(())
 }

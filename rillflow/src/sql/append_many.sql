@@ -10,7 +10,7 @@
 -- $5 scope and $6 idempotency key (NULL for none), $7 fingerprint of the events
 -- per event: $8 number of its stream in those arrays, $9 its place among the stream's new events,
 -- $10 event_id, $11 type, $12 type_version, $13 data, $14 headers, $15 causation_id, $16 correlation_id
--- (the three comments within are where a session puts its documents: sql/session.rs)
+-- (the comments within are where messages and a session's documents are put: sql/session.rs)
 -- $17 how long to wait for a stream that somebody else holds, such as '100ms'; NULL to leave the session's setting
 WITH item AS MATERIALIZED (
     SELECT *, CASE WHEN $17::text IS NULL THEN '' ELSE set_config('lock_timeout', $17, true) END
@@ -41,7 +41,7 @@ WITH item AS MATERIALIZED (
             (coalesce(pg_sequence_last_value('public.events_global_seq'), 0) & 2147483647)::integer
         )
     FROM (SELECT count(*) AS streams FROM stream) AS locked
-    WHERE streams > 0/* and all is as expected */
+    WHERE (streams > 0/* or there are messages */)/* and all is as expected */
 ), drawn AS MATERIALIZED (
     SELECT nextval('public.events_global_seq') AS global_seq, placed.*
     FROM announced, (
@@ -70,7 +70,7 @@ WITH item AS MATERIALIZED (
     SELECT item.scope, item.key, item.fingerprint, item.stream_id, appended.version, appended.positions
     FROM item JOIN appended USING (number)
     WHERE item.key IS NOT NULL
-)
+)/* messages */
 /* outcome */
 SELECT coalesce(known.version, appended.version) AS version,
     coalesce(known.positions, appended.positions) AS positions,

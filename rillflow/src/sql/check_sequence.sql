@@ -1,11 +1,17 @@
--- What the global order rests on: one position at a time, never one twice, and the trigger that announces for others.
+-- What the global order rests on: one position at a time, never one twice, and the triggers that announce for others.
 SELECT
     sequence.seqcache = 1 AND sequence.seqincrement = 1 AND NOT sequence.seqcycle,
     coalesce(pg_sequence_last_value('public.events_global_seq'), 0)
-        >= coalesce((SELECT max(global_seq) FROM public.events), 0),
-    EXISTS (
-        SELECT FROM pg_catalog.pg_trigger
-        WHERE tgrelid = 'public.events'::regclass AND tgname = 'events_announce' AND tgenabled IN ('O', 'A')
+        >= coalesce(greatest(
+            (SELECT max(global_seq) FROM public.events), (SELECT max(position) FROM public.outbox_messages)
+        ), 0),
+    (
+        SELECT count(*) = 2 FROM pg_catalog.pg_trigger
+        WHERE (tgrelid, tgname) IN (
+                ('public.events'::regclass, 'events_announce'),
+                ('public.outbox_messages'::regclass, 'outbox_messages_announce')
+            )
+            AND tgenabled IN ('O', 'A')
     )
 FROM pg_catalog.pg_sequence sequence
 WHERE sequence.seqrelid = 'public.events_global_seq'::regclass

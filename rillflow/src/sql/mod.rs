@@ -2,6 +2,8 @@
 //!
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
+pub(crate) mod appends;
+mod combined;
 pub(crate) mod dynamic;
 mod filtered;
 pub(crate) mod render;
@@ -26,6 +28,10 @@ statements! {
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";
     FIND_APPENDED = "find_appended.sql";
+    PUBLISH_MESSAGES = "publish_messages.sql";
+    PUBLISH = "publish.sql";
+    READ_OUTBOX = "read_outbox.sql";
+    DELETE_OUTBOX = "delete_outbox.sql";
     LOCK_STREAM = "lock_stream.sql";
     FORGET_KEYS = "forget_keys.sql";
     STREAM_VERSION = "stream_version.sql";
@@ -44,6 +50,7 @@ statements! {
     RESTORE_STREAM = "restore_stream.sql";
     DELETE_STREAM = "delete_stream.sql";
     RESOLVE_ALIAS = "resolve_alias.sql";
+    FIND_ALIAS = "find_alias.sql";
 
     LOAD_AGGREGATE = "load_aggregate.sql";
     LOAD_AGGREGATE_AS_OF = "load_aggregate_as_of.sql";
@@ -92,6 +99,15 @@ statements! {
     EMPTY_COLLECTION = "empty_collection.sql";
 }
 
+#[cfg(feature = "cli")]
+statements! {
+    LIST_COLLECTIONS = "list_collections.sql";
+    LIST_INDEXES = "list_indexes.sql";
+    SHOW_DOCUMENT = "show_document.sql";
+    SOFT_DELETE_NAMED = "soft_delete_named.sql";
+    RESTORE_NAMED = "restore_named.sql";
+}
+
 /// The migrations in order: version, name, text.
 pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "streams_and_events", include_str!("../../migrations/0001_streams_and_events.sql")),
@@ -99,6 +115,7 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
     (5, "document_values", include_str!("../../migrations/0005_documents.sql")),
+    (6, "tags_and_outbox", include_str!("../../migrations/0006_tags_and_outbox.sql")),
 ];
 
 /// The tables that the migrations make, to tell ours from somebody else's of the same name.
@@ -112,4 +129,5 @@ pub(crate) const TABLES: &[&str] = &[
     "stream_aliases",
     "snapshots",
     "removed_events",
+    "outbox_messages",
 ];

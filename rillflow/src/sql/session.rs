@@ -1,18 +1,18 @@
-//! The one statement of a session: `append_many`, with the documents of each collection in between.
+//! The one statement of a session: `append_many`, with messages, and the documents of each collection in between.
 
 use crate::model::Collection;
 
-use super::{APPEND_MANY, SESSION_DOCUMENTS, Texts};
+use super::appends::{With, head_and_outcome, renumber};
+use super::{SESSION_DOCUMENTS, Texts};
 
-/// The parameters of `append_many`, and those of each collection after them.
-const OF_APPENDS: usize = 17;
+/// The parameters of each collection, after those of the appends and of what is with them.
 const OF_A_COLLECTION: usize = 7;
 
 /// The statement for a session that writes to `collections`, in this order, as text for the default schema.
 ///
 /// Rows come back as: part (0 for streams, n for the n-th collection), version, positions, created_at, repeated, the
 /// number of the stream, the id of the document.
-pub(crate) fn session(texts: &Texts, collections: &[&'static Collection]) -> String {
+pub(crate) fn session(texts: &Texts, with: With, collections: &[&'static Collection]) -> String {
     let mut documents = String::new();
     let mut as_expected = String::from(" AND streams + (SELECT count(*) FROM known) = (SELECT count(*) FROM item)");
     let mut rows = String::from(
@@ -24,8 +24,8 @@ pub(crate) fn session(texts: &Texts, collections: &[&'static Collection]) -> Str
     let mut before = "stream".to_owned();
     for (number, collection) in (1..).zip(collections) {
         documents.push_str(", ");
-        documents.push_str(&collection_part(texts, collection, number, &before));
-        let first = OF_APPENDS + OF_A_COLLECTION * (number - 1);
+        let first = with.parameters() + OF_A_COLLECTION * (number - 1);
+        documents.push_str(&collection_part(texts, collection, number, first, &before));
         let all_written = [("put", 1), ("changed", 3)]
             .map(|(part, ids)| format!(" AND (SELECT count(*) FROM {part}{number}) = cardinality(${})", first + ids));
         as_expected.push_str(&all_written.concat());
@@ -38,8 +38,8 @@ pub(crate) fn session(texts: &Texts, collections: &[&'static Collection]) -> Str
         }
         before = format!("marked{number}");
     }
-    let appends = texts.statement(APPEND_MANY);
-    let (head, outcome) = appends.as_str().split_once("/* outcome */").unwrap_or_default();
+    let [head, outcome] =
+        head_and_outcome(with, " OR (SELECT count(*) FROM known) = 0").map(|text| texts.qualify(&text));
     let head = head.replace("/* documents */", &documents).replace("/* and all is as expected */", &as_expected);
     let refuse = texts.qualify("public.rillflow_refuse()");
     format!(
@@ -49,21 +49,21 @@ pub(crate) fn session(texts: &Texts, collections: &[&'static Collection]) -> Str
     )
 }
 
-/// One collection's part: its names and parameters numbered.
-fn collection_part(texts: &Texts, collection: &'static Collection, number: usize, before: &str) -> String {
-    let first = OF_APPENDS + OF_A_COLLECTION * (number - 1);
-    let part = texts.of(SESSION_DOCUMENTS, collection);
-    let without_header = part.as_str().lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join("\n");
-    let mut part = without_header.replace("FROM before)", &format!("FROM {before})"));
+/// One collection's part: its names numbered, its parameters after `first` others.
+fn collection_part(
+    texts: &Texts,
+    collection: &'static Collection,
+    number: usize,
+    first: usize,
+    before: &str,
+) -> String {
+    let part = renumber(texts.of(SESSION_DOCUMENTS, collection).as_str(), OF_A_COLLECTION, first);
+    let mut part = part.replace("FROM before)", &format!("FROM {before})"));
     for name in ["put", "changed", "removed", "marked"] {
         part = part.replace(&format!("{name} AS ("), &format!("{name}{number} AS ("));
         part = part.replace(&format!("FROM {name})"), &format!("FROM {name}{number})"));
     }
-    // from the last to the first, so that $1 is not found within $1x
-    for parameter in (1..=OF_A_COLLECTION).rev() {
-        part = part.replace(&format!("${parameter}::"), &format!("$#{}::", first + parameter));
-    }
-    part.replace("$#", "$")
+    part
 }
 
 #[cfg(test)]
@@ -82,10 +82,10 @@ mod tests {
 
     #[test]
     fn every_mark_in_the_append_is_filled_and_every_parameter_is_used_once_per_collection() {
-        let text = session(&Texts::new(SchemaName::default()), &[NOTES, NOTES]);
+        let text = session(&Texts::new(SchemaName::default()), With { messages: true }, &[NOTES, NOTES]);
         assert!(!text.contains("/*") && !text.contains("FROM before)"), "{text}");
-        assert!(!text.contains("$32") && (1..=31).all(|n| text.contains(&format!("${n}"))), "{text}");
-        for part in ["put1 AS", "marked2 AS", "FROM marked1)", "$24::bigint[]", "$18::bigint[]", "rillflow_refuse()"] {
+        assert!(!text.contains("$39") && (1..=38).all(|n| text.contains(&format!("${n}"))), "{text}");
+        for part in ["put1 AS", "marked2 AS", "FROM marked1)", "$18::uuid[]", "$31::bigint[]", "rillflow_refuse()"] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::FilteredWrite;
+use super::combined::combine;
 use crate::model::Collection;
 use crate::{Error, Result};
 
@@ -74,13 +75,15 @@ type Key = (usize, usize);
 pub(crate) struct Texts {
     schema: SchemaName,
     composed: RwLock<HashMap<Key, SqlStr>>,
+    /// Found by the addresses of the texts that are one here.
+    combined: RwLock<HashMap<Box<[usize]>, SqlStr>>,
 }
 
 impl Texts {
     /// The texts for `schema`.
     #[must_use]
     pub(crate) fn new(schema: SchemaName) -> Self {
-        Self { schema, composed: RwLock::default() }
+        Self { schema, composed: RwLock::default(), combined: RwLock::default() }
     }
 
     /// The schema they are for.
@@ -101,12 +104,25 @@ impl Texts {
         self.composed((text.as_ptr() as usize, 0), || self.qualify(text))
     }
 
+    /// One of our own statements with something put into it; `number` tells what, from 1.
+    pub(super) fn variant(&self, text: &'static str, number: usize, put: impl FnOnce() -> String) -> SqlStr {
+        self.composed((text.as_ptr() as usize, number), || self.qualify(&put()))
+    }
+
     /// A document statement, for one collection.
     pub(crate) fn of(&self, text: &'static str, collection: &'static Collection) -> SqlStr {
         self.composed((text.as_ptr() as usize, std::ptr::from_ref(collection) as usize), || {
             let id_type = format!("::{}", collection.id_type.name());
             self.qualify(&text.replace(WRITTEN_COLLECTION, collection.table).replace(WRITTEN_ID, &id_type))
         })
+    }
+
+    /// A document statement, for a collection that was found in the catalog. Its name needs no trust.
+    #[cfg(feature = "cli")]
+    pub(crate) fn named(&self, text: &'static str, table: &str, id_type: &str) -> SqlStr {
+        let table = format!("{}.\"{}\"", self.schema.quoted(), table.replace('"', "\"\""));
+        let text = text.replace(WRITTEN_COLLECTION, &table).replace(WRITTEN_ID, &format!("::{id_type}"));
+        AssertSqlSafe(text).into_sql_str()
     }
 
     /// A typed query. Its text holds the application's own literals, which stay as they are.
@@ -121,6 +137,18 @@ impl Texts {
     pub(crate) fn filtered(&self, select: &'static str, write: FilteredWrite) -> Result<SqlStr> {
         let text = write.of(select)?;
         Ok(self.composed((select.as_ptr() as usize, write.key()), || self.qualify_outside_literals(&text)))
+    }
+
+    /// Several typed queries, each with the number of its parameters, as one statement.
+    pub(crate) fn combined(&self, queries: &[(&'static str, usize)]) -> SqlStr {
+        let key: Box<[usize]> = queries.iter().map(|(text, _)| text.as_ptr() as usize).collect();
+        if let Some(text) = self.combined.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return text.clone();
+        }
+        // audited: texts made by rustc, put together with our own words and a validated schema name
+        let text = AssertSqlSafe(Arc::<str>::from(self.qualify_outside_literals(&combine(queries)))).into_sql_str();
+        self.combined.write().unwrap_or_else(PoisonError::into_inner).insert(key, text.clone());
+        text
     }
 
     /// A whole migration, or another text that runs once.

@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use super::bind::push;
 use super::failure::text;
+use super::outbox::{Outgoing, add_messages};
 use crate::model::{AppendOptions, Appended, Event, EventEnvelope, Expected, RawJson, StreamId};
+use crate::sql::appends::{With, appends as text_for};
 use crate::sql::{self, Texts};
 use crate::{Error, Result};
 
@@ -18,6 +20,8 @@ pub(crate) struct Append {
     pub(crate) expected: Expected,
     pub(crate) key: Option<Key>,
     pub(crate) events: Vec<Column>,
+    /// Published with the events, once.
+    pub(crate) messages: Vec<Outgoing>,
 }
 
 /// An idempotency key, and what it stands for.
@@ -54,9 +58,12 @@ impl Append {
     pub(crate) fn new(
         stream_id: StreamId,
         category: &str,
-        options: AppendOptions,
+        mut options: AppendOptions,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<Self> {
+        let messages = std::mem::take(&mut options.messages);
+        let messages = messages.into_iter().map(|it| Outgoing::new(options.complete_message(it)));
+        let messages = messages.collect::<Result<Vec<_>>>()?;
         let columns = events.into_iter().map(|mut event| {
             options.complete(&mut event)?;
             Column::new(event)
@@ -64,7 +71,7 @@ impl Append {
         let events = columns.collect::<Result<Vec<_>>>()?;
         let scope = options.scope.map_or_else(|| format!("stream {stream_id}"), |scope| format!("scope {scope}"));
         let key = options.key.map(|key| Key { scope, key, fingerprint: fingerprint(stream_id, &events) });
-        Ok(Self { stream_id, category: category.to_owned(), expected: options.expected, key, events })
+        Ok(Self { stream_id, category: category.to_owned(), expected: options.expected, key, events, messages })
     }
 
     /// The events as recorded, for what runs in the same transaction.
@@ -127,8 +134,8 @@ fn fingerprint(stream_id: StreamId, events: &[Column]) -> Uuid {
 
 /// Appends in one statement.
 pub(crate) async fn append(conn: &mut PgConnection, texts: &Texts, append: &Append) -> Result<Outcome> {
-    match (append.events.as_slice(), &append.key) {
-        ([event], None) => append_one(conn, texts, append, event).await,
+    match (append.events.as_slice(), &append.key, append.messages.is_empty()) {
+        ([event], None, true) => append_one(conn, texts, append, event).await,
         _ => {
             let mut outcomes = append_many(conn, texts, &[append], None).await?;
             Ok(outcomes.pop().unwrap_or(Outcome::NotAsExpected))
@@ -162,7 +169,7 @@ async fn append_one(conn: &mut PgConnection, texts: &Texts, append: &Append, eve
 
 /// Appends to several streams in one statement, each for itself; an outcome each, in the order given.
 ///
-/// No two may be for one stream. `wait` bounds the wait for a stream that somebody else holds.
+/// No two may be for one stream, and one with messages must be the only one. `wait` bounds the wait for a stream that somebody else holds.
 pub(crate) async fn append_many(
     conn: &mut PgConnection,
     texts: &Texts,
@@ -172,8 +179,13 @@ pub(crate) async fn append_many(
     let mut order: Vec<usize> = (0..appends.len()).collect();
     order.sort_by_key(|&i| appends[i].stream_id);
     let sorted: Vec<&Append> = order.iter().map(|&i| appends[i]).collect();
-    let query = sqlx::query_with(texts.statement(sql::APPEND_MANY), append_arguments(&sorted, wait)?);
-    let rows = query.fetch_all(conn).await?;
+    let mut arguments = append_arguments(&sorted, wait)?;
+    let messages: Vec<_> = appends.iter().flat_map(|append| &append.messages).collect();
+    let with = With { messages: !messages.is_empty() };
+    if with.messages {
+        add_messages(&mut arguments, &messages)?;
+    }
+    let rows = sqlx::query_with(text_for(texts, with), arguments).fetch_all(conn).await?;
     let mut outcomes: Vec<Outcome> = appends.iter().map(|_| Outcome::NotAsExpected).collect();
     for ((&at, append), row) in order.iter().zip(sorted).zip(&rows) {
         outcomes[at] = outcome(append.stream_id, row, 0)?;

@@ -1,12 +1,21 @@
 //! Dynamic queries: send the text that was put together, hand the rows' bytes on.
 
-use sqlx::{AssertSqlSafe, PgConnection, Row, SqlSafeStr};
+use serde::de::DeserializeOwned;
+use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 
 use super::bind::arguments;
 use super::documents::jsonb;
-use crate::Result;
+use super::rows::{Reader, Statement};
 use crate::model::DocumentQueryContext;
 use crate::sql::{Texts, dynamic};
+use crate::{Error, Result};
+
+/// What a query sends.
+pub(crate) fn statement(texts: &Texts, query: &DocumentQueryContext) -> Result<Statement> {
+    let (text, values) = dynamic::render(query)?;
+    Ok(Statement { text: texts.once(&text), arguments: arguments(values)? })
+}
 
 /// Runs a query whose rows are JSON.
 pub(crate) async fn fetch<T>(
@@ -15,25 +24,31 @@ pub(crate) async fn fetch<T>(
     query: &DocumentQueryContext,
     read: impl Fn(&[u8]) -> Result<T>,
 ) -> Result<Vec<T>> {
-    let (text, values) = dynamic::render(query)?;
-    let rows = sqlx::query_with(texts.once(&text), arguments(values)?).fetch_all(conn).await?;
+    let Statement { text, arguments } = statement(texts, query)?;
+    let rows = sqlx::query_with(text, arguments).fetch_all(conn).await?;
     rows.iter().map(|row| read(jsonb(row, 0)?)).collect()
 }
 
 /// Runs a query for a number of rows.
 pub(crate) async fn count(conn: &mut PgConnection, texts: &Texts, query: &DocumentQueryContext) -> Result<i64> {
-    let (text, values) = dynamic::render(query)?;
-    Ok(sqlx::query_scalar_with(texts.once(&text), arguments(values)?).fetch_one(conn).await?)
+    let Statement { text, arguments } = statement(texts, query)?;
+    Ok(sqlx::query_scalar_with(text, arguments).fetch_one(conn).await?)
 }
 
-/// How PostgreSQL would run a query, line by line.
-pub(crate) async fn explain(
-    conn: &mut PgConnection,
-    texts: &Texts,
-    query: &DocumentQueryContext,
-) -> Result<Vec<String>> {
-    let (text, values) = dynamic::render(query)?;
-    let explain = format!("EXPLAIN {}", texts.once(&text).as_str());
-    let query = sqlx::query_with(AssertSqlSafe(explain).into_sql_str(), arguments(values)?).persistent(false);
-    query.fetch_all(conn).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+/// Each row's JSON as `R`; the text names the query in errors.
+pub(crate) struct Parsed<R>(String, std::marker::PhantomData<fn() -> R>);
+
+impl<R> Parsed<R> {
+    pub(crate) fn new(what: String) -> Self {
+        Self(what, std::marker::PhantomData)
+    }
+}
+
+impl<R: DeserializeOwned + Send> Reader for Parsed<R> {
+    type Item = R;
+
+    fn row(&mut self, row: &PgRow) -> Result<Option<R>> {
+        let parsed = serde_json::from_slice(jsonb(row, 0)?);
+        parsed.map(Some).map_err(|source| Error::Decode { what: self.0.clone(), source })
+    }
 }

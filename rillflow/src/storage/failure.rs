@@ -21,6 +21,9 @@ impl From<sqlx::Error> for Error {
                 },
                 // serialization_failure, deadlock_detected, lock_not_available
                 Some("40001" | "40P01" | "55P03") => Self::Contention(error),
+                Some("23505") if e.constraint() == Some("outbox_messages_message_id_key") => {
+                    Self::AlreadyPublished { message_id: taken(&**e, "message_id").unwrap_or_default() }
+                }
                 _ => Self::Database(error),
             },
             _ => Self::Database(error),
@@ -69,6 +72,14 @@ pub(crate) fn refused(error: &Error) -> bool {
     matches!(error, Error::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("RF001"))
 }
 
+/// Whether a parameter is not of the type it should have: invalid_text_representation, numeric_value_out_of_range, and
+/// what no text holds.
+#[cfg(feature = "cli")]
+pub(super) fn unreadable_parameter(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("22P02" | "22003" | "22007" | "22021"))
+}
+
 /// Whether the error speaks of this table.
 pub(super) fn names_table(error: &sqlx::Error, table: &str) -> bool {
     let name = table.rsplit('.').next().unwrap_or(table);
@@ -81,7 +92,7 @@ pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection)
     let collection = collection.name;
     let constraint = || refused.constraint().unwrap_or_default().to_owned();
     match refused.code().as_deref() {
-        Some("23505") => match taken_id(refused) {
+        Some("23505") => match taken(refused, "id") {
             Some(id) => Error::AlreadyExists { collection, id },
             None => Error::UniqueViolation { collection, index: constraint() },
         },
@@ -99,10 +110,10 @@ pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection)
 /// The SQLSTATE by which `rillflow_patch` refuses a change.
 const PATCH_REFUSED: &str = "RF002";
 
-/// The id in `Key (id)=(42) already exists.`: what was violated is the primary key, whatever it is called.
-fn taken_id(refused: &dyn DatabaseError) -> Option<String> {
+/// The value in `Key (id)=(42) already exists.`: what was violated is told by its column, whatever it is called.
+fn taken(refused: &dyn DatabaseError, column: &str) -> Option<String> {
     let detail = refused.try_downcast_ref::<PgDatabaseError>()?.detail()?;
-    let (_, id) = detail.split_once("(id)=(")?;
+    let (_, id) = detail.split_once(&format!("({column})=("))?;
     id.rfind(')').map(|end| id[..end].to_owned())
 }
 

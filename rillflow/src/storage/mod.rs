@@ -8,9 +8,13 @@ pub(crate) mod dynamic;
 pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod marks;
+#[cfg(feature = "cli")]
+pub(crate) mod named;
+pub(crate) mod outbox;
 pub(crate) mod projections;
 pub(crate) mod queries;
 pub(crate) mod reading;
+pub(crate) mod rows;
 pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod snapshots;

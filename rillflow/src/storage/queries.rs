@@ -1,30 +1,33 @@
 //! Typed queries: send the const text, hand the rows' bytes to the query.
 
-use sqlx::{AssertSqlSafe, PgConnection, Row as _, SqlSafeStr};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
 
-use super::bind::arguments;
+use super::bind::{add_all, arguments};
 use super::failure::not_ours;
+use super::rows::{Statement, bytes, cells};
 use crate::Result;
 use crate::model::RawJson;
-use crate::model::query::{Query, Row};
+use crate::model::query::{Queries, Query, Row};
 use crate::sql::Texts;
+
+/// What a query sends.
+pub(crate) fn statement<Out>(texts: &Texts, query: &(impl Query<Out> + ?Sized)) -> Result<Statement> {
+    query.check()?;
+    Ok(Statement { text: texts.query(query.sql()), arguments: arguments(query.binds())? })
+}
 
 /// Runs a query.
 pub(crate) async fn run<Out>(conn: &mut PgConnection, texts: &Texts, query: &dyn Query<Out>) -> Result<Out> {
-    query.check()?;
-    let rows = sqlx::query_with(texts.query(query.sql()), arguments(query.binds())?).fetch_all(conn).await?;
-    let mut cells = Vec::with_capacity(rows.len());
-    for row in &rows {
-        cells.push((0..row.len()).map(|column| bytes(row, column)).collect::<Result<Vec<_>>>()?);
-    }
+    let rows = fetch_all(conn, statement(texts, query)?).await?;
+    let cells = rows.iter().map(cells).collect::<Result<Vec<_>>>()?;
     let rows: Vec<Row<'_>> = cells.iter().map(|cells| Row::new(cells)).collect();
     query.decode(&rows)
 }
 
 /// Runs a query for many rows and strings their JSON together, unparsed.
 pub(crate) async fn run_json<T>(conn: &mut PgConnection, texts: &Texts, query: &dyn Query<Vec<T>>) -> Result<RawJson> {
-    query.check()?;
-    let rows = sqlx::query_with(texts.query(query.sql()), arguments(query.binds())?).fetch_all(conn).await?;
+    let rows = fetch_all(conn, statement(texts, query)?).await?;
     let mut json = String::from("[");
     for (i, row) in rows.iter().enumerate() {
         json.push_str(if i > 0 { "," } else { "" });
@@ -34,21 +37,50 @@ pub(crate) async fn run_json<T>(conn: &mut PgConnection, texts: &Texts, query: &
     Ok(RawJson::from_text(json))
 }
 
-/// How PostgreSQL would run a query with these arguments.
-pub(crate) async fn explain<Out>(conn: &mut PgConnection, texts: &Texts, query: &dyn Query<Out>) -> Result<String> {
-    query.check()?;
-    let text = format!("EXPLAIN {}", texts.query(query.sql()).as_str());
-    // audited: the text is the query's own, which runs as it stands
-    let explain = sqlx::query_with(AssertSqlSafe(text).into_sql_str(), arguments(query.binds())?).persistent(false);
-    let lines = explain.fetch_all(conn).await?;
-    let lines: Vec<String> = lines.iter().map(|line| line.try_get(0)).collect::<sqlx::Result<_>>()?;
-    Ok(lines.join("\n"))
+/// Runs several queries in one statement.
+pub(crate) async fn run_all<Outs>(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    queries: &impl Queries<Outs>,
+) -> Result<Outs> {
+    let statements = queries.statements()?;
+    let keys: Vec<_> = statements.iter().map(|(text, binds)| (*text, binds.len())).collect();
+    let mut arguments = arguments(Vec::new())?;
+    let number = statements.len();
+    statements.into_iter().try_for_each(|(_, binds)| add_all(&mut arguments, binds))?;
+    let found = fetch_all(conn, Statement { text: texts.combined(&keys), arguments }).await?;
+    let mut records: Vec<Vec<Vec<Option<&[u8]>>>> = vec![Vec::new(); number];
+    for row in &found {
+        let (at, record) = (row.try_get::<i32, _>(0)?, bytes(row, 1)?.unwrap_or_default());
+        let of_query = usize::try_from(at).ok().and_then(|at| records.get_mut(at));
+        of_query.ok_or_else(|| not_ours("a row", format_args!("it is of query {at}")))?.push(columns(record)?);
+    }
+    let rows: Vec<Vec<Row<'_>>> =
+        records.iter().map(|records| records.iter().map(|cells| Row::new(cells)).collect()).collect();
+    queries.decode(&rows)
 }
 
-fn bytes(row: &sqlx::postgres::PgRow, column: usize) -> Result<Option<&[u8]>> {
-    let value = row.try_get_raw(column)?;
-    if sqlx::ValueRef::is_null(&value) {
-        return Ok(None);
-    }
-    value.as_bytes().map(Some).map_err(|e| not_ours("a query's row", e))
+async fn fetch_all(conn: &mut PgConnection, statement: Statement) -> Result<Vec<PgRow>> {
+    Ok(sqlx::query_with(statement.text, statement.arguments).fetch_all(conn).await?)
+}
+
+/// The columns of a value of type `record`: how many, then of each its type, its length (-1 for NULL), its bytes.
+fn columns(mut record: &[u8]) -> Result<Vec<Option<&[u8]>>> {
+    let number = int(&mut record)?;
+    let column = |_| {
+        let _type = int(&mut record)?;
+        usize::try_from(int(&mut record)?).ok().map(|length| take(&mut record, length)).transpose()
+    };
+    (0..number).map(column).collect()
+}
+
+fn int(rest: &mut &[u8]) -> Result<i32> {
+    let bytes = take(rest, 4)?.try_into();
+    bytes.map(i32::from_be_bytes).map_err(|e| not_ours("a record", e))
+}
+
+fn take<'r>(rest: &mut &'r [u8], length: usize) -> Result<&'r [u8]> {
+    let (taken, after) = rest.split_at_checked(length).ok_or_else(|| not_ours("a record", "it ends too early"))?;
+    *rest = after;
+    Ok(taken)
 }

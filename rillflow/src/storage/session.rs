@@ -7,8 +7,10 @@ use sqlx::{AssertSqlSafe, PgConnection, Row, SqlSafeStr};
 use super::append::{Append, Outcome, append_arguments, outcome};
 use super::bind::add_all;
 use super::failure::of_collection;
+use super::outbox::{Outgoing, add_messages};
 use crate::Result;
 use crate::model::{Collection, IdValue, SqlValue};
+use crate::sql::appends::With;
 use crate::sql::{self, Texts};
 
 /// What a session does to one document.
@@ -31,6 +33,23 @@ pub(crate) struct Documents {
     pub(crate) changes: Vec<(IdValue, Change)>,
 }
 
+/// Everything that a session writes.
+#[derive(Debug)]
+pub(crate) struct Staged<'s> {
+    /// In the order of their streams, no stream twice.
+    pub(crate) appends: Vec<&'s Append>,
+    pub(crate) messages: &'s [Outgoing],
+    /// By table.
+    pub(crate) documents: Vec<Documents>,
+}
+
+impl Staged<'_> {
+    /// True when there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.appends.is_empty() && self.messages.is_empty() && self.documents.is_empty()
+    }
+}
+
 /// What a session wrote.
 #[derive(Debug)]
 pub(crate) struct Written {
@@ -41,21 +60,19 @@ pub(crate) struct Written {
 }
 
 /// Writes all of a session, or fails and writes nothing of it.
-///
-/// `appends` in the order of their streams, no stream twice.
-pub(crate) async fn commit(
-    conn: &mut PgConnection,
-    texts: &Texts,
-    appends: &[&Append],
-    documents: &[Documents],
-) -> Result<Written> {
+pub(crate) async fn commit(conn: &mut PgConnection, texts: &Texts, staged: &Staged<'_>) -> Result<Written> {
+    let Staged { appends, messages, documents } = staged;
     let collections: Vec<_> = documents.iter().map(|it| it.collection).collect();
     let mut arguments = append_arguments(appends, None)?;
+    let with = With { messages: !messages.is_empty() };
+    if with.messages {
+        add_messages(&mut arguments, &messages.iter().collect::<Vec<_>>())?;
+    }
     for documents in documents {
         add_all(&mut arguments, columns(documents))?;
     }
     // audited: put together from our own files and validated names
-    let text = AssertSqlSafe(sql::session::session(texts, &collections)).into_sql_str();
+    let text = AssertSqlSafe(sql::session::session(texts, with, &collections)).into_sql_str();
     let rows = sqlx::query_with(text, arguments).fetch_all(conn).await.map_err(|error| {
         // which collection a unique index belongs to is told by its name
         let of = |it: &&&'static Collection| super::failure::names_table(&error, it.table);

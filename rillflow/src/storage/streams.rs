@@ -70,3 +70,8 @@ pub(crate) async fn resolve_alias(conn: &mut PgConnection, texts: &Texts, alias:
     let query = sqlx::query_scalar(texts.statement(sql::RESOLVE_ALIAS)).bind(alias).bind(proposed);
     Ok(query.fetch_one(conn).await?)
 }
+
+/// The stream that an alias stands for, when somebody asked before.
+pub(crate) async fn find_alias(conn: &mut PgConnection, texts: &Texts, alias: &str) -> Result<Option<Uuid>> {
+    Ok(sqlx::query_scalar(texts.statement(sql::FIND_ALIAS)).bind(alias).fetch_optional(conn).await?)
+}

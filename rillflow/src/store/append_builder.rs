@@ -1,7 +1,7 @@
 //! An append put together step by step.
 
 use crate::Result;
-use crate::model::{AppendOptions, Appended, Event, Expected, StreamId};
+use crate::model::{AppendOptions, Appended, Event, Expected, Message, StreamId};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -72,6 +72,12 @@ impl<'s> AppendBuilder<'s> {
     /// As [`AppendOptions::idempotency_scope`].
     pub fn idempotency_scope(mut self, scope: impl Into<String>) -> Self {
         self.options = self.options.idempotency_scope(scope);
+        self
+    }
+
+    /// As [`AppendOptions::publish`].
+    pub fn publish(mut self, message: Message) -> Self {
+        self.options = self.options.publish(message);
         self
     }
 

@@ -1,13 +1,14 @@
 //! A query written where it is used, together with the store that runs it.
 
-use crate::Result;
+use super::QueryStream;
 use crate::model::Document;
 use crate::model::query::{
     After, And, Condition, Definition, Everything, Find, Given, Included, Living, NumberedPage, One, Only, OrderBy,
     Page, Perhaps, Query, Scope, Selected, Selection, Unordered, Value,
 };
 use crate::runtime::SharedCore;
-use crate::storage::queries;
+use crate::storage::{queries, rows};
+use crate::{Error, Result};
 
 /// A query over one collection, on its way to the database.
 ///
@@ -117,17 +118,48 @@ where
         run(self.core, self.find).await
     }
 
+    /// All documents found, as they arrive: as [`Store::query_stream`](crate::Store::query_stream).
+    pub fn fetch(self) -> QueryStream<D>
+    where
+        D: Send,
+        Find<D, C, O, S, LIMIT, OFFSET>: Query<Vec<D>> + 'static,
+    {
+        QueryStream::typed(self.core, self.find)
+    }
+
+    /// How PostgreSQL would find the documents: as [`Store::explain`](crate::Store::explain), which explains queries
+    /// with other endings too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::explain`](crate::Store::explain).
+    pub async fn explain(self) -> Result<String> {
+        explain(self.core, self.find).await
+    }
+
     /// The document found, or `None`.
     ///
     /// # Errors
     ///
-    /// [`Error::NotUnique`](crate::Error::NotUnique) when there is more than one; also as
+    /// [`Error::NotUnique`] when there is more than one; also as
     /// [`Store::query`](crate::Store::query).
     pub async fn fetch_optional(self) -> Result<Option<D>>
     where
         One<Find<D, C, O, S, LIMIT, OFFSET>>: Query<Option<D>>,
     {
         run(self.core, self.find.one()).await
+    }
+
+    /// The document found.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when there is none; also as [`fetch_optional`](Self::fetch_optional).
+    pub async fn fetch_one(self) -> Result<D>
+    where
+        One<Find<D, C, O, S, LIMIT, OFFSET>>: Query<Option<D>>,
+    {
+        self.fetch_optional().await?.ok_or(Error::NotFound { query: D::COLLECTION.name })
     }
 }
 
@@ -153,7 +185,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidCursor`](crate::Error::InvalidCursor) when the cursor is of another query; also as
+    /// [`Error::InvalidCursor`] when the cursor is of another query; also as
     /// [`Store::query`](crate::Store::query).
     pub async fn page(self, after: impl After, size: i64) -> Result<Page<D>> {
         run(self.core, self.find.page(after, size)).await
@@ -207,9 +239,34 @@ impl<Q> SelectQuery<'_, Q> {
     {
         run(self.core, self.query).await
     }
+
+    /// All rows found, as they arrive: as [`Store::query_stream`](crate::Store::query_stream).
+    pub fn fetch<Row: Send + 'static>(self) -> QueryStream<Row>
+    where
+        Q: Query<Vec<Row>> + 'static,
+    {
+        QueryStream::typed(self.core, self.query)
+    }
+
+    /// How PostgreSQL would find the rows: as [`Store::explain`](crate::Store::explain).
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::explain`](crate::Store::explain).
+    pub async fn explain<Out>(self) -> Result<String>
+    where
+        Q: Query<Out>,
+    {
+        explain(self.core, self.query).await
+    }
 }
 
 async fn run<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<Out> {
     let mut conn = core.pool.acquire().await?;
     queries::run(&mut conn, &core.texts, &query).await
+}
+
+async fn explain<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<String> {
+    let mut conn = core.pool.acquire().await?;
+    rows::explain(&mut conn, queries::statement(&core.texts, &query)?).await
 }

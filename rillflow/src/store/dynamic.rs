@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use super::Docs;
 use super::docs::decode;
+use super::{Docs, QueryStream};
 use crate::model::{CompiledQuery, Document, DocumentQueryContext, Fields, Predicate, SortDirection};
 use crate::runtime::SharedCore;
-use crate::storage::dynamic;
+use crate::storage::{dynamic, rows};
 use crate::{Error, Result};
 
 /// A dynamic query on its way to the database: its results are read as `R`.
@@ -68,9 +68,14 @@ impl<'s> Docs<'s> {
     ///
     /// As [`DynamicQuery::fetch_all`].
     pub async fn execute_compiled<R: DeserializeOwned, Q: CompiledQuery<R>>(&self, query: Q) -> Result<Vec<R>> {
+        self.compiled(query).fetch_all().await
+    }
+
+    /// A query that was written as an object, for another ending than all that it finds, or to add to it.
+    pub fn compiled<R, Q: CompiledQuery<R>>(&self, query: Q) -> DynamicQuery<'s, R> {
         let mut ctx = DocumentQueryContext::schemaless();
         query.configure(&mut ctx);
-        DynamicQuery::new(self.core, ctx).fetch_all().await
+        DynamicQuery::new(self.core, ctx)
     }
 }
 
@@ -121,6 +126,11 @@ impl<'s, R> DynamicQuery<'s, R> {
         DynamicQuery::new(self.core, self.ctx)
     }
 
+    fn at_most(self, rows: i64) -> Self {
+        let limit = self.ctx.limit.map_or(rows, |it| it.min(rows));
+        self.limit(limit)
+    }
+
     /// How many documents there are, whatever the limit.
     ///
     /// # Errors
@@ -132,14 +142,15 @@ impl<'s, R> DynamicQuery<'s, R> {
         dynamic::count(&mut conn, &self.core.texts, &self.ctx).await
     }
 
-    /// How PostgreSQL would run the query, line by line.
+    /// How PostgreSQL would run the query with its arguments: the lines of `EXPLAIN`. The query does not run.
     ///
     /// # Errors
     ///
     /// As [`fetch_all`](Self::fetch_all).
-    pub async fn explain(self) -> Result<Vec<String>> {
+    pub async fn explain(self) -> Result<String> {
+        let statement = dynamic::statement(&self.core.texts, &self.ctx)?;
         let mut conn = self.core.pool.acquire().await?;
-        dynamic::explain(&mut conn, &self.core.texts, &self.ctx).await
+        rows::explain(&mut conn, statement).await
     }
 }
 
@@ -156,13 +167,22 @@ impl<R: DeserializeOwned> DynamicQuery<'_, R> {
         dynamic::fetch(&mut conn, &self.core.texts, &self.ctx, read).await
     }
 
+    /// All that is found, as it arrives: as [`Store::query_stream`](crate::Store::query_stream).
+    pub fn fetch(self) -> QueryStream<R>
+    where
+        R: Send + 'static,
+    {
+        let statement = dynamic::statement(&self.core.texts, &self.ctx);
+        QueryStream::new(self.core, statement, dynamic::Parsed::new(self.ctx.table))
+    }
+
     /// The first that is found.
     ///
     /// # Errors
     ///
     /// As [`fetch_all`](Self::fetch_all).
     pub async fn fetch_first(self) -> Result<Option<R>> {
-        Ok(self.limit(1).fetch_all().await?.pop())
+        Ok(self.at_most(1).fetch_all().await?.pop())
     }
 
     /// The one that is found, or `None`.
@@ -171,8 +191,17 @@ impl<R: DeserializeOwned> DynamicQuery<'_, R> {
     ///
     /// [`Error::NotUnique`] when there is more than one; also as [`fetch_all`](Self::fetch_all).
     pub async fn fetch_optional(self) -> Result<Option<R>> {
-        let mut found = self.limit(2).fetch_all().await?;
+        let mut found = self.at_most(2).fetch_all().await?;
         if found.len() > 1 { Err(Error::NotUnique { query: "dynamic" }) } else { Ok(found.pop()) }
+    }
+
+    /// The one that is found.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when there is none; also as [`fetch_optional`](Self::fetch_optional).
+    pub async fn fetch_one(self) -> Result<R> {
+        self.fetch_optional().await?.ok_or(Error::NotFound { query: "dynamic" })
     }
 }
 

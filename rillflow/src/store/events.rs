@@ -138,4 +138,14 @@ impl<'s> Events<'s> {
         let mark = marks::safe_mark(&mut conn, &self.core.texts).await?.mark;
         events::read_all(&mut conn, &self.core.texts, after, mark, None, limit).await
     }
+
+    /// The position up to which the global order is settled: no event can appear at or below it any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_stream`](Self::read_stream).
+    pub async fn safe_mark(self) -> Result<i64> {
+        let mut conn = self.core.pool.acquire().await?;
+        Ok(marks::safe_mark(&mut conn, &self.core.texts).await?.mark)
+    }
 }

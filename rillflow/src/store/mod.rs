@@ -9,7 +9,9 @@ mod docs;
 mod document_query;
 mod dynamic;
 mod events;
+mod outbox;
 mod patch;
+mod query_stream;
 mod reading;
 mod repository;
 mod schema;
@@ -30,6 +32,8 @@ pub use docs::Docs;
 pub use document_query::{DocumentQuery, SelectQuery};
 pub use dynamic::DynamicQuery;
 pub use events::Events;
+pub use outbox::Outbox;
+pub use query_stream::QueryStream;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
 pub use schema::Schema;
@@ -37,12 +41,12 @@ pub use schemaless::Schemaless;
 pub use session::Session;
 
 use crate::Result;
-use crate::model::query::Query;
+use crate::model::query::{Queries, Query};
 use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::{SharedCore, wait};
 use crate::storage::projections::{self, ProjectionStatus};
-use crate::storage::queries;
+use crate::storage::{queries, rows};
 
 /// Documents and events in one PostgreSQL.
 ///
@@ -95,6 +99,12 @@ impl Store {
         &self.core.pool
     }
 
+    /// For what is beside the layers.
+    #[cfg(feature = "cli")]
+    pub(crate) fn core(&self) -> &SharedCore {
+        &self.core
+    }
+
     /// Documents: put, get, update, query.
     #[must_use]
     pub fn docs(&self) -> Docs<'_> {
@@ -105,6 +115,12 @@ impl Store {
     #[must_use]
     pub fn events(&self) -> Events<'_> {
         Events::new(&self.core)
+    }
+
+    /// Messages for other systems, which commit with what they tell of.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox::new(&self.core)
     }
 
     /// One aggregate: load it, decide on it.
@@ -156,6 +172,34 @@ impl Store {
         queries::run_json(&mut conn, &self.core.texts, &query).await
     }
 
+    /// Runs one to eight typed queries, a tuple of them, in one statement, and gives a tuple of their results.
+    ///
+    /// One round trip, and all of them see the same moment. The text of a combination is put together once; its
+    /// prepared statement is used again like that of a single query. The results are read into memory.
+    ///
+    /// ```no_run
+    /// # use rillflow::{Document, Query, Store, compiled_query};
+    /// # #[derive(serde::Serialize, serde::Deserialize, Document)]
+    /// # struct Note { #[document(id)] id: i64, #[document(index)] title: String }
+    /// #[compiled_query]
+    /// fn titled(title: &str) -> impl Query<Vec<Note>> {
+    ///     Note::query().filter(|n| n.title == title)
+    /// }
+    ///
+    /// # async fn example(store: Store) -> rillflow::Result<()> {
+    /// let (milk, number) = store.query_all((titled("milk"), Note::query().count())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`query`](Self::query), of the first of them that fails.
+    pub async fn query_all<Outs>(&self, queries: impl Queries<Outs>) -> Result<Outs> {
+        let mut conn = self.core.pool.acquire().await?;
+        queries::run_all(&mut conn, &self.core.texts, &queries).await
+    }
+
     /// How PostgreSQL would run a typed query with its arguments: the lines of `EXPLAIN`. The query does not run.
     ///
     /// # Errors
@@ -163,7 +207,7 @@ impl Store {
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
     pub async fn explain<Out>(&self, query: impl Query<Out>) -> Result<String> {
         let mut conn = self.core.pool.acquire().await?;
-        queries::explain(&mut conn, &self.core.texts, &query).await
+        rows::explain(&mut conn, queries::statement(&self.core.texts, &query)?).await
     }
 
     /// Runs the async projections of this store until the [`Daemon`] is dropped or shut down.

@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 
 use crate::model::{
-    Aggregate, AppendOptions, Collection, Document, DocumentId, Event, Expected, IdValue, StreamId, StreamKey, jsonb,
+    Aggregate, AppendOptions, Collection, Document, DocumentId, Event, Expected, IdValue, Message, StreamId, StreamKey,
+    jsonb,
 };
 use crate::runtime::SharedCore;
 use crate::runtime::marks::Marks;
 use crate::runtime::session::{Committed, commit, commit_on};
 use crate::storage::append::{Append, Outcome};
 use crate::storage::documents::{self, In};
-use crate::storage::session::{Change, Documents, Written};
+use crate::storage::outbox::Outgoing;
+use crate::storage::session::{Change, Documents, Staged, Written};
 use crate::{Error, Result};
 
 /// Documents and events that are written together, or not at all.
@@ -41,6 +44,7 @@ use crate::{Error, Result};
 pub struct Session {
     core: SharedCore,
     appends: BTreeMap<StreamId, Append>,
+    messages: Vec<Outgoing>,
     /// By table, then by id: the order in which rows are locked.
     documents: BTreeMap<&'static str, Known>,
 }
@@ -64,7 +68,7 @@ struct Entry {
 
 impl Session {
     pub(super) fn new(core: SharedCore) -> Self {
-        Self { core, appends: BTreeMap::new(), documents: BTreeMap::new() }
+        Self { core, appends: BTreeMap::new(), messages: Vec::new(), documents: BTreeMap::new() }
     }
 
     /// The document as this session sees it: what it staged, or loaded before, or what is stored.
@@ -197,6 +201,30 @@ impl Session {
         Ok(())
     }
 
+    /// Stages a message for other systems: it is there exactly when the rest of this session is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`] when the payload does not serialise.
+    pub fn publish(
+        &mut self,
+        topic: impl Into<String>,
+        key: impl ToString,
+        payload: &(impl Serialize + ?Sized),
+    ) -> Result<()> {
+        self.publish_message(Message::new(topic, key, payload))
+    }
+
+    /// As [`publish`](Self::publish), with headers and an id of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    pub fn publish_message(&mut self, message: Message) -> Result<()> {
+        self.messages.push(Outgoing::new(message)?);
+        Ok(())
+    }
+
     /// Writes everything staged in one statement: all of it, or nothing.
     ///
     /// With inline projections it is one transaction of a few statements. Afterwards nothing is staged any more, and the
@@ -208,8 +236,9 @@ impl Session {
     /// nothing was written, and everything is still staged. [`Error::OutcomeUnknown`]: committing again cannot append
     /// twice, as the events keep their ids; it is [`Error::IdempotencyConflict`] when the first one went through.
     pub async fn commit(&mut self) -> Result<Committed> {
-        let (appends, documents) = self.staged();
-        let written = commit(&self.core, &appends, &documents).await?;
+        let staged = self.staged();
+        let written = commit(&self.core, &staged).await?;
+        let documents = staged.documents;
         Ok(self.committed(written, documents))
     }
 
@@ -220,25 +249,27 @@ impl Session {
     /// As [`commit`](Self::commit), but the server's refusal is passed on as it is: the transaction can only be rolled
     /// back.
     pub async fn commit_in_tx(&mut self, tx: &mut PgConnection) -> Result<Committed> {
-        let (appends, documents) = self.staged();
-        let written = commit_on(tx, &self.core, &appends, &documents).await?;
+        let staged = self.staged();
+        let written = commit_on(tx, &self.core, &staged).await?;
+        let documents = staged.documents;
         let committed = self.committed(written, documents);
         Marks::appended(&self.core, committed.position());
         Ok(committed)
     }
 
-    fn staged(&self) -> (Vec<&Append>, Vec<Documents>) {
+    fn staged(&self) -> Staged<'_> {
         let changes = |known: &Known| {
             let staged = known.entries.iter().filter_map(|(id, entry)| Some((id.clone(), entry.change.clone()?)));
             Documents { collection: known.collection, changes: staged.collect() }
         };
         let documents = self.documents.values().map(changes).filter(|it| !it.changes.is_empty()).collect();
-        (self.appends.values().collect(), documents)
+        Staged { appends: self.appends.values().collect(), messages: &self.messages, documents }
     }
 
     /// Takes note of what was written: the new versions are those that the session expects from now on.
     fn committed(&mut self, written: Written, documents: Vec<Documents>) -> Committed {
         self.appends.clear();
+        self.messages.clear();
         for (documents, versions) in documents.into_iter().zip(written.versions) {
             for (id, _) in documents.changes {
                 let version = versions.get(&id.to_string()).copied().unwrap_or(0);

@@ -88,4 +88,14 @@ impl Store {
     pub async fn resolve_stream_alias(&self, alias: &str) -> Result<Uuid> {
         aliases::resolve(&self.core, alias).await
     }
+
+    /// The id of the stream that people call `alias`, when somebody asked for it before. Makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
+    pub async fn find_stream_alias(&self, alias: &str) -> Result<Option<Uuid>> {
+        let mut conn = self.core.pool.acquire().await?;
+        streams::find_alias(&mut conn, &self.core.texts, alias).await
+    }
 }

@@ -21,6 +21,7 @@ mod path;
 mod row;
 mod scalar;
 mod select;
+mod several;
 
 pub use aggregate::*;
 pub use compiled::Compiled;
@@ -36,6 +37,7 @@ pub use path::*;
 pub use row::{FromRows, Row};
 pub use scalar::{float, integer};
 pub use select::*;
+pub use several::Queries;
 
 use super::SqlValue;
 use crate::Result;

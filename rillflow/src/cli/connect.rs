@@ -1,0 +1,110 @@
+//! From flags to a store.
+
+use std::io::{IsTerminal, Write};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection};
+
+use super::app::{App, Opening};
+use super::args::Global;
+use super::failure::Failure;
+use super::out::Out;
+use crate::{Store, StoreBuilder};
+
+/// How many connections a command opens at most.
+const CONNECTIONS: u32 = 5;
+
+/// One command line at work.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) app: App,
+    pub(super) global: Global,
+    pub(super) out: Out,
+}
+
+impl Session {
+    pub(super) fn new(app: App, global: Global) -> Self {
+        let out = Out::new(global.json);
+        Self { app, global, out }
+    }
+
+    /// Opens the store that the command works on.
+    pub(super) async fn store(&self) -> Result<Store, Failure> {
+        match &self.app.opening {
+            Opening::Open(store) => self.already_open(store),
+            Opening::Configured(configure) => {
+                let builder = configure(self.connect().await?);
+                Ok(self.in_schema(builder).build().await?)
+            }
+        }
+    }
+
+    fn in_schema(&self, builder: StoreBuilder) -> StoreBuilder {
+        match &self.global.schema {
+            Some(schema) => builder.schema(schema),
+            None => builder,
+        }
+    }
+
+    fn already_open(&self, store: &Store) -> Result<Store, Failure> {
+        if self.global.schema.is_none() {
+            return Ok(store.clone());
+        }
+        Err(Failure::usage("this program has opened its store already, in a schema of its own", "leave --schema away"))
+    }
+
+    /// A builder on a pool of the command's own, of which one connection was seen working: a pool says only that
+    /// nobody answered in time, a connection says why.
+    async fn connect(&self) -> Result<StoreBuilder, Failure> {
+        let options = self.options()?;
+        let timeout = Duration::from_secs(self.global.connect_timeout.max(1));
+        let connecting = tokio::time::timeout(timeout, PgConnection::connect_with(&options));
+        let Ok(connected) = connecting.await else {
+            return Err(Failure::failed(
+                format!("{}:{} did not answer within {timeout:?}", options.get_host(), options.get_port()),
+                "is it the right host? --connect-timeout waits longer",
+            ));
+        };
+        connected?.close().await?;
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(timeout);
+        Ok(Store::builder(pool.connect_lazy_with(options)))
+    }
+
+    fn options(&self) -> Result<PgConnectOptions, Failure> {
+        let url = self.global.database_url.as_deref().filter(|url| !url.is_empty()).ok_or_else(|| {
+            Failure::usage("no database was named", "give --database-url, or set the environment variable DATABASE_URL")
+        })?;
+        let unreadable = |why: &str| {
+            Failure::usage(format!("the database URL cannot be read: {why}"), "postgres://user:password@host/name")
+        };
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(unreadable("it does not begin with postgres://"));
+        }
+        let options = PgConnectOptions::from_str(url).map_err(|error| unreadable(&error.to_string()))?;
+        Ok(match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name("rillflow"),
+        })
+    }
+
+    /// Asks before something that cannot be undone. Who is not there to answer must have said `--yes`.
+    pub(super) fn confirm(&mut self, question: &str) -> Result<(), Failure> {
+        if self.global.yes {
+            return Ok(());
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::usage(format!("{question} Nobody is there to answer"), "say --yes"));
+        }
+        let mut stderr = anstream::stderr();
+        write!(stderr, "{question} [y/N] ")?;
+        stderr.flush()?;
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        match answer.trim() {
+            "y" | "Y" | "yes" => Ok(()),
+            _ => Err(Failure::failed("nothing was done", "answer y, or say --yes")),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Running the binaries.
+
+use std::process::{Command, Output, Stdio};
+
+use rillflow::testing::TestDatabase;
+use rillflow::{SchemaConfig, Store};
+use serde_json::Value;
+
+/// What a test returns: any error ends it.
+pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+/// A database of the test's own, and the binaries on it.
+pub(crate) struct Cli {
+    pub(crate) db: TestDatabase,
+    pub(crate) store: Store,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Cli {
+    /// A database whose schema is synced.
+    pub(crate) async fn new() -> Result<Self, Box<dyn std::error::Error>> {
+        let cli = Self::empty().await?;
+        cli.store.schema().sync(&SchemaConfig::single_tenant()).await?;
+        Ok(cli)
+    }
+
+    /// A database that holds nothing.
+    pub(crate) async fn empty() -> Result<Self, Box<dyn std::error::Error>> {
+        let db = TestDatabase::create().await?;
+        let store = domain_store(&db).await?;
+        Ok(Self { db, store })
+    }
+
+    /// The stock binary on this database.
+    pub(crate) fn stock(&self, args: &[&str]) -> Ended {
+        run(stock().args(args).env("DATABASE_URL", self.db.url()))
+    }
+
+    /// The application's binary on this database.
+    pub(crate) fn mounted(&self, args: &[&str]) -> Ended {
+        run(mounted().args(args).env("DATABASE_URL", self.db.url()))
+    }
+
+    /// What the stock binary prints with `--json`.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        self.stock(&[args, &["--json"]].concat()).json()
+    }
+}
+
+async fn domain_store(db: &TestDatabase) -> rillflow::Result<Store> {
+    crate::domain::configure(Store::builder(db.url())).build().await
+}
+
+/// The stock binary, which knows no database.
+pub(crate) fn stock() -> Command {
+    clean(env!("CARGO_BIN_EXE_rillflow-stock"))
+}
+
+/// The application's binary, which knows no database.
+pub(crate) fn mounted() -> Command {
+    clean(env!("CARGO_BIN_EXE_rillflow-mounted"))
+}
+
+fn clean(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for name in ["DATABASE_URL", "RILLFLOW_SCHEMA", "RILLFLOW_TENANT", "RILLFLOW_LOG"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> Ended {
+    let Output { status, stdout, stderr } = command.output().expect("the binary runs");
+    let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+    Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+}
+
+impl Ended {
+    /// The output of a command that ended well.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        assert!(!self.stdout.contains('\x1b'), "colours in a pipe: {self:#?}");
+        self.stdout
+    }
+
+    /// The output of a command that found something.
+    #[track_caller]
+    pub(crate) fn found(self) -> String {
+        assert_eq!(self.code, Some(3), "{self:#?}");
+        self.stdout
+    }
+
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        let text = self.ok();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// What a command that failed says: one line why, at most one what to do, no panic.
+    #[track_caller]
+    pub(crate) fn failed(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(!self.stderr.contains("panicked"), "{self:#?}");
+        assert!(self.stderr.starts_with("error: "), "{self:#?}");
+        assert!(code == 2 || self.stderr.lines().count() <= 2, "{self:#?}");
+        self.stderr
+    }
+}

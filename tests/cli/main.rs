@@ -1,0 +1,15 @@
+//! Each command of the command line, as a process, against a real PostgreSQL: `cargo test --test cli`.
+
+mod domain;
+mod kit;
+
+/// What goes wrong: names, ids, servers, pipes.
+mod bad_input;
+/// Documents by the names of their collections.
+mod docs;
+/// Streams, and the log of all events.
+mod events;
+/// The tables.
+mod schema;
+/// Snapshots: what the stock binary cannot do, and a mounted one can.
+mod snapshots;
