@@ -146,11 +146,11 @@ fn field_type(fields: &Struct, field: &Field) -> TokenStream {
     let flattens = quote_spanned! {field.ty.span()=> {
         #[allow(unused_imports)]
         use ::rillflow::__private::FlattenAnything as _;
-        ::rillflow::__private::Flatten::<#ty>::CHECK
+        ::rillflow::__private::flattened(::rillflow::__private::Flatten::<#ty>::CHECK)
     }};
-    let flat = if flat { quote!({ #flattens; true }) } else { quote!(false) };
+    let flat = if flat { quote!(#flattens) } else { quote!(false) };
     // where it needs no type parameter, it is checked even if no query goes that way
-    let check = (field.flat && fields.generics.params.is_empty()).then(|| quote!(const _: () = #flattens;));
+    let check = (field.flat && fields.generics.params.is_empty()).then(|| quote!(const _: bool = #flattens;));
     let (generics, _, bounds) = fields.generics.split_for_impl();
     let parameters = parameters(fields);
     let declaration = if parameters.is_empty() {

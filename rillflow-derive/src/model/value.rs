@@ -125,6 +125,7 @@ fn tagged(input: &DeriveInput, data: &DataEnum, serde: &Serde, tagging: Tagging,
     for variant in &data.variants {
         if !tagged.tagging.is_external() && variant.ident == "Variant" {
             problems.at(variant.ident.span(), "`variant` is the path of the tag: give this variant another name, and keep its JSON with `#[serde(rename = \"..\")]`");
+            continue;
         }
         let own = serde::read(&variant.attrs, problems);
         if own.skip || own.untagged {

@@ -129,22 +129,30 @@ pub trait Field: 'static {
 pub struct Flatten<T>(Tag<T>);
 
 impl<T: DocumentValue> Flatten<T> {
-    /// Fails to compile when they cannot.
-    pub const CHECK: () = assert!(
-        T::HAS_FIELDS,
-        "a flattened field has no key of its own, and the keys of this type are not known, so queries cannot reach \
-         them.\n  help: derive `DocumentFields` for its type, or take it out of queries with `#[document(skip)]`"
-    );
+    /// True when they can.
+    pub const CHECK: bool = T::HAS_FIELDS;
 }
 
 /// See [`Flatten`].
 #[doc(hidden)]
 pub trait FlattenAnything {
     /// Says nothing.
-    const CHECK: () = ();
+    const CHECK: bool = true;
 }
 
 impl<T> FlattenAnything for Flatten<T> {}
+
+/// Fails to compile for a type whose keys are not known.
+#[doc(hidden)]
+#[track_caller]
+pub const fn flattened(keys_are_known: bool) -> bool {
+    assert!(
+        keys_are_known,
+        "a flattened field has no key of its own, and the keys of this type are not known, so queries cannot reach \
+         them.\n  help: derive `DocumentFields` for its type, or take it out of queries with `#[document(skip)]`"
+    );
+    true
+}
 
 /// What a value is compared with at the path `P`.
 #[doc(hidden)]
