@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const LAYERS: [&str; 5] = ["model", "sql", "storage", "runtime", "store"];
+const LAYERS: [&str; 6] = ["model", "sql", "storage", "observe", "runtime", "store"];
 
 #[test]
 fn each_layer_imports_only_those_before_it() {

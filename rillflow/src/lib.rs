@@ -10,6 +10,7 @@ pub mod cli;
 pub mod dev;
 mod error;
 pub mod model;
+pub mod observe;
 mod sql;
 mod storage;
 

@@ -13,3 +13,5 @@ mod events;
 mod schema;
 /// Snapshots: what the stock binary cannot do, and a mounted one can.
 mod snapshots;
+/// What caused what.
+mod trace;

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use rillflow::{Document, DocumentFields, Query, Store, compiled_query};
 use serde::{Deserialize, Serialize};
 
+use crate::served::{many, served};
 use crate::support::{Db, TestResult, store_with};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentFields)]
@@ -41,6 +42,18 @@ fn machine(n: i64) -> Machine {
         counts: BTreeMap::from([("bolts".to_owned(), n)]),
     }
 }
+
+many!(Machine, 20_000, machine);
+served!(
+    containing("unheard-of"),
+    ending("unheard-of"),
+    starting("unheard-of"),
+    code_like(),
+    title_ilike("unheard-of"),
+    between(2000, 2010),
+    labelled("unheard-of", "of"),
+    search(21_980, None, None, None),
+);
 
 async fn machines() -> Result<(Db, Store), Box<dyn std::error::Error>> {
     let (db, store) = store_with(|it| it.document::<Machine>()).await?;

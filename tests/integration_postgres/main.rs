@@ -1,6 +1,7 @@
 //! One binary against a real PostgreSQL, through the public API: `cargo test --test integration_postgres`.
 
 mod orders;
+mod served;
 mod support;
 
 /// Aggregates: load, decide, upcast.
@@ -27,6 +28,8 @@ mod evolution;
 mod filters;
 /// Keys and ids that make an append happen once.
 mod idempotency;
+/// Spans, metrics, trace context, causality.
+mod observe;
 /// The global order: what readers see while appends are open.
 mod order;
 /// Messages that commit with what they tell of.

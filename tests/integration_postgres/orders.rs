@@ -69,6 +69,14 @@ pub(crate) fn customer(n: i64) -> Customer {
     }
 }
 
+crate::served::many!(Customer, 100_000, |n| Customer {
+    status: if n % 100 == 0 { Status::Active } else { Status::OnHold },
+    tags: if n % 500 == 0 { vec!["vip".into()] } else { vec![] },
+    address: Address { city: format!("city {}", n % 1000), zip: None },
+    lines: vec![Line { sku: format!("s{}", n % 5000), quantity: n as i32 }],
+    ..customer(n)
+});
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Placed {
     pub(crate) customer: CustomerId,

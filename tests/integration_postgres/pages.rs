@@ -6,6 +6,7 @@ use rillflow::{Cursor, Document, Error, NumberedPage, Page, Query, Store, compil
 use serde::{Deserialize, Serialize};
 
 use crate::orders::{Customer, Status, customer};
+use crate::served::{many, served};
 use crate::support::{Db, TestResult, store_with};
 
 /// A document whose keys are often equal, and often missing.
@@ -27,6 +28,20 @@ fn book(n: i64) -> Book {
         bought_at: Utc.timestamp_opt(1_700_000_000 + n * 5 % 7, 123_456_000).single().expect("a valid time"),
     }
 }
+
+many!(Book, 20_000, |n| Book { shelf: format!("shelf {}", n % 500), ..book(n) });
+served!(
+    on_shelf("shelf 7", None, 10),
+    by_time(None),
+    by_id(None),
+    page_of_shelf("shelf 7", 1, 5),
+    heaviest("shelf 7"),
+    greatest_weight("shelf 7"),
+    oldest(),
+    mean_weight("shelf 7"),
+    every_active(),
+    deleted(Status::Active),
+);
 
 async fn books() -> Result<(Db, Store), Box<dyn std::error::Error>> {
     let (db, store) = store_with(|it| it.document::<Book>()).await?;

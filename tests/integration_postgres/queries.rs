@@ -1,6 +1,7 @@
 use rillflow::{Error, Query, Store, compiled_query};
 
 use crate::orders::{Customer, CustomerId, Status, customer};
+use crate::served::served;
 use crate::support::{Db, TestResult, store_with};
 
 #[compiled_query]
@@ -45,6 +46,15 @@ fn anybody() -> impl Query<Option<Customer>> {
 fn some_of(ids: Vec<CustomerId>) -> impl Query<Vec<Customer>> {
     Customer::query().filter(|c| c.id.one_of(ids)).order_by(|c| c.id.asc())
 }
+
+served!(
+    by_email("c7@example.com"),
+    newest(Status::Active, 20),
+    bought("s3"),
+    in_city("city 7"),
+    has_quote(),
+    some_of(vec![customer(1).id, customer(2).id]),
+);
 
 /// Customers 0 to 19.
 async fn filled() -> Result<(Db, Store), Box<dyn std::error::Error>> {
@@ -119,6 +129,7 @@ async fn queries_follow_their_store_into_its_schema_and_leave_literals_alone() -
     fn tagged() -> impl Query<i64> {
         Customer::query().filter(|c| c.tags.contains("public.it's")).count()
     }
+    served!(tagged());
 
     let (_db, store) = store_with(|it| it.schema("app").document::<Customer>()).await?;
     let mut one = customer(1);
@@ -130,69 +141,11 @@ async fn queries_follow_their_store_into_its_schema_and_leave_literals_alone() -
 }
 
 #[tokio::test]
-async fn compiled_queries_are_served_by_the_declared_indexes() -> TestResult {
-    let (_db, store) = store_with(|it| it.document::<Customer>()).await?;
-    let mut tx = store.pool().begin().await?;
-    // a table of a few rows is scanned whatever its indexes: ask what the planner can do, not what it would do here
-    sqlx::raw_sql("SET LOCAL enable_seqscan = off").execute(&mut *tx).await?;
-    let queries: [(&str, &str); 5] = [
-        (by_email("").sql(), "('x')"),
-        (newest(Status::Active, 1).sql(), "('active', 1)"),
-        (bought("").sql(), "('x')"),
-        (in_city("").sql(), "('x')"),
-        (some_of(vec![]).sql(), "('{}')"),
-    ];
-    for (n, (sql, values)) in queries.iter().enumerate() {
-        let explain = format!("PREPARE q{n} AS {sql}; EXPLAIN (COSTS OFF) EXECUTE q{n} {values}");
-        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(explain)).fetch_all(&mut *tx).await?;
-        let plan: Vec<String> = rows.iter().map(|row| sqlx::Row::try_get(row, 0)).collect::<Result<_, _>>()?;
-        assert!(plan.iter().any(|line| line.contains("Index")), "{sql}\n{}", plan.join("\n"));
-        assert!(!plan.iter().any(|line| line.contains("Seq Scan")), "{sql}\n{}", plan.join("\n"));
-    }
-    Ok(())
-}
-
-#[tokio::test]
 async fn rows_are_handed_on_as_one_json_array_that_nobody_parsed() -> TestResult {
     let (_db, store) = filled().await?;
     let json = store.query_json(newest(Status::Active, 2)).await?;
     assert_eq!(json.parse::<Vec<Customer>>()?, [customer(18), customer(12)]);
     assert_eq!(store.query_json(bought("nothing")).await?.as_str(), "[]");
     assert_eq!(store.query_json(bought("s3")).await?.parse::<Vec<CustomerId>>()?.len(), 4);
-    Ok(())
-}
-
-/// Fills a collection by SQL, as fast as the server can.
-async fn many(store: &Store, number: i64) -> sqlx::Result<()> {
-    let insert = "INSERT INTO docs_customers (id, doc) SELECT id, jsonb_build_object('id', id, \
-         'email', 'c' || n || '@example.com', 'handle', 'c' || n, 'status', (ARRAY['active', 'on-hold'])[n % 2 + 1], \
-         'tags', CASE WHEN n % 500 = 0 THEN '[\"vip\"]' ELSE '[]' END::jsonb, \
-         'address', jsonb_build_object('city', 'city ' || n % 1000, 'zip', NULL), \
-         'createdAt', to_jsonb(to_timestamp(1700000000 + n)), 'score', n % 10, \
-         'lines', jsonb_build_array(jsonb_build_object('sku', 's' || n % 5000, 'quantity', n))) \
-         FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(1, $1) AS n) AS made";
-    sqlx::query(insert).bind(number).execute(store.pool()).await?;
-    sqlx::raw_sql("VACUUM ANALYZE docs_customers").execute(store.pool()).await?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn among_a_hundred_thousand_documents_the_planner_takes_the_declared_indexes() -> TestResult {
-    let (_db, store) = store_with(|it| it.document::<Customer>()).await?;
-    many(&store, 100_000).await?;
-    let plans = [
-        store.explain(by_email("c7@example.com")).await?,
-        store.explain(newest(Status::Active, 20)).await?,
-        store.explain(bought("s3")).await?,
-        store.explain(in_city("city 7")).await?,
-        store.explain(has_quote()).await?,
-        store.explain(some_of(vec![customer(1).id, customer(2).id])).await?,
-        store.explain(<Customer as rillflow::Document>::query().filter(|c| c.handle.eq("c7")).one()).await?,
-    ];
-    for plan in plans {
-        assert!(plan.contains("Index") && !plan.contains("Seq Scan"), "{plan}");
-    }
-    assert!(store.explain(not_scored(1.0)).await?.contains("Seq Scan"), "this one has no index, and says so");
-    assert_eq!(store.query(by_email("c7@example.com")).await?.map(|it| it.handle), Some("c7".to_owned()));
     Ok(())
 }

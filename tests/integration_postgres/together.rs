@@ -1,6 +1,7 @@
 use rillflow::{Cursor, Document, Error, NumberedPage, Page, Query, Store, compiled_query};
 
 use crate::orders::{Customer, CustomerId, Status, customer};
+use crate::served::served;
 use crate::support::{Db, TestResult, statements_sent, store_with, transactions};
 
 #[compiled_query]
@@ -45,6 +46,16 @@ fn numbered(city: &str) -> impl Query<NumberedPage<(CustomerId, Option<f64>)>> {
 fn greatest(status: Status) -> impl Query<Option<f64>> {
     Customer::query().filter(|c| c.status == status).max(|c| c.score)
 }
+
+served!(
+    by_email("c7@example.com"),
+    newest(Status::Active, 3),
+    tagged("vip", "city 7"),
+    quoted(),
+    handles(Status::Active, None, 2),
+    numbered("city 7"),
+    greatest(Status::Active),
+);
 
 async fn filled(schema: &str) -> Result<(Db, Store), Box<dyn std::error::Error>> {
     let (db, store) = store_with(|it| it.schema(schema).document::<Customer>()).await?;

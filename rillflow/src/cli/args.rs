@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::out::Out;
-use super::{Done, Ran, docs, events, schema, snapshots, streams};
+use super::{Done, Ran, docs, events, schema, snapshots, streams, trace};
 
 /// Documents and events in PostgreSQL: look after a store.
 #[derive(Debug, Parser)]
@@ -86,6 +86,8 @@ pub(super) enum Command {
     /// Snapshots of aggregates.
     #[command(subcommand)]
     Snapshots(snapshots::Snapshots),
+    /// The events of one correlation id, and what caused what.
+    Trace(trace::Trace),
     /// Print the completions of a shell: `source <(rillflow completions bash)`.
     Completions {
         /// The shell.

@@ -46,6 +46,7 @@ mod out;
 mod schema;
 mod snapshots;
 mod streams;
+mod trace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -99,6 +100,7 @@ impl Command {
             Self::Events(command) => command.run(session).await,
             Self::Docs(command) => command.run(session).await,
             Self::Snapshots(command) => command.run(session).await,
+            Self::Trace(command) => command.run(session).await,
             Self::Completions { shell } => args::completions(shell, &mut session.out),
         }
     }

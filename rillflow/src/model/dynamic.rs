@@ -73,6 +73,12 @@ impl DocumentQueryContext {
         Self::new(Collection::SCHEMALESS.table, &[])
     }
 
+    /// What people call the collection.
+    pub(crate) fn name(&self) -> &str {
+        let table = self.table.rsplit('.').next().unwrap_or(&self.table);
+        table.strip_prefix("docs_").unwrap_or(table)
+    }
+
     /// Asks a typed collection, whose declared indexes then serve the query.
     pub fn collection<D: Document>(&mut self) -> &mut Self {
         self.table = D::COLLECTION.table.to_owned();

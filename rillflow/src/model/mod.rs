@@ -20,6 +20,7 @@ mod schema;
 mod shape;
 mod snapshot;
 mod stream;
+pub(crate) mod traceparent;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};

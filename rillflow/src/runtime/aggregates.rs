@@ -9,6 +9,7 @@ use super::append::append;
 use super::backoff::Backoff;
 use super::{SharedCore, snapshots};
 use crate::model::{Aggregate, AppendOptions, Appended, Event, EventSet, Expected, Snapshots, StreamId};
+use crate::observe::operation;
 use crate::storage::append::Append;
 use crate::storage::snapshots::{Piece, Until, fold};
 use crate::{BoxError, Error, Result};
@@ -80,6 +81,15 @@ impl<A: Aggregate> Rules<A> {
 
 /// Reads an aggregate, straight from the bytes of its snapshot and events.
 pub(crate) async fn load<A: Aggregate>(
+    core: &SharedCore,
+    stream_id: StreamId,
+    how: Option<&Snapshots<A>>,
+    until: Until,
+) -> Result<Loaded<A>> {
+    operation!(core, "load", A::NAME).stream(stream_id).run(load_any(core, stream_id, how, until)).await
+}
+
+async fn load_any<A: Aggregate>(
     core: &SharedCore,
     stream_id: StreamId,
     how: Option<&Snapshots<A>>,

@@ -9,6 +9,7 @@ use super::backoff::Backoff;
 use super::marks::Marks;
 use super::{Core, SharedCore, lanes};
 use crate::model::{AnyProjection, Appended, EventEnvelope, ProjectionBatch};
+use crate::observe::{self, operation};
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{broke, repeated};
 use crate::storage::{documents, events, outbox, streams};
@@ -18,7 +19,14 @@ use crate::{Error, Result};
 const TRIES: u32 = 10;
 
 /// Appends in a transaction of its own.
-pub(crate) async fn append(core: &SharedCore, append: Append) -> Result<Appended> {
+pub(crate) async fn append(core: &SharedCore, mut append: Append) -> Result<Appended> {
+    core.carry(&mut append);
+    let seen = observe::Appending::of(&core.observer, &append);
+    let operation = operation!(core, "append", "events").stream(append.stream_id).events(append.events.len());
+    seen.done(operation.run(settle_anywhere(core, append)).await)
+}
+
+async fn settle_anywhere(core: &SharedCore, append: Append) -> Result<Appended> {
     let appended = if core.inline().next().is_some() {
         append_with_projections(core, &append).await?
     } else if append.messages.is_empty() {
@@ -51,7 +59,14 @@ async fn append_with_projections(core: &Core, append: &Append) -> Result<Appende
 }
 
 /// Appends in a transaction that first waits for everybody else who asks for this stream in this way.
-pub(crate) async fn append_locked(core: &SharedCore, append: &Append) -> Result<Appended> {
+pub(crate) async fn append_locked(core: &SharedCore, append: &mut Append) -> Result<Appended> {
+    core.carry(append);
+    let seen = observe::Appending::of(&core.observer, append);
+    let operation = operation!(core, "append", "events").stream(append.stream_id).events(append.events.len());
+    seen.done(operation.run(settle_locked(core, append)).await)
+}
+
+async fn settle_locked(core: &SharedCore, append: &Append) -> Result<Appended> {
     let mut conn = core.pool.acquire().await?;
     let mut tx = conn.begin().await?;
     appends::lock(&mut tx, &core.texts, append.stream_id).await?;
@@ -67,6 +82,14 @@ async fn in_transaction(conn: &mut PgConnection, core: &Core, append: &Append) -
     let appended = append_on(&mut tx, core, append).await?;
     tx.commit().await.map_err(|e| outcome_unknown(append, e.into()))?;
     Ok(appended)
+}
+
+/// As [`append_on`], as an operation of its own.
+pub(crate) async fn append_in_tx(conn: &mut PgConnection, core: &Core, append: &mut Append) -> Result<Appended> {
+    core.carry(append);
+    let seen = observe::Appending::of(&core.observer, append);
+    let operation = operation!(core, "append", "events").stream(append.stream_id).events(append.events.len());
+    seen.done(operation.run(append_on(conn, core, append)).await)
 }
 
 /// Appends on a connection whose transaction belongs to the caller, with the inline projections.

@@ -7,6 +7,7 @@ use super::SharedCore;
 use super::aggregates::{Rules, append_to, load};
 use super::backoff::Backoff;
 use crate::model::{Aggregate, Appended, StreamId};
+use crate::observe::operation;
 use crate::storage::snapshots::Until;
 use crate::{Error, Result};
 
@@ -68,6 +69,16 @@ impl<E: fmt::Display + fmt::Debug> std::error::Error for DecideError<E> {
 
 /// Loads, decides and appends, again and again while others append first.
 pub(crate) async fn decide<A: Aggregate, E>(
+    core: &SharedCore,
+    stream_id: StreamId,
+    rules: &Rules<A>,
+    decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
+) -> Result<Decided<A>, DecideError<E>> {
+    let operation = operation!(core, "decide", A::NAME).stream(stream_id);
+    operation.run_any(decide_until(core, stream_id, rules, decision)).await
+}
+
+async fn decide_until<A: Aggregate, E>(
     core: &SharedCore,
     stream_id: StreamId,
     rules: &Rules<A>,

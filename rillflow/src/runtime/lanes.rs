@@ -21,6 +21,7 @@ use super::SharedCore;
 use super::append::settle;
 use super::marks::Marks;
 use crate::model::{Appended, StreamId};
+use crate::observe::measure;
 use crate::storage::append::{Append, Outcome, append_many};
 use crate::{Error, Result};
 
@@ -139,6 +140,7 @@ fn enter(core: &SharedCore, append: Append) -> Way {
 impl Lane {
     /// Settles one append, and makes room for another lane when that takes long.
     async fn settle(&mut self, append: &Append) -> Result<Appended> {
+        measure::append_batch(1);
         let core = self.core.clone();
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
@@ -268,6 +270,7 @@ async fn together(lane: &mut Lane, batch: &[Waiting]) -> Result<Vec<Outcome>> {
         None => core.pool.acquire().await?,
     };
     let appends: Vec<_> = batch.iter().map(|it| &it.append).collect();
+    measure::append_batch(appends.len());
     let result = append_many(&mut conn, &core.texts, &appends, Some(PATIENCE_IN_SQL)).await;
     let result = result.map_err(|error| super::append::outcome_unknown(appends[0], error));
     lane.keep(conn, &result);

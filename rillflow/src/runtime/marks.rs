@@ -98,6 +98,7 @@ impl Marks {
 async fn look(core: &Core, published: &mut i64) -> crate::Result<bool> {
     let mut conn = core.pool.acquire().await?;
     let head = marks::safe_mark(&mut conn, &core.texts).await?;
+    core.observer.mark(head.mark, head.drawn);
     core.marks.heard(head.mark);
     if head.mark > *published {
         marks::publish(&mut conn, &core.texts, head.mark).await?;

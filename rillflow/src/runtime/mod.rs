@@ -22,7 +22,9 @@ use std::sync::Arc;
 use sqlx::PgPool;
 
 use crate::model::Registered;
+use crate::observe::Observer;
 use crate::sql::Texts;
+use crate::storage::append::Append;
 
 /// What every part of a store shares.
 #[derive(Debug)]
@@ -35,9 +37,17 @@ pub(crate) struct Core {
     pub(crate) progress: wait::Progress,
     pub(crate) aliases: aliases::AliasCache,
     pub(crate) snapshots: snapshots::SnapshotPolicies,
+    pub(crate) observer: Observer,
 }
 
 impl Core {
+    /// Gives the events of an append the trace context that the caller is in.
+    pub(crate) fn carry(&self, append: &mut Append) {
+        if let Some(traceparent) = self.observer.traceparent() {
+            append.carry(&traceparent);
+        }
+    }
+
     /// The projections that run in the transaction of an append, in the order they were registered.
     pub(crate) fn inline(&self) -> impl Iterator<Item = &Registered> {
         self.projections.iter().filter(|it| it.lifecycle == crate::model::Lifecycle::Inline)

@@ -13,6 +13,7 @@ use super::backoff::Backoff;
 use super::daemon::DaemonConfig;
 use super::marks::Marks;
 use crate::model::{AnyProjection, EventEnvelope};
+use crate::observe::{measure, operation, projecting};
 use crate::storage::projections::{self, Checkpoint, Lease};
 use crate::storage::{documents, events, marks};
 use crate::{Error, Result};
@@ -163,7 +164,10 @@ impl Projector {
         let last = events.last().map(|e| (e.global_seq, e.event_id));
         let full = events.len() as i64 == limit;
         let position = last.filter(|_| full).map_or(until, |(position, _)| position);
-        let written = self.write(&mut conn, owned.token, Checkpoint { position, last }, events).await?;
+        let (number, name) = (events.len(), self.projection.name());
+        let operation = projecting(&self.core.observer, operation!(&self.core, "project", name), name, &events);
+        let written = operation.run(self.write(&mut conn, owned.token, Checkpoint { position, last }, events)).await?;
+        measure::projected(name, number, position, mark);
         if !written {
             return Ok(Step::Lost);
         }

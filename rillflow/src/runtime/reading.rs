@@ -8,6 +8,7 @@ use futures_util::stream::try_unfold;
 use super::SharedCore;
 use crate::Result;
 use crate::model::{EventEnvelope, StreamId};
+use crate::observe::operation;
 use crate::storage::reading::{Filter, read_filtered, read_stream_backwards};
 use crate::storage::{events, marks};
 
@@ -27,6 +28,10 @@ pub(crate) struct Range {
 
 /// Reads the range in one statement.
 pub(crate) async fn read_range(core: &SharedCore, range: Range) -> Result<Vec<EventEnvelope>> {
+    operation!(core, "read", "events").stream(range.stream_id).run(one_range(core, range)).await
+}
+
+async fn one_range(core: &SharedCore, range: Range) -> Result<Vec<EventEnvelope>> {
     let Range { stream_id, from, limit, .. } = range;
     let mut conn = core.pool.acquire().await?;
     if range.backwards {
@@ -65,6 +70,10 @@ pub struct EventPage {
 
 /// Reads one page of all streams.
 pub(crate) async fn read_page(core: &SharedCore, filter: &Filter, after: i64, limit: i64) -> Result<EventPage> {
+    operation!(core, "read", "events").run(one_page(core, filter, after, limit)).await
+}
+
+async fn one_page(core: &SharedCore, filter: &Filter, after: i64, limit: i64) -> Result<EventPage> {
     let mut conn = core.pool.acquire().await?;
     let mark = marks::safe_mark(&mut conn, &core.texts).await?.mark;
     let events = read_filtered(&mut conn, &core.texts, after, mark, filter, limit).await?;

@@ -6,6 +6,7 @@ use super::append::{outcome_unknown, project};
 use super::marks::Marks;
 use super::{Core, SharedCore};
 use crate::model::Appended;
+use crate::observe::{Appending, operation};
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{refused, repeated};
 use crate::storage::session::{self, Change, Documents, Staged, Written};
@@ -30,6 +31,14 @@ impl Committed {
 
 /// Commits in a transaction of its own.
 pub(crate) async fn commit(core: &SharedCore, staged: &Staged<'_>) -> Result<Written> {
+    let seen: Vec<_> = staged.appends.iter().map(|append| Appending::of(&core.observer, append)).collect();
+    let events = staged.appends.iter().map(|append| append.events.len()).sum();
+    let written = operation!(core, "commit", "session").events(events).run(commit_all(core, staged)).await;
+    seen.into_iter().for_each(|it| it.went(written.as_ref().err()));
+    written
+}
+
+async fn commit_all(core: &SharedCore, staged: &Staged<'_>) -> Result<Written> {
     if staged.is_empty() {
         return Ok(Written { appends: Vec::new(), versions: Vec::new() });
     }

@@ -43,6 +43,7 @@ statements! {
     READ_ALL_OF_CATEGORIES = "read_all_of_categories.sql";
     READ_ALL_OF_STREAMS = "read_all_of_streams.sql";
     EVENT_AT = "event_at.sql";
+    READ_CORRELATED = "read_correlated.sql";
 
     STREAM_STATE = "stream_state.sql";
     STREAM_EXISTS = "stream_exists.sql";

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::bind::push;
 use super::failure::text;
 use super::outbox::{Outgoing, add_messages};
+use crate::model::traceparent::with_traceparent;
 use crate::model::{AppendOptions, Appended, Event, EventEnvelope, Expected, RawJson, StreamId};
 use crate::sql::appends::{With, appends as text_for};
 use crate::sql::{self, Texts};
@@ -72,6 +73,20 @@ impl Append {
         let scope = options.scope.map_or_else(|| format!("stream {stream_id}"), |scope| format!("scope {scope}"));
         let key = options.key.map(|key| Key { scope, key, fingerprint: fingerprint(stream_id, &events) });
         Ok(Self { stream_id, category: category.to_owned(), expected: options.expected, key, events, messages })
+    }
+
+    /// Gives every event a trace context that has none.
+    pub(crate) fn carry(&mut self, traceparent: &str) {
+        for event in &mut self.events {
+            if let Some(headers) = with_traceparent(event.headers.as_deref(), traceparent) {
+                event.headers = Some(headers);
+            }
+        }
+    }
+
+    /// The correlation ids of the events that have one, with the events' names.
+    pub(crate) fn correlated(&self) -> impl Iterator<Item = (Uuid, &str)> {
+        self.events.iter().filter_map(|event| Some((event.correlation_id?, event.typ.as_str())))
     }
 
     /// The events as recorded, for what runs in the same transaction.

@@ -50,6 +50,20 @@ pub(crate) async fn event_at(conn: &mut PgConnection, texts: &Texts, position: i
     Ok(sqlx::query_scalar(texts.statement(sql::EVENT_AT)).bind(position).fetch_optional(conn).await?)
 }
 
+/// Reads events of one correlation id, recorded since a time, with the categories of their streams.
+pub(crate) async fn read_correlated(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    correlation_id: Uuid,
+    mark: i64,
+    since: Option<DateTime<Utc>>,
+    limit: i64,
+) -> Result<Vec<(EventEnvelope, String)>> {
+    let query = sqlx::query(texts.statement(sql::READ_CORRELATED));
+    let rows = query.bind(correlation_id).bind(mark).bind(since).bind(limit).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((envelope(row)?, row.try_get(11)?))).collect()
+}
+
 /// A row of every statement that reads whole events.
 pub(super) fn envelope(row: &PgRow) -> Result<EventEnvelope> {
     let headers: Option<&str> = row.try_get(7)?;

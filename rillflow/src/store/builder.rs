@@ -10,6 +10,7 @@ use sqlx::{Connection, PgPool};
 
 use super::Store;
 use crate::model::{Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, Registered, Snapshots};
+use crate::observe::{Observer, TraceContext, TraceSink};
 use crate::runtime::Core;
 use crate::runtime::lanes::Lanes;
 use crate::runtime::snapshots::SnapshotPolicies;
@@ -71,6 +72,7 @@ pub struct StoreBuilder {
     collections: Vec<&'static Collection>,
     projections: Vec<Registered>,
     snapshots: SnapshotPolicies,
+    observer: Observer,
 }
 
 impl StoreBuilder {
@@ -84,6 +86,7 @@ impl StoreBuilder {
             collections: Vec::new(),
             projections: Vec::new(),
             snapshots: Default::default(),
+            observer: Default::default(),
         }
     }
 
@@ -134,6 +137,19 @@ impl StoreBuilder {
         self
     }
 
+    /// How to find the trace context of a caller: it goes into the headers of the events that are appended, and links
+    /// the spans of projections to the appends. Headers that have a `traceparent` already keep it.
+    pub fn trace_context(mut self, context: impl TraceContext) -> Self {
+        self.observer.context = Some(Arc::new(context));
+        self
+    }
+
+    /// Records appends, and projections of their events, of whatever has a correlation id: for development.
+    pub fn trace_sink(mut self, sink: TraceSink) -> Self {
+        self.observer.sink = Some(sink);
+        self
+    }
+
     fn add_collection(&mut self, collection: &'static Collection) {
         if !self.collections.iter().any(|it| std::ptr::eq(*it, collection)) {
             self.collections.push(collection);
@@ -180,6 +196,7 @@ impl StoreBuilder {
             progress: Default::default(),
             aliases: Default::default(),
             snapshots: self.snapshots,
+            observer: self.observer,
             pool,
         };
         Ok(Store { core: Arc::new(core), collections: self.collections.into() })

@@ -11,6 +11,7 @@ use super::Docs;
 use super::collection::Access;
 use super::docs::encode;
 use crate::model::Document;
+use crate::observe::operation;
 use crate::storage::bulk;
 use crate::{Error, Result};
 
@@ -103,6 +104,10 @@ impl<'s, D: Document, S: Stream<Item = D> + Send> BulkInsert<'s, S> {
     /// document that cannot be stored, [`Error::DocDeleted`] for one that would overwrite a soft-deleted one. Nothing is
     /// stored then.
     pub async fn run(self) -> Result<BulkInserted> {
+        operation!(self.access.core, "bulk_insert", self.access.collection.name).run(self.send_all()).await
+    }
+
+    async fn send_all(self) -> Result<BulkInserted> {
         let Self { access, documents, mode, progress } = self;
         let mut conn = Exclusive::new(access.core.pool.acquire().await?);
         let mut sending = Sending { access, documents: Box::pin(documents), progress };

@@ -1,6 +1,7 @@
 //! What a collection can do by id, whatever its documents' type: the typed and the schemaless facade both use it.
 
 use crate::model::{Collection, IdValue, SqlValue};
+use crate::observe::operation;
 use crate::runtime::SharedCore;
 use crate::storage::documents::{self, In};
 use crate::{Error, Result};
@@ -18,20 +19,26 @@ impl<'s> Access<'s> {
     }
 
     pub(super) async fn put(&self, id: IdValue, json: String) -> Result<i64> {
-        let mut conn = self.core.pool.acquire().await?;
-        let written = documents::put(&mut conn, self.at(), id.clone(), json).await?;
-        written.ok_or_else(|| self.deleted(&id))
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            let written = documents::put(&mut conn, self.at(), id.clone(), json).await?;
+            written.ok_or_else(|| self.deleted(&id))
+        };
+        operation!(self.core, "put", self.collection.name).run(work).await
     }
 
     pub(super) async fn insert(&self, id: IdValue, json: String) -> Result<i64> {
-        let mut conn = self.core.pool.acquire().await?;
-        if let Some(version) = documents::insert(&mut conn, self.at(), id.clone(), json).await? {
-            return Ok(version);
-        }
-        Err(match documents::state(&mut conn, self.at(), id.clone()).await? {
-            Some((_, true)) => self.deleted(&id),
-            _ => Error::AlreadyExists { collection: self.collection.name, id: id.to_string() },
-        })
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            if let Some(version) = documents::insert(&mut conn, self.at(), id.clone(), json).await? {
+                return Ok(version);
+            }
+            Err(match documents::state(&mut conn, self.at(), id.clone()).await? {
+                Some((_, true)) => self.deleted(&id),
+                _ => Error::AlreadyExists { collection: self.collection.name, id: id.to_string() },
+            })
+        };
+        operation!(self.core, "insert", self.collection.name).run(work).await
     }
 
     /// Stores a new document under an id of its sequence, which first goes past ids that were given by hand.
@@ -52,11 +59,14 @@ impl<'s> Access<'s> {
     }
 
     pub(super) async fn replace(&self, id: IdValue, json: String, expected: i64) -> Result<i64> {
-        let mut conn = self.core.pool.acquire().await?;
-        match documents::replace(&mut conn, self.at(), id.clone(), json, expected).await? {
-            Some(version) => Ok(version),
-            None => Err(self.refusal(&mut conn, &id, Some(expected)).await?),
-        }
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            match documents::replace(&mut conn, self.at(), id.clone(), json, expected).await? {
+                Some(version) => Ok(version),
+                None => Err(self.refusal(&mut conn, &id, Some(expected)).await?),
+            }
+        };
+        operation!(self.core, "replace", self.collection.name).run(work).await
     }
 
     /// Reads a document that must be at version `expected`.
@@ -66,46 +76,67 @@ impl<'s> Access<'s> {
         expected: i64,
         read: impl FnOnce(&[u8]) -> Result<T>,
     ) -> Result<T> {
-        let mut conn = self.core.pool.acquire().await?;
-        match documents::get(&mut conn, self.at(), id.clone(), read).await? {
-            Some((document, version)) if version == expected => Ok(document),
-            Some((_, actual)) => Err(self.conflict(&id, expected, actual)),
-            None => Err(self.refusal(&mut conn, &id, Some(expected)).await?),
-        }
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            match documents::get(&mut conn, self.at(), id.clone(), read).await? {
+                Some((document, version)) if version == expected => Ok(document),
+                Some((_, actual)) => Err(self.conflict(&id, expected, actual)),
+                None => Err(self.refusal(&mut conn, &id, Some(expected)).await?),
+            }
+        };
+        operation!(self.core, "get", self.collection.name).run(work).await
     }
 
     pub(super) async fn get<T>(&self, id: IdValue, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<(T, i64)>> {
-        let mut conn = self.core.pool.acquire().await?;
-        documents::get(&mut conn, self.at(), id, read).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            documents::get(&mut conn, self.at(), id, read).await
+        };
+        operation!(self.core, "get", self.collection.name).run(work).await
     }
 
     pub(super) async fn get_many<T>(&self, ids: SqlValue, read: impl Fn(&[u8]) -> Result<T>) -> Result<Vec<(T, i64)>> {
-        let mut conn = self.core.pool.acquire().await?;
-        documents::get_many(&mut conn, self.at(), ids, read).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            documents::get_many(&mut conn, self.at(), ids, read).await
+        };
+        operation!(self.core, "get_many", self.collection.name).run(work).await
     }
 
     pub(super) async fn delete(&self, id: IdValue, soft: bool) -> Result<bool> {
-        let mut conn = self.core.pool.acquire().await?;
-        documents::delete(&mut conn, self.at(), id, soft).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            documents::delete(&mut conn, self.at(), id, soft).await
+        };
+        operation!(self.core, "delete", self.collection.name).run(work).await
     }
 
     pub(super) async fn restore(&self, id: IdValue) -> Result<i64> {
-        let mut conn = self.core.pool.acquire().await?;
-        if let Some(version) = documents::restore(&mut conn, self.at(), id.clone()).await? {
-            return Ok(version);
-        }
-        let state = documents::state(&mut conn, self.at(), id.clone()).await?;
-        state.map(|(version, _)| version).ok_or_else(|| self.not_found(&id))
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            if let Some(version) = documents::restore(&mut conn, self.at(), id.clone()).await? {
+                return Ok(version);
+            }
+            let state = documents::state(&mut conn, self.at(), id.clone()).await?;
+            state.map(|(version, _)| version).ok_or_else(|| self.not_found(&id))
+        };
+        operation!(self.core, "restore", self.collection.name).run(work).await
     }
 
     pub(super) async fn exists(&self, id: IdValue) -> Result<bool> {
-        let mut conn = self.core.pool.acquire().await?;
-        documents::exists(&mut conn, self.at(), id).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            documents::exists(&mut conn, self.at(), id).await
+        };
+        operation!(self.core, "exists", self.collection.name).run(work).await
     }
 
     pub(super) async fn count(&self) -> Result<i64> {
-        let mut conn = self.core.pool.acquire().await?;
-        documents::count(&mut conn, self.at()).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            documents::count(&mut conn, self.at()).await
+        };
+        operation!(self.core, "count", self.collection.name).run(work).await
     }
 
     /// Why a write changed nothing, asked after the fact.

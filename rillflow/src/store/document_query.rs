@@ -6,6 +6,7 @@ use crate::model::query::{
     After, And, Condition, Definition, Everything, Find, Given, Included, Living, NumberedPage, One, Only, OrderBy,
     Page, Perhaps, Query, Scope, Selected, Selection, Unordered, Value,
 };
+use crate::observe::operation;
 use crate::runtime::SharedCore;
 use crate::storage::{queries, rows};
 use crate::{Error, Result};
@@ -262,8 +263,11 @@ impl<Q> SelectQuery<'_, Q> {
 }
 
 async fn run<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<Out> {
-    let mut conn = core.pool.acquire().await?;
-    queries::run(&mut conn, &core.texts, &query).await
+    let work = async {
+        let mut conn = core.pool.acquire().await?;
+        queries::run(&mut conn, &core.texts, &query).await
+    };
+    operation!(core, "query", query.name()).run(work).await
 }
 
 async fn explain<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<String> {

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::docs::decode;
 use super::{Docs, QueryStream};
 use crate::model::{CompiledQuery, Document, DocumentQueryContext, Fields, Predicate, SortDirection};
+use crate::observe::operation;
 use crate::runtime::SharedCore;
 use crate::storage::{dynamic, rows};
 use crate::{Error, Result};
@@ -138,8 +139,11 @@ impl<'s, R> DynamicQuery<'s, R> {
     /// As [`fetch_all`](Self::fetch_all).
     pub async fn count(mut self) -> Result<i64> {
         self.ctx.output = Fields::Count;
-        let mut conn = self.core.pool.acquire().await?;
-        dynamic::count(&mut conn, &self.core.texts, &self.ctx).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            dynamic::count(&mut conn, &self.core.texts, &self.ctx).await
+        };
+        operation!(self.core, "query", self.ctx.name()).run(work).await
     }
 
     /// How PostgreSQL would run the query with its arguments: the lines of `EXPLAIN`. The query does not run.
@@ -162,9 +166,12 @@ impl<R: DeserializeOwned> DynamicQuery<'_, R> {
     /// [`Error::InvalidQuery`] for a path or a comparison that cannot be, [`Error::Payload`] for a value that no
     /// document can hold, [`Error::Decode`] when what is found is no `R`.
     pub async fn fetch_all(self) -> Result<Vec<R>> {
-        let mut conn = self.core.pool.acquire().await?;
-        let read = |json: &[u8]| decode(json, || self.ctx.table.clone());
-        dynamic::fetch(&mut conn, &self.core.texts, &self.ctx, read).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            let read = |json: &[u8]| decode(json, || self.ctx.table.clone());
+            dynamic::fetch(&mut conn, &self.core.texts, &self.ctx, read).await
+        };
+        operation!(self.core, "query", self.ctx.name()).run(work).await
     }
 
     /// All that is found, as it arrives: as [`Store::query_stream`](crate::Store::query_stream).

@@ -8,7 +8,7 @@ use super::AppendBuilder;
 use crate::Result;
 use crate::model::{AppendOptions, Appended, Event, EventEnvelope, Expected, StreamKey};
 use crate::runtime::SharedCore;
-use crate::runtime::append::{append, append_locked, append_on};
+use crate::runtime::append::{append, append_in_tx, append_locked};
 use crate::runtime::marks::Marks;
 use crate::storage::append::{Append, forget_keys};
 use crate::storage::{events, marks};
@@ -67,8 +67,8 @@ impl<'s> Events<'s> {
         options: AppendOptions,
         events: impl IntoIterator<Item = E>,
     ) -> Result<Appended> {
-        let request = Append::new(stream.stream_id(), "", options, events.into_iter().map(Into::into))?;
-        if self.locked { append_locked(self.core, &request).await } else { append(self.core, request).await }
+        let mut request = Append::new(stream.stream_id(), "", options, events.into_iter().map(Into::into))?;
+        if self.locked { append_locked(self.core, &mut request).await } else { append(self.core, request).await }
     }
 
     /// Begins an append that is put together step by step.
@@ -110,8 +110,8 @@ impl<'s> Events<'s> {
         events: impl IntoIterator<Item = E>,
     ) -> Result<Appended> {
         let options = AppendOptions::default().expected(expected);
-        let request = Append::new(stream.stream_id(), "", options, events.into_iter().map(Into::into))?;
-        let appended = append_on(tx, self.core, &request).await?;
+        let mut request = Append::new(stream.stream_id(), "", options, events.into_iter().map(Into::into))?;
+        let appended = append_in_tx(tx, self.core, &mut request).await?;
         Marks::appended(self.core, appended.position());
         Ok(appended)
     }

@@ -4,6 +4,7 @@ mod aggregates;
 mod append_builder;
 mod builder;
 mod bulk;
+mod causality;
 mod collection;
 mod docs;
 mod document_query;
@@ -43,6 +44,7 @@ pub use session::Session;
 use crate::Result;
 use crate::model::query::{Queries, Query};
 use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
+use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::{SharedCore, wait};
 use crate::storage::projections::{self, ProjectionStatus};
@@ -148,8 +150,11 @@ impl Store {
     /// [`Error::Decode`](crate::Error::Decode) when a document does not fit its type,
     /// [`Error::NotUnique`](crate::Error::NotUnique) when a query for one row found more.
     pub async fn query<Out>(&self, query: impl Query<Out>) -> Result<Out> {
-        let mut conn = self.core.pool.acquire().await?;
-        queries::run(&mut conn, &self.core.texts, &query).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            queries::run(&mut conn, &self.core.texts, &query).await
+        };
+        operation!(&self.core, "query", query.name()).run(work).await
     }
 
     /// Runs a typed query for many rows and gives them as one JSON array, for handing on: nothing is parsed.
@@ -168,8 +173,11 @@ impl Store {
     ///
     /// As [`query`](Self::query), but for documents that do not fit their type, which nobody notices here.
     pub async fn query_json<T>(&self, query: impl Query<Vec<T>>) -> Result<RawJson> {
-        let mut conn = self.core.pool.acquire().await?;
-        queries::run_json(&mut conn, &self.core.texts, &query).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            queries::run_json(&mut conn, &self.core.texts, &query).await
+        };
+        operation!(&self.core, "query", query.name()).run(work).await
     }
 
     /// Runs one to eight typed queries, a tuple of them, in one statement, and gives a tuple of their results.
@@ -196,8 +204,11 @@ impl Store {
     ///
     /// As [`query`](Self::query), of the first of them that fails.
     pub async fn query_all<Outs>(&self, queries: impl Queries<Outs>) -> Result<Outs> {
-        let mut conn = self.core.pool.acquire().await?;
-        queries::run_all(&mut conn, &self.core.texts, &queries).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            queries::run_all(&mut conn, &self.core.texts, &queries).await
+        };
+        operation!(&self.core, "query", "several").run(work).await
     }
 
     /// How PostgreSQL would run a typed query with its arguments: the lines of `EXPLAIN`. The query does not run.

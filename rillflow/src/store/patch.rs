@@ -4,6 +4,7 @@ use super::Docs;
 use crate::Result;
 use crate::model::query::{Condition, Query};
 use crate::model::{Document, DocumentId, Patch};
+use crate::observe::operation;
 use crate::sql::FilteredWrite;
 use crate::storage::documents;
 
@@ -58,11 +59,14 @@ impl Docs<'_> {
 
     async fn patch_at<D: Document>(&self, id: &D::Id, expected: Option<i64>, patch: Patch<D>) -> Result<i64> {
         let (access, id, changes) = (self.of::<D>(), id.id_value(), patch.into_json()?);
-        let mut conn = self.core.pool.acquire().await?;
-        match documents::patch(&mut conn, access.at(), id.clone(), changes, expected).await? {
-            Some(version) => Ok(version),
-            None => Err(access.refusal(&mut conn, &id, expected).await?),
-        }
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            match documents::patch(&mut conn, access.at(), id.clone(), changes, expected).await? {
+                Some(version) => Ok(version),
+                None => Err(access.refusal(&mut conn, &id, expected).await?),
+            }
+        };
+        operation!(self.core, "patch", D::COLLECTION.name).run(work).await
     }
 
     /// Changes parts of every document that a condition finds, and returns how many there were. One statement.
@@ -79,8 +83,11 @@ impl Docs<'_> {
         let mut values = found.binds();
         values.push(crate::model::SqlValue::Json(changes(D::PATHS, Patch::new()).into_json()?));
         let write = FilteredWrite::Patch(values.len());
-        let mut conn = self.core.pool.acquire().await?;
-        documents::write_found(&mut conn, self.of::<D>().at(), found.sql(), write, values).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            documents::write_found(&mut conn, self.of::<D>().at(), found.sql(), write, values).await
+        };
+        operation!(self.core, "patch_where", D::COLLECTION.name).run(work).await
     }
 
     /// Deletes every document that a condition finds, softly if that is how the collection deletes, and returns how
@@ -106,7 +113,10 @@ impl Docs<'_> {
     ) -> Result<u64> {
         let found = D::query().filter(condition);
         let write = if D::COLLECTION.soft_delete { FilteredWrite::SoftDelete } else { FilteredWrite::Delete };
-        let mut conn = self.core.pool.acquire().await?;
-        documents::write_found(&mut conn, self.of::<D>().at(), found.sql(), write, found.binds()).await
+        let work = async {
+            let mut conn = self.core.pool.acquire().await?;
+            documents::write_found(&mut conn, self.of::<D>().at(), found.sql(), write, found.binds()).await
+        };
+        operation!(self.core, "delete_where", D::COLLECTION.name).run(work).await
     }
 }

@@ -190,7 +190,8 @@ impl Session {
         events: impl IntoIterator<Item = E>,
     ) -> Result<()> {
         let options = AppendOptions::default().expected(expected);
-        let append = Append::new(stream_id, category, options, events.into_iter().map(Into::into))?;
+        let mut append = Append::new(stream_id, category, options, events.into_iter().map(Into::into))?;
+        self.core.carry(&mut append);
         if append.events.is_empty() {
             return Ok(());
         }
