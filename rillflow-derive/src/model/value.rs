@@ -22,7 +22,7 @@ pub(crate) enum Shape {
     /// Each variant with its JSON text.
     Enum(Vec<(Ident, String)>),
     /// Variants that hold data, or whose name is under a key.
-    Tagged(Tagged),
+    Tagged(Box<Tagged>),
     /// Variants that only their content tells apart.
     Untagged,
     /// The one field and its type.
@@ -101,7 +101,7 @@ fn check_enum(input: &DeriveInput, data: &DataEnum, serde: &Serde, problems: &mu
         let name = |variant: &Variant| (variant.ident.clone(), variant_name(variant, serde, problems));
         return Some(Shape::Enum(data.variants.iter().map(name).collect()));
     }
-    Some(Shape::Tagged(tagged(input, data, serde, tagging, problems)))
+    Some(Shape::Tagged(Box::new(tagged(input, data, serde, tagging, problems))))
 }
 
 fn variant_name(variant: &Variant, serde: &Serde, problems: &mut Problems) -> String {
