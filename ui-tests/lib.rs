@@ -75,6 +75,25 @@ pub struct Customer {
     pub lines: Vec<OrderLine>,
 }
 
+/// Identifies an order.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, DocumentValue)]
+pub struct OrderId(pub Uuid);
+
+/// What a customer ordered.
+#[derive(Clone, Debug, Serialize, Deserialize, Document)]
+pub struct Order {
+    /// Its id.
+    #[document(id)]
+    pub id: OrderId,
+    /// Who ordered.
+    #[document(index)]
+    pub customer: CustomerId,
+    /// Who pays.
+    pub payer: Option<CustomerId>,
+    /// How much, in cents.
+    pub total: i64,
+}
+
 /// Part of a customer.
 #[derive(Debug, Deserialize)]
 pub struct Contact {

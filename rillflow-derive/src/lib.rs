@@ -142,9 +142,9 @@ pub fn compiled_query(attr: TokenStream, item: TokenStream) -> TokenStream {
     let function = syn::parse_macro_input!(item as syn::ItemFn);
     derive(|problems| {
         let query = model::query::check(attr.into(), &function, problems);
-        match query.filter(|_| problems.is_empty()) {
-            Some(query) => expand::query::query(&query, &function),
-            None => expand::query::refused(&function),
+        match query {
+            Some(query) if problems.is_empty() => expand::query::query(&query, &function),
+            query => expand::query::refused(query.as_ref(), &function),
         }
     })
 }

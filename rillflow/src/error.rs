@@ -288,6 +288,24 @@ pub enum Error {
         help: String,
     },
 
+    /// The schema is not as this program wants it, as [`Schema::assert`](crate::Schema::assert) found.
+    #[error("schema `{schema}` is not as this program wants it; `store.schema().sync(..)` takes these steps:\n{plan}")]
+    SchemaDiffers {
+        /// The schema.
+        schema: String,
+        /// What would have to be done.
+        plan: Box<crate::SchemaPlan>,
+    },
+
+    /// A step of a sync failed. Those before it are done; the next sync goes on from there.
+    #[error("schema step `{step}` failed: {source}")]
+    SchemaStep {
+        /// The step.
+        step: String,
+        /// Why.
+        source: Box<Error>,
+    },
+
     /// No development PostgreSQL could be started.
     #[error("{0}")]
     Development(String),
@@ -335,6 +353,16 @@ pub enum PayloadProblem {
 }
 
 impl Error {
+    /// A table that has the name of one of ours, and was not made by us.
+    pub(crate) fn foreign_table(schema: &str, table: &str) -> Self {
+        Self::Schema {
+            problem: format!("schema `{schema}` holds a table `{table}` that rillflow did not make"),
+            help:
+                "keep rillflow in a schema of its own: `Store::builder(url).schema(\"rillflow\")`, `--schema rillflow`"
+                    .to_owned(),
+        }
+    }
+
     /// True when the same call may succeed when it is simply made again with fresh state.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -26,6 +26,8 @@ mod dynamic;
 mod evolution;
 /// What filters can say, each against the same words in Rust.
 mod filters;
+/// Distinct rows, and groups with what is made of them.
+mod grouping;
 /// Keys and ids that make an append happen once.
 mod idempotency;
 /// Spans, metrics, trace context, causality.
@@ -44,8 +46,12 @@ mod projections;
 mod queries;
 /// Reading streams and the whole log: directions, bounds, filters, pages.
 mod reading;
+/// Documents of other collections beside those found.
+mod related;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
+/// What a sync would do, what it does, and what it leaves alone.
+mod schema_plan;
 /// Units of work: documents and events together, or not at all.
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
@@ -60,5 +66,7 @@ mod together;
 mod torture;
 /// What would lose events if it were done the obvious way.
 mod traps;
+/// Databases that an older rillflow made.
+mod upgrade;
 /// What values documents may hold: each path finds what serde wrote.
 mod values;

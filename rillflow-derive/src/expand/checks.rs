@@ -4,23 +4,40 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Expr, ItemFn};
 
-use crate::model::query::{CompiledQuery, ends};
+use crate::model::query::{CompiledQuery, ends, last_name};
+use crate::model::steps::Related;
 
 /// The coverage checks, each raised at what it is about.
 pub(crate) fn checks(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
     let document = &query.document;
     let name = function.sig.ident.to_string();
-    let type_name = document.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+    let type_name = last_name(&query.document);
     let indexes = quote!(<#document as ::rillflow::__private::Document>::INDEXES);
     let sort_allowed = query.allow.sort;
     let mut checks = TokenStream::new();
+    let related = query.steps.related.iter().enumerate().filter(|(_, related)| related.many && !query.allow.scan);
+    for (at, Related { document, key, .. }) in related {
+        let indexes = quote!(<#document as ::rillflow::__private::Document>::INDEXES);
+        let type_name = last_name(document);
+        checks.extend(check(
+            "check_related",
+            &key.body,
+            quote!(#name, #type_name, &__STATEMENT.related[#at], #indexes),
+        ));
+    }
     if !query.allow.scan {
-        let about = query.steps.filters.last().map_or(&query.body, |(_, _, body)| body);
+        let about = query.steps.filters.last().map_or(&query.body, |(closure, _)| &closure.body);
         let arguments = quote!(#name, #type_name, &__STATEMENT, #indexes, #sort_allowed);
         checks.extend(check("check_filter", about, arguments));
     }
-    if let (false, false, Some((_, keys))) = (query.allow.scan, query.allow.sort, &query.steps.order) {
-        checks.extend(check("check_order", keys, quote!(#name, #type_name, &__STATEMENT, #indexes)));
+    if let (false, false, Some(keys)) = (query.allow.scan, query.allow.sort, &query.steps.order) {
+        checks.extend(check("check_order", &keys.body, quote!(#name, #type_name, &__STATEMENT, #indexes)));
+    }
+    if let Some(keys) = &query.steps.group {
+        checks.extend(check("check_groups", &keys.body, quote!(#type_name, &__STATEMENT)));
+    }
+    if query.steps.group.is_some() || query.steps.distinct.is_some() {
+        checks.extend(check("check_rows", &query.body, quote!(#name, &__STATEMENT)));
     }
     checks
 }

@@ -134,6 +134,7 @@ fn field_type(fields: &Struct, field: &Field) -> TokenStream {
     let (tag, key, quoted_key, name, optional) =
         (tag(fields, field), &field.key, quoted(&field.key), &field.name, field.optional);
     let (vis, ty) = (&field.vis, value_type(field));
+    let presence = if field.optional { quote!(Sometimes) } else { quote!(Always) };
     let place = if field.attrs.id.is_some() { quote!(Id) } else { quote!(Key) };
     let (flat, conditional) = (field.flat, field.conditional);
     let guard = field.guard.as_ref().map(|(tag, name)| {
@@ -164,6 +165,7 @@ fn field_type(fields: &Struct, field: &Field) -> TokenStream {
         #vis #declaration
         impl #generics ::rillflow::__private::Field for #tag #bounds {
             type Value = #ty;
+            type Presence = ::rillflow::__private::#presence;
             const KEY: &'static str = #key;
             const QUOTED_KEY: &'static str = #quoted_key;
             const NAME: &'static str = #name;

@@ -10,9 +10,10 @@ use super::checks::checks;
 use super::condition::condition;
 use super::output::output;
 use super::paths::{reference, with_paths};
-use crate::model::condition::Argument;
+use crate::model::columns::Closure;
+use crate::model::condition::{Argument, Condition};
 use crate::model::literal::{Literal, Value};
-use crate::model::query::{CompiledQuery, result_of};
+use crate::model::query::{CompiledQuery, ends, result_of};
 use crate::model::steps::{Deleted, Ending};
 
 /// The function, with a body that hands over text and arguments.
@@ -74,7 +75,12 @@ fn next_page(query: &CompiledQuery, values: &Values<'_>) -> (TokenStream, TokenS
 }
 
 /// The function with its signature only: what a refused query leaves, so that its callers still compile.
-pub(crate) fn refused(function: &ItemFn) -> TokenStream {
+pub(crate) fn refused(query: Option<&CompiledQuery>, function: &ItemFn) -> TokenStream {
+    // their imports are used, whatever else is wrong
+    let documents = query.into_iter().flat_map(|query| {
+        std::iter::once(&query.document).chain(query.steps.related.iter().map(|related| &related.document))
+    });
+    let used = quote!(#(let _ = ::core::marker::PhantomData::<#documents>;)*);
     let body = match (result_of(&function.sig), &function.sig.output) {
         (Some(result), _) => quote!(::rillflow::__private::Compiled::<#result>::refused()),
         (None, ReturnType::Default) => quote!(),
@@ -82,7 +88,7 @@ pub(crate) fn refused(function: &ItemFn) -> TokenStream {
         _ => quote!(::core::unreachable!()),
     };
     let (attrs, vis, sig) = (&function.attrs, &function.vis, &function.sig);
-    quote! { #[allow(unused_variables)] #(#attrs)* #vis #sig { #body } }
+    quote! { #[allow(unused_variables)] #(#attrs)* #vis #sig { #used #body } }
 }
 
 fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
@@ -100,7 +106,7 @@ fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
 
 /// Numbers the parameters: arguments in the order of the signature, then computed values in the order of their use.
 pub(crate) struct Values<'q> {
-    query: &'q CompiledQuery,
+    pub(super) query: &'q CompiledQuery,
 }
 
 impl Values<'_> {
@@ -210,10 +216,11 @@ fn literal_type(at: usize, literal: &Literal) -> TokenStream {
 /// `__STATEMENT`, and `__DECODE` for its rows.
 fn statement(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
     let document = &query.document;
-    let filter = filter(query, values);
-    let order = order(query);
+    let filter = all(&query.steps.filters, query, values);
+    let (related, rows_of) = (related(query, values), rows_of(query, values));
+    let order = order(query, values);
     let (limit, offset) = (rows(query.steps.limit.as_ref(), values), rows(query.steps.offset.as_ref(), values));
-    let (output, decode) = output(query);
+    let (output, decode) = output(query, values);
     let (take, size) = take(query, values);
     let limit = size.unwrap_or(limit);
     let deleted = match query.steps.deleted {
@@ -227,7 +234,9 @@ fn statement(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
             table: <#document as ::rillflow::__private::Document>::COLLECTION.table,
             id_type: <#document as ::rillflow::__private::Document>::COLLECTION.id_type,
             output: #output,
+            related: #related,
             filter: #filter,
+            rows: ::rillflow::__private::Rows::#rows_of,
             order: #order,
             limit: #limit,
             offset: #offset,
@@ -252,23 +261,50 @@ fn take(query: &CompiledQuery, values: &Values<'_>) -> (TokenStream, Option<Toke
     }
 }
 
-fn filter(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
-    let filters = query
-        .steps
-        .filters
+/// Conditions of the same closures, which must all hold.
+fn all(conditions: &[(Closure, Condition)], query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
+    let filters = conditions
         .iter()
-        .map(|(variable, tree, body)| with_paths(query, variable, body, &condition(tree, values)));
+        .map(|(closure, tree)| with_paths(values, &query.document, closure, &closure.body, &condition(tree, values)));
     let Some(all) = filters.reduce(|all, next| quote!(::rillflow::__private::and(#all, #next))) else {
         return quote!(&::rillflow::__private::Node::Everything);
     };
     quote!(::rillflow::__private::node_of(&#all))
 }
 
-fn order(query: &CompiledQuery) -> TokenStream {
-    let Some((variable, keys)) = &query.steps.order else {
+/// What a row stands for.
+fn rows_of(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
+    let Some(closure) = &query.steps.group else {
+        return if query.steps.distinct.is_some() { quote!(Distinct) } else { quote!(Each) };
+    };
+    let keys = &closure.body;
+    let paths = reference(keys, &with_paths(values, &query.document, closure, keys, &quote!(#keys)));
+    let keys = quote!(::rillflow::__private::groups(#paths));
+    let having = all(&query.steps.having, query, values);
+    quote!(Groups(#keys, #having))
+}
+
+/// The documents beside each one found.
+fn related(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
+    let related = query.steps.related.iter().map(|related| {
+        let (document, other, body) = (&query.document, &related.document, &related.key.body);
+        let span = ends(body).1;
+        let (holder, call) = if related.many {
+            (other, quote_spanned!(span=> ::rillflow::__private::referring::<#document, #other, _>(#body)))
+        } else {
+            (document, quote_spanned!(span=> ::rillflow::__private::referred::<#other, _>(#body)))
+        };
+        with_paths(values, holder, &related.key, body, &call)
+    });
+    quote!(&[#(#related),*])
+}
+
+fn order(query: &CompiledQuery, values: &Values<'_>) -> TokenStream {
+    let Some(closure) = &query.steps.order else {
         return quote!(&[]);
     };
-    let body = reference(keys, &with_paths(query, variable, keys, &quote!(#keys)));
+    let keys = &closure.body;
+    let body = reference(keys, &with_paths(values, &query.document, closure, keys, &quote!(#keys)));
     quote!(::rillflow::__private::keys_of(#body))
 }
 

@@ -2,8 +2,9 @@
 
 use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
-use syn::{BinOp, Expr, ExprBinary, ExprClosure, ExprMethodCall, Pat, Stmt, Type, UnOp};
+use syn::{BinOp, Expr, ExprBinary, ExprMethodCall, Pat, Type, UnOp};
 
+use super::columns::Closure;
 use super::literal::{Literal, Value, bare, literal};
 use super::mention::{first_mention, mention_of};
 use crate::attrs::problems::Problems;
@@ -40,8 +41,14 @@ pub(crate) struct Scope<'p> {
     pub(crate) arguments: Vec<Argument>,
     pub(crate) literals: Vec<Literal>,
     pub(crate) computed: Vec<Expr>,
+    /// Keys of maps, each known in closures by a name of its own.
+    pub(crate) map_keys: Vec<Value>,
+    /// The keys of groups, behind `group_by`.
+    pub(crate) keys: Option<Vec<String>>,
     /// The variables of the closures around.
-    variables: Vec<Ident>,
+    pub(super) variables: Vec<Ident>,
+    /// The variable for the group, in a closure behind `group_by`.
+    pub(super) group: Option<Ident>,
     /// The variable of `filter_if` for its value, and the argument it stands for.
     present: Option<(Ident, usize)>,
     pub(crate) problems: &'p mut Problems,
@@ -73,20 +80,21 @@ const TESTS: &[&str] = &[
 
 impl<'p> Scope<'p> {
     pub(crate) fn new(arguments: Vec<Argument>, problems: &'p mut Problems) -> Self {
-        Self { arguments, literals: Vec::new(), computed: Vec::new(), variables: Vec::new(), present: None, problems }
-    }
-
-    /// `|c| condition`: the variable, the condition, and the body as written.
-    pub(crate) fn closure(&mut self, expr: &Expr) -> Option<(Ident, Condition, Expr)> {
-        let (variable, body) = self.closure_parts(expr)?;
-        self.variables.push(variable.clone());
-        let condition = self.condition(&body);
-        self.variables.pop();
-        Some((variable, condition?, body))
+        Self {
+            arguments,
+            literals: Vec::new(),
+            computed: Vec::new(),
+            map_keys: Vec::new(),
+            keys: None,
+            variables: Vec::new(),
+            group: None,
+            present: None,
+            problems,
+        }
     }
 
     /// `argument, |c, value| condition`.
-    pub(crate) fn closure_if(&mut self, value: &Expr, expr: &Expr) -> Option<(Ident, Condition, Expr)> {
+    pub(crate) fn closure_if(&mut self, value: &Expr, expr: &Expr) -> Option<(Closure, Condition)> {
         let Some(argument) = self.argument(bare(value)) else {
             self.problems.at(value.span(), "`filter_if` takes an argument of the function, which is an `Option`");
             return None;
@@ -112,40 +120,11 @@ impl<'p> Scope<'p> {
         self.present = Some((present.ident.clone(), argument));
         let found = self.closure(&Expr::Closure(one));
         self.present = None;
-        let (variable, condition, body) = found?;
-        Some((variable, Condition::Given(argument, value.span(), Box::new(condition)), body))
+        let (closure, condition) = found?;
+        Some((closure, Condition::Given(argument, value.span(), Box::new(condition))))
     }
 
-    /// `|c| body`: the variable and the body, which must be one expression.
-    pub(crate) fn closure_parts(&mut self, expr: &Expr) -> Option<(Ident, Expr)> {
-        let Expr::Closure(closure) = bare(expr) else {
-            self.problems.at(expr.span(), "expected a closure, such as `|c| c.field == value`");
-            return None;
-        };
-        let variable = self.variable(closure)?;
-        match &*closure.body {
-            Expr::Block(block) => match &block.block.stmts[..] {
-                [Stmt::Expr(body, None)] => Some((variable, body.clone())),
-                _ => {
-                    self.problems.at(block.span(), "a query's closure is one expression");
-                    None
-                }
-            },
-            body => Some((variable, body.clone())),
-        }
-    }
-
-    fn variable(&mut self, closure: &ExprClosure) -> Option<Ident> {
-        match closure.inputs.first() {
-            Some(Pat::Ident(variable)) if closure.inputs.len() == 1 => Some(variable.ident.clone()),
-            _ => {
-                self.problems.at(closure.inputs_begin.span(), "expected one variable, such as `|c| ..`");
-                None
-            }
-        }
-    }
-
-    fn condition(&mut self, expr: &Expr) -> Option<Condition> {
+    pub(super) fn condition(&mut self, expr: &Expr) -> Option<Condition> {
         match bare(expr) {
             Expr::Unary(unary) if matches!(unary.op, UnOp::Not(_)) => {
                 let inner = self.condition(&unary.expr)?;
@@ -157,8 +136,8 @@ impl<'p> Scope<'p> {
                 _ => self.comparison(binary),
             },
             Expr::MethodCall(call) if call.method == "any" => self.any(call),
-            Expr::MethodCall(call) => self.test(call),
-            field if self.is_field(field) => Some(Condition::Field(field.clone())),
+            Expr::MethodCall(call) if !self.is_field(expr) => self.test(call),
+            field if self.is_field(field) => self.field(field).map(Condition::Field),
             other if self.mentions(other) => {
                 self.problems.at(
                     other.span(),
@@ -224,11 +203,11 @@ impl<'p> Scope<'p> {
         Some(Condition::Test(field, call.method.clone(), values))
     }
 
-    fn unknown_method<T>(&mut self, method: &Ident) -> Option<T> {
+    pub(super) fn unknown_method<T>(&mut self, method: &Ident) -> Option<T> {
         self.problems.at(
             method.span(),
             format!(
-                "`{method}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `between`, `one_of`, `is_null`, `is_some`; text has `starts_with`, `ends_with`, `contains_text`, `like`, `ilike`, `regex`; lists have `contains`, `any`, `len`, `is_empty`; maps have `has_key`, `has_entry`"
+                "`{method}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `between`, `one_of`, `is_null`, `is_some`; text has `starts_with`, `ends_with`, `contains_text`, `like`, `ilike`, `regex`; lists have `contains`, `any`, `len`, `is_empty`; maps have `has_key`, `has_entry`, `get`"
             ),
         );
         None
@@ -240,7 +219,10 @@ impl<'p> Scope<'p> {
             self.problems.at(call.method.span(), "`any` takes a closure, such as `any(|item| item.field == value)`");
             return None;
         };
-        let (variable, body) = self.closure_parts(closure)?;
+        let keys = self.keys.take();
+        let closure = self.closure_parts(closure);
+        self.keys = keys;
+        let Closure { variable, body, .. } = closure?;
         let outer = std::mem::replace(&mut self.variables, vec![variable.clone()]);
         let stranger = first_mention(&outer, &variable, &body);
         if let Some(span) = stranger {
@@ -261,31 +243,6 @@ impl<'p> Scope<'p> {
             }
             _ => self.field(expr),
         }
-    }
-
-    /// A path to a field: `c.address.city`, or the element of `any` itself.
-    fn field(&mut self, expr: &Expr) -> Option<Expr> {
-        let expr = bare(expr);
-        if self.is_field(expr) {
-            return Some(expr.clone());
-        }
-        if let Expr::MethodCall(call) = expr {
-            return self.unknown_method(&call.method);
-        }
-        self.problems.at(expr.span(), "expected a field of the document, such as `c.address.city`");
-        None
-    }
-
-    fn is_field(&self, expr: &Expr) -> bool {
-        match bare(expr) {
-            Expr::Path(path) => path.path.get_ident().is_some_and(|ident| self.variables.contains(ident)),
-            Expr::Field(field) => self.is_field(&field.base),
-            _ => false,
-        }
-    }
-
-    fn mentions(&self, expr: &Expr) -> bool {
-        self.variables.iter().any(|variable| mention_of(variable, expr).is_some())
     }
 
     /// A value: an argument, a literal, an enum's constant, or an expression to compute when the query is called.

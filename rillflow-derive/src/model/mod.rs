@@ -1,6 +1,7 @@
 //! Step 2: checked input. Every refusal lives here.
 
 pub(crate) mod aggregate;
+pub(crate) mod columns;
 pub(crate) mod condition;
 pub(crate) mod document;
 pub(crate) mod event;
@@ -11,6 +12,7 @@ pub(crate) mod index;
 pub(crate) mod literal;
 pub(crate) mod mention;
 pub(crate) mod names;
+pub(crate) mod places;
 pub(crate) mod projection;
 pub(crate) mod query;
 pub(crate) mod steps;

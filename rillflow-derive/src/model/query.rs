@@ -1,6 +1,7 @@
 //! `#[compiled_query]`: the function around it, and its steps.
 
 use proc_macro2::{Span, TokenStream};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
     Expr, ExprMethodCall, FnArg, GenericArgument, GenericParam, ItemFn, Pat, Path, PathArguments, ReturnType,
@@ -8,7 +9,7 @@ use syn::{
 };
 
 use super::condition::{Argument, Scope};
-use super::literal::{Literal, without_last};
+use super::literal::{Literal, Value, without_last};
 use super::steps::{self, Steps};
 use crate::attrs::problems::Problems;
 use crate::attrs::query::{self, Allow};
@@ -22,7 +23,13 @@ pub(crate) struct CompiledQuery {
     pub(crate) arguments: Vec<Argument>,
     pub(crate) literals: Vec<Literal>,
     pub(crate) computed: Vec<Expr>,
+    pub(crate) map_keys: Vec<Value>,
     pub(crate) steps: Steps,
+}
+
+/// A document's name, for messages.
+pub(crate) fn last_name(document: &Path) -> String {
+    document.segments.last().map(|last| last.ident.unraw().to_string()).unwrap_or_default()
 }
 
 /// The result type of a query's function, when it can be read from its signature.
@@ -53,11 +60,12 @@ pub(crate) fn check(attr: TokenStream, function: &ItemFn, problems: &mut Problem
     let (document, calls) = check_chain(body, problems)?;
     let mut scope = Scope::new(arguments, problems);
     let steps = steps::check(&calls, &mut scope);
-    let Scope { arguments, literals, computed, .. } = scope;
+    let Scope { arguments, literals, computed, map_keys, .. } = scope;
     if problems.is_empty() {
         refuse_unused(&arguments, problems);
     }
-    Some(CompiledQuery { allow, document, result: result?, body: body.clone(), arguments, literals, computed, steps })
+    let (result, body) = (result?, body.clone());
+    Some(CompiledQuery { allow, document, result, body, arguments, literals, computed, map_keys, steps })
 }
 
 const BODY: &str = "the body must be one query, such as `Customer::query().filter(|c| c.email == email)`";

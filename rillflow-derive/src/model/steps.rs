@@ -1,24 +1,41 @@
 //! The steps of a query's chain: which there are, what each takes, and in which order they make sense.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprMethodCall, ExprStruct, Member};
+use syn::{Expr, ExprMethodCall, ExprStruct, GenericArgument, Member, Path, Type};
 
+use super::columns::{Closure, Named};
 use super::condition::{Condition, Scope};
 use super::literal::Value;
+use super::places;
 use crate::attrs::problems::Problems;
 
 /// The steps after `Document::query()`.
 #[derive(Default)]
 pub(crate) struct Steps {
-    /// Each with its variable and its body as written.
-    pub(crate) filters: Vec<(Ident, Condition, Expr)>,
-    pub(crate) order: Option<(Ident, Expr)>,
+    pub(crate) filters: Vec<(Closure, Condition)>,
+    pub(crate) group: Option<Closure>,
+    /// Conditions on groups.
+    pub(crate) having: Vec<(Closure, Condition)>,
+    pub(crate) order: Option<Closure>,
     pub(crate) limit: Option<Value>,
     pub(crate) offset: Option<Value>,
-    pub(crate) select: Option<(Ident, Selection)>,
+    pub(crate) select: Option<Selection>,
+    pub(crate) distinct: Option<Span>,
+    pub(crate) related: Vec<Related>,
     pub(crate) deleted: Deleted,
     pub(crate) ending: Ending,
+    /// The fields that are sorted by, and those that are selected.
+    pub(super) sorted: Vec<Named>,
+    pub(super) selected: Vec<Named>,
+}
+
+/// Documents of another collection beside each one found.
+pub(crate) struct Related {
+    pub(crate) document: Path,
+    /// The key: of the documents found, or of the other ones when they are many.
+    pub(crate) key: Closure,
+    pub(crate) many: bool,
 }
 
 /// What becomes of soft-deleted documents.
@@ -44,25 +61,30 @@ pub(crate) enum Ending {
     /// Which page, and how many rows.
     NumberedPage(Value, Value),
     /// `min`, `max`, `sum` or `avg`, and of which field.
-    Aggregate(Ident, Ident, Expr),
+    Aggregate(Ident, Closure),
 }
 
 /// What is selected.
 pub(crate) enum Selection {
     /// A field, or a tuple of fields.
-    Fields(Expr),
+    Fields(Closure),
     /// `Contact { email: c.email }`.
-    Struct(ExprStruct),
+    Struct(Closure, ExprStruct),
 }
 
 /// Each step, and how many arguments it takes.
 const STEPS: &[(&str, usize)] = &[
     ("filter", 1),
     ("filter_if", 2),
+    ("group_by", 1),
+    ("having", 1),
     ("order_by", 1),
     ("limit", 1),
     ("offset", 1),
     ("select", 1),
+    ("distinct", 0),
+    ("include", 1),
+    ("include_many", 1),
     ("include_deleted", 0),
     ("only_deleted", 0),
     ("one", 0),
@@ -90,13 +112,14 @@ pub(crate) fn check(calls: &[&ExprMethodCall], scope: &mut Scope<'_>) -> Steps {
             continue;
         };
         if call.args.len() == *expected {
-            refuse_out_of_place(call, &steps, scope.problems);
+            places::refuse(call, &steps, scope.problems);
             steps.take(&name, call, scope);
         } else {
             let number = ["no argument", "one argument", "two arguments"][*expected];
             scope.problems.at(call.method.span(), format!("`{name}` takes {number}"));
         }
     }
+    places::refuse_unfinished(&steps, calls, scope.problems);
     steps
 }
 
@@ -106,18 +129,20 @@ impl Steps {
         match (name, &arguments[..]) {
             ("include_deleted", _) => self.deleted = Deleted::Included,
             ("only_deleted", _) => self.deleted = Deleted::Only,
+            ("distinct", _) => self.distinct = Some(call.method.span()),
             ("one", _) => self.ending = Ending::One,
             ("first", _) => self.ending = Ending::First,
             ("count", _) => self.ending = Ending::Count,
             ("exists", _) => self.ending = Ending::Exists,
+            // refused: it would be read as a condition on groups
+            ("filter" | "filter_if", _) if self.group.is_some() => {}
             ("filter", [filter]) => self.filters.extend(scope.closure(filter)),
             ("filter_if", [value, filter]) => self.filters.extend(scope.closure_if(value, filter)),
+            ("having", [condition]) if self.group.is_some() => self.having.extend(scope.closure(condition)),
             ("limit", [rows]) => self.limit = scope.value(rows),
             ("offset", [rows]) => self.offset = scope.value(rows),
-            ("order_by", [keys]) => self.order = scope.closure_parts(keys),
-            ("select", [fields]) => {
-                self.select = scope.closure_parts(fields).and_then(|(variable, body)| selection(variable, body, scope));
-            }
+            ("group_by" | "order_by" | "select", [columns]) => self.take_columns(name, columns, scope),
+            ("include" | "include_many", [key]) => self.related.extend(related(call, key, scope)),
             ("page", [after, size]) => {
                 scope.use_in(after);
                 self.ending = scope.value(size).map(|size| Ending::Page((*after).clone(), size)).unwrap_or_default();
@@ -128,77 +153,63 @@ impl Steps {
                     self.ending = Ending::NumberedPage(number, size);
                 }
             }
-            (_, [field]) => {
-                if let Some((variable, field)) = scope.closure_parts(field) {
-                    self.ending = Ending::Aggregate(call.method.clone(), variable, field);
+            ("min" | "max" | "sum" | "avg", [field]) => {
+                if let Some((field, _)) = scope.closure_of_columns(field) {
+                    self.ending = Ending::Aggregate(call.method.clone(), field);
                 }
             }
             _ => {}
         }
     }
 
+    fn take_columns(&mut self, name: &str, columns: &Expr, scope: &mut Scope<'_>) {
+        let Some((closure, named)) = scope.closure_of_columns(columns) else { return };
+        match name {
+            "group_by" => {
+                scope.keys = Some(named.into_iter().map(|(place, _)| place).collect());
+                self.group = Some(closure);
+            }
+            "order_by" => (self.order, self.sorted) = (Some(closure), named),
+            _ => (self.select, self.selected) = (selection(closure, scope.problems), named),
+        }
+    }
+
     /// True when only filters, and what they look at, were given.
-    fn is_plain(&self) -> bool {
-        self.order.is_none() && self.limit.is_none() && self.offset.is_none() && self.select.is_none()
+    pub(super) fn is_plain(&self) -> bool {
+        let shaped = self.select.is_some() || self.group.is_some() || !self.related.is_empty();
+        self.order.is_none() && self.limit.is_none() && self.offset.is_none() && !shaped
     }
 }
 
-fn selection(variable: Ident, body: Expr, scope: &mut Scope<'_>) -> Option<(Ident, Selection)> {
-    let Expr::Struct(value) = body else {
-        return Some((variable, Selection::Fields(body)));
+/// `include::<Customer>(|o| o.customer)`
+fn related(call: &ExprMethodCall, key: &Expr, scope: &mut Scope<'_>) -> Option<Related> {
+    let step = call.method.clone();
+    let named = call.turbofish.as_ref().and_then(|turbofish| turbofish.args.first());
+    let Some(GenericArgument::Type(Type::Path(document))) = named else {
+        let message = format!("say which documents: `{step}::<Customer>(|c| c.key)`");
+        scope.problems.at(step.span(), message);
+        return None;
     };
-    if let Some(rest) = &value.rest {
-        scope.problems.at(rest.span(), "every field of a row is selected: name the field of the document for each");
+    let (key, _) = scope.closure_of_columns(key)?;
+    Some(Related { many: step == "include_many", document: document.path.clone(), key })
+}
+
+fn selection(closure: Closure, problems: &mut Problems) -> Option<Selection> {
+    let Expr::Struct(row) = &closure.body else {
+        return Some(Selection::Fields(closure));
+    };
+    if let Some(rest) = &row.rest {
+        problems.at(rest.span(), "every field of a row is selected: name the field of the document for each");
         return None;
     }
-    if let Some(field) = value.fields.iter().find(|field| matches!(field.member, Member::Unnamed(_))) {
-        scope.problems.at(field.member.span(), "a row is a struct with named fields, or a tuple `(c.a, c.b)`");
+    if let Some(field) = row.fields.iter().find(|field| matches!(field.member, Member::Unnamed(_))) {
+        problems.at(field.member.span(), "a row is a struct with named fields, or a tuple `(c.a, c.b)`");
         return None;
     }
-    Some((variable, Selection::Struct(value)))
-}
-
-/// Steps that another step leaves without a meaning.
-fn refuse_out_of_place(call: &ExprMethodCall, steps: &Steps, problems: &mut Problems) {
-    let span = call.method.span();
-    let name = call.method.to_string();
-    if !matches!(steps.ending, Ending::Many) {
-        return problems.at(span, format!("`{name}` comes after the end of the query: put it before its last step"));
+    if row.fields.len() > 50 {
+        problems.at(row.path.span(), "PostgreSQL makes rows of at most 50 fields: select the whole document");
+        return None;
     }
-    let given_twice = match name.as_str() {
-        "order_by" => steps.order.is_some(),
-        "limit" => steps.limit.is_some(),
-        "offset" => steps.offset.is_some(),
-        "select" => steps.select.is_some(),
-        "include_deleted" | "only_deleted" => steps.deleted != Deleted::Hidden,
-        _ => false,
-    };
-    if given_twice && name.ends_with("_deleted") {
-        problems.at(span, "`include_deleted` and `only_deleted` contradict each other: give one of them, once");
-    } else if given_twice {
-        problems.at(span, format!("`{name}` is given twice"));
-    }
-    refuse_ending(&name, call, steps, problems);
-}
-
-fn refuse_ending(name: &str, call: &ExprMethodCall, steps: &Steps, problems: &mut Problems) {
-    let span = call.method.span();
-    match name {
-        "count" | "exists" | "min" | "max" | "sum" | "avg" if !steps.is_plain() => {
-            problems.at(span, format!("`{name}` looks at all documents found: only `filter` comes before it"));
-        }
-        "page" | "numbered_page" if steps.limit.is_some() || steps.offset.is_some() => {
-            problems.at(span, format!("`{name}` says which rows: remove `limit` and `offset`"));
-        }
-        "first" if steps.limit.is_some() => {
-            problems.at(span, "`first` is a limit of one row: remove `limit`");
-        }
-        "first" if steps.order.is_none() => {
-            problems.at(span, "the first in which order? Put `order_by` before `first`, or use `one`");
-        }
-        "numbered_page" if steps.order.is_none() => {
-            problems.at(span, "without an order, pages overlap: put `order_by` before `numbered_page`");
-        }
-        _ => {}
-    }
+    let row = row.clone();
+    Some(Selection::Struct(closure, row))
 }

@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod append;
+pub(crate) mod catalog;
 mod document;
 mod dynamic;
 mod envelope;
@@ -43,7 +44,7 @@ pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,
 };
-pub use schema::SchemaConfig;
+pub use schema::{SchemaConfig, SchemaPlan, SchemaStep, TableLock};
 pub use shape::Shape;
 pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};

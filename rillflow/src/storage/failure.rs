@@ -72,6 +72,42 @@ pub(crate) fn refused(error: &Error) -> bool {
     matches!(error, Error::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("RF001"))
 }
 
+/// What an error while everything is made anew means.
+pub(super) fn of_creation(error: sqlx::Error, schema: &str) -> Error {
+    let Some(refused) = error.as_database_error() else { return error.into() };
+    match refused.code().as_deref() {
+        // duplicate_table: PostgreSQL names what is in the way, between quotes
+        Some("42P07") => match refused.message().split('"').nth(1) {
+            Some(table) => Error::foreign_table(schema, table),
+            None => error.into(),
+        },
+        // insufficient_privilege
+        Some("42501") => Error::Schema {
+            problem: format!("this role may not make schema `{schema}`: {}", refused.message()),
+            help: "let the owner's role sync it once; see `store.schema().roles()`".to_owned(),
+        },
+        _ => error.into(),
+    }
+}
+
+/// What an error means of a transaction that begins to compare.
+pub(super) fn of_scratch(error: sqlx::Error) -> Error {
+    let Some(refused) = error.as_database_error() else { return error.into() };
+    match refused.code().as_deref() {
+        // insufficient_privilege, read_only_sql_transaction
+        Some("42501" | "25006") => Error::Schema {
+            problem: format!(
+                "the schema is not as this program left it, and it cannot be compared from here: {}",
+                refused.message()
+            ),
+            help: "sync it with a role that may create schemas in this database, on the primary, from a program that \
+                   registers the same documents"
+                .to_owned(),
+        },
+        _ => error.into(),
+    }
+}
+
 /// Whether a parameter is not of the type it should have: invalid_text_representation, numeric_value_out_of_range, and
 /// what no text holds.
 #[cfg(feature = "cli")]

@@ -39,8 +39,8 @@ pub struct DocumentQuery<
 > where
     D: Document,
 {
-    core: &'s SharedCore,
-    find: Find<D, C, O, S, LIMIT, OFFSET>,
+    pub(super) core: &'s SharedCore,
+    pub(super) find: Find<D, C, O, S, LIMIT, OFFSET>,
 }
 
 impl<'s, D: Document> DocumentQuery<'s, D> {
@@ -224,8 +224,8 @@ where
 #[derive(Debug)]
 #[must_use = "nothing happens before `fetch_all` is awaited"]
 pub struct SelectQuery<'s, Q> {
-    core: &'s SharedCore,
-    query: Q,
+    pub(super) core: &'s SharedCore,
+    pub(super) query: Q,
 }
 
 impl<Q> SelectQuery<'_, Q> {

@@ -1,5 +1,7 @@
 //! The least, greatest, sum and mean of a field.
 
+use std::marker::PhantomData;
+
 use serde::de::DeserializeOwned;
 
 use super::path::{Column, DocumentValue, Orderable, Path, ScalarOf};
@@ -7,6 +9,7 @@ use super::row::Row;
 use super::select::Decode;
 use super::tree::Aggregation;
 use crate::Result;
+use crate::model::Newtype;
 
 /// A number.
 #[diagnostic::on_unimplemented(
@@ -16,11 +19,18 @@ use crate::Result;
 #[doc(hidden)]
 pub trait Numeric {
     /// What a sum of them is.
-    type Sum;
+    type Sum: DocumentValue;
 }
 
 impl<T: Numeric> Numeric for Option<T> {
     type Sum = T::Sum;
+}
+#[diagnostic::do_not_recommend]
+impl<T: Newtype> Numeric for T
+where
+    T::Inner: Numeric,
+{
+    type Sum = <T::Inner as Numeric>::Sum;
 }
 
 macro_rules! numeric {
@@ -40,59 +50,42 @@ numeric! {
     rust_decimal::Decimal: rust_decimal::Decimal;
 }
 
-/// What is made of the values at the path `P`.
+/// What is made of the values of a field.
+///
+/// Its result is a parameter of its type, so that a field that it is not made of is reported once, where it is named.
 #[doc(hidden)]
-pub trait Aggregating<P>: 'static {
+pub trait Aggregating: 'static {
     /// What it gives, unless there is no value.
-    type Value;
+    type Value: DocumentValue;
     /// Its kind.
     const AGGREGATION: Aggregation;
 }
 
-/// The least value.
-#[derive(Debug)]
-pub struct Min;
-/// The greatest value.
-#[derive(Debug)]
-pub struct Max;
-/// The sum.
-#[derive(Debug)]
-pub struct Sum;
-/// The mean.
-#[derive(Debug)]
-pub struct Mean;
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident: $aggregation:ident;)*) => { $(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name<V>(PhantomData<fn() -> V>);
 
-impl<P: Path> Aggregating<P> for Min
-where
-    ScalarOf<P>: Sized,
-{
-    type Value = <P::Value as DocumentValue>::Scalar;
-    const AGGREGATION: Aggregation = Aggregation::Min;
+        impl<V: DocumentValue> Aggregating for $name<V> {
+            type Value = V;
+            const AGGREGATION: Aggregation = Aggregation::$aggregation;
+        }
+    )* };
+}
+kinds! {
+    /// The least value.
+    Min: Min;
+    /// The greatest value.
+    Max: Max;
+    /// The sum.
+    Sum: Sum;
+    /// The mean.
+    Mean: Avg;
 }
 
-impl<P: Path> Aggregating<P> for Max
-where
-    ScalarOf<P>: Sized,
-{
-    type Value = <P::Value as DocumentValue>::Scalar;
-    const AGGREGATION: Aggregation = Aggregation::Max;
-}
-
-impl<P: Path> Aggregating<P> for Sum
-where
-    P::Value: Numeric,
-{
-    type Value = <P::Value as Numeric>::Sum;
-    const AGGREGATION: Aggregation = Aggregation::Sum;
-}
-
-impl<P: Path> Aggregating<P> for Mean
-where
-    P::Value: Numeric,
-{
-    type Value = f64;
-    const AGGREGATION: Aggregation = Aggregation::Avg;
-}
+/// What the sum of the values at `P` is.
+pub(super) type SumOf<P> = <<P as Path>::Value as Numeric>::Sum;
 
 /// The result of a query with `min`, `max`, `sum` or `avg`.
 #[diagnostic::on_unimplemented(
@@ -123,7 +116,6 @@ pub const fn aggregate_of<T, Out: OfAll<T>>() -> Decode<Out> {
 pub const fn min<P: Path, Out: OfAll<ScalarOf<P>>>(_: Column<P>) -> Decode<Out>
 where
     P::Value: Orderable,
-    ScalarOf<P>: Sized,
 {
     Out::of_all
 }
@@ -133,16 +125,16 @@ where
 pub const fn max<P: Path, Out: OfAll<ScalarOf<P>>>(_: Column<P>) -> Decode<Out>
 where
     P::Value: Orderable,
-    ScalarOf<P>: Sized,
 {
     Out::of_all
 }
 
 /// As [`min()`].
 #[doc(hidden)]
-pub const fn sum<P: Path, Out: OfAll<<P::Value as Numeric>::Sum>>(_: Column<P>) -> Decode<Out>
+pub const fn sum<P: Path, Out>(_: Column<P>) -> Decode<Out>
 where
     P::Value: Numeric,
+    Out: OfAll<SumOf<P>>,
 {
     Out::of_all
 }

@@ -156,10 +156,7 @@ impl<P: Path> Column<P> {
 
 impl<P: Path> Column<P> {
     /// One of several values: a `Vec`, slice or array of them.
-    pub const fn one_of<V: ComparableTo<[ScalarOf<P>]>>(self, values: V) -> OneOf<P, V>
-    where
-        ScalarOf<P>: Sized,
-    {
+    pub const fn one_of<V: ComparableTo<[ScalarOf<P>]>>(self, values: V) -> OneOf<P, V> {
         OneOf { values, path: PhantomData }
     }
 

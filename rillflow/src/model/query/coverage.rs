@@ -12,8 +12,8 @@
 
 use super::text::{Message, str_eq};
 use super::tree::{
-    Aggregation, IndexDefinition, IndexMethod, Node, Operand, Operator, Output, PathInfo, Place, SortKey, Statement,
-    Take,
+    Aggregation, IndexDefinition, IndexMethod, Node, Operand, Operator, Output, PathInfo, Place, Rows, SortKey,
+    Statement, Take,
 };
 use crate::model::SqlType;
 
@@ -107,7 +107,7 @@ const fn uncovered_order(query: &str, document: &str, key: &SortKey) -> Message 
 }
 
 /// True when `b` names the same place as `a`.
-const fn same_path(a: &PathInfo, b: &PathInfo) -> bool {
+pub(super) const fn same_path(a: &PathInfo, b: &PathInfo) -> bool {
     match (a.parent, b.parent) {
         (None, None) => true,
         (Some(above_a), Some(above_b)) => str_eq(a.key, b.key) && same_path(above_a, above_b),
@@ -129,6 +129,9 @@ const fn is_id(path: &PathInfo) -> bool {
 /// True when an unfiltered query does not have to read everything. An order that no index delivers is reported as
 /// such, so here it counts as delivered, unless sorting was allowed.
 const fn ends_early(statement: &Statement, indexes: &[IndexDefinition], sort_allowed: bool) -> bool {
+    if !matches!(statement.rows, Rows::Each) {
+        return false;
+    }
     let sorted_by_index = !statement.order.is_empty() && (!sort_allowed || order_covered(statement, indexes));
     match (statement.output, statement.take) {
         (Output::Exists, _) => true,
@@ -141,7 +144,7 @@ const fn ends_early(statement: &Statement, indexes: &[IndexDefinition], sort_all
 }
 
 /// True when an ordered index begins with this field.
-const fn begins_an_index(path: &PathInfo, indexes: &[IndexDefinition]) -> bool {
+pub(super) const fn begins_an_index(path: &PathInfo, indexes: &[IndexDefinition]) -> bool {
     is_id(path) || has_index(path, IndexMethod::BTree, indexes)
 }
 
@@ -322,7 +325,12 @@ const fn pins_the_id(node: &Node) -> bool {
 
 const fn order_covered(statement: &Statement, indexes: &[IndexDefinition]) -> bool {
     let order = statement.order;
-    if order.is_empty() || is_id(order[0].path) || pins_the_id(statement.filter) {
+    // groups and distinct rows are put in order after they were made
+    if !matches!(statement.rows, Rows::Each)
+        || order.is_empty()
+        || is_id(order[0].path)
+        || pins_the_id(statement.filter)
+    {
         return true;
     }
     let mut i = 0;

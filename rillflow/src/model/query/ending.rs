@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use super::aggregate::{Aggregating, Max, Mean, Min, Numeric, Sum, aggregate_of};
+use super::aggregate::{Aggregating, Max, Mean, Min, Numeric, Sum, SumOf, aggregate_of};
 use super::condition::Condition;
 use super::find::{Definition, Find, ROWS, Scope, Selected};
 use super::order::OrderBy;
 use super::paging::{After, Cursor, NumberedPage, Page};
-use super::path::{Column, Orderable, Path, Tag};
+use super::path::{Column, Orderable, Path, ScalarOf, Tag};
 use super::select::{Decode, Selection, at_most_one, count, existence, numbered_page, page};
 use super::tree::{Arity, Operand, Output, Statement, Take};
 use crate::model::{Document, SqlType, SqlValue};
@@ -74,7 +74,10 @@ where
     }
 
     /// The least value of a field.
-    pub fn min<P: Path<Root = D>>(self, field: impl FnOnce(D::Paths) -> Column<P>) -> Aggregated<Self, P, Min>
+    pub fn min<P: Path<Root = D>>(
+        self,
+        field: impl FnOnce(D::Paths) -> Column<P>,
+    ) -> Aggregated<Self, P, Min<ScalarOf<P>>>
     where
         P::Value: Orderable,
     {
@@ -82,7 +85,10 @@ where
     }
 
     /// The greatest value of a field.
-    pub fn max<P: Path<Root = D>>(self, field: impl FnOnce(D::Paths) -> Column<P>) -> Aggregated<Self, P, Max>
+    pub fn max<P: Path<Root = D>>(
+        self,
+        field: impl FnOnce(D::Paths) -> Column<P>,
+    ) -> Aggregated<Self, P, Max<ScalarOf<P>>>
     where
         P::Value: Orderable,
     {
@@ -90,7 +96,7 @@ where
     }
 
     /// The sum of a field's values, as `f64` or `i64`.
-    pub fn sum<P: Path<Root = D>>(self, field: impl FnOnce(D::Paths) -> Column<P>) -> Aggregated<Self, P, Sum>
+    pub fn sum<P: Path<Root = D>>(self, field: impl FnOnce(D::Paths) -> Column<P>) -> Aggregated<Self, P, Sum<SumOf<P>>>
     where
         P::Value: Numeric,
     {
@@ -98,7 +104,7 @@ where
     }
 
     /// The mean of a field's values.
-    pub fn avg<P: Path<Root = D>>(self, field: impl FnOnce(D::Paths) -> Column<P>) -> Aggregated<Self, P, Mean>
+    pub fn avg<P: Path<Root = D>>(self, field: impl FnOnce(D::Paths) -> Column<P>) -> Aggregated<Self, P, Mean<f64>>
     where
         P::Value: Numeric,
     {
@@ -198,7 +204,7 @@ impl<F, P, A> Definition for Aggregated<F, P, A>
 where
     F: Definition,
     P: Path,
-    A: Aggregating<P>,
+    A: Aggregating,
     A::Value: DeserializeOwned + 'static,
 {
     type Row = A::Value;

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::de::DeserializeOwned;
+
 use super::condition::{And, Condition, Everything, Given};
 use super::operand::{Perhaps, Value};
 use super::order::{OrderBy, Unordered};
 use super::paging::Cursor;
 use super::path::Tag;
-use super::select::{Decode, Many, Selection, many};
-use super::tree::{Deleted, Operand, Output, Statement, Take};
+use super::select::{Decode, Selection, many};
+use super::tree::{Deleted, Operand, Output, Rows, Statement, Take};
 use crate::model::{Document, SqlValue};
 
 /// A query over one collection, as yet without saying what it gives back: as it stands, all documents found.
@@ -206,7 +208,9 @@ where
         table: D::COLLECTION.table,
         id_type: D::COLLECTION.id_type,
         output: Output::Document,
+        related: &[],
         filter: C::NODE,
+        rows: Rows::Each,
         order: O::KEYS,
         limit: if LIMIT { Some(ROWS) } else { None },
         offset: if OFFSET { Some(ROWS) } else { None },
@@ -226,7 +230,7 @@ pub(super) const ROWS: Operand = <i64 as Value>::OPERAND;
 
 impl<F: Definition, S: Selection> Definition for Selected<F, S>
 where
-    Vec<S::Row>: Many<S::Row>,
+    S::Row: DeserializeOwned,
 {
     type Row = S::Row;
     type Out = Vec<S::Row>;

@@ -225,11 +225,12 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
 }
 
-impl<T: DeserializeOwned> FromRows for Page<T> {
-    fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
+impl<I> FromRows for Page<I> {
+    type Item = I;
+    fn from_rows<T: DeserializeOwned>(_: &'static str, rows: &[Row<'_>], make: impl Fn(T) -> I) -> Result<Self> {
         let size = rows.first().map_or(Ok(0), |row| row.int(2))?;
         let size = usize::try_from(size).unwrap_or(0);
-        let items: Vec<T> = rows.iter().take(size).map(|row| row.json(0)).collect::<Result<_>>()?;
+        let items: Vec<I> = rows.iter().take(size).map(|row| row.json(0).map(&make)).collect::<Result<_>>()?;
         let last = if rows.len() > size { rows[..size].last() } else { None };
         let next = last.map(|row| row.json_text(1).map(|text| Cursor(text.into()))).transpose()?;
         Ok(Self { items, next })
@@ -247,12 +248,13 @@ pub struct NumberedPage<T> {
     pub total: i64,
 }
 
-impl<T: DeserializeOwned> FromRows for NumberedPage<T> {
-    fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
-        match rows.first() {
-            Some(row) => Ok(Self { items: row.json(0)?, total: row.int(1)? }),
-            None => Ok(Self { items: Vec::new(), total: 0 }),
-        }
+impl<I> FromRows for NumberedPage<I> {
+    type Item = I;
+    fn from_rows<T: DeserializeOwned>(_: &'static str, rows: &[Row<'_>], make: impl Fn(T) -> I) -> Result<Self> {
+        let Some(row) = rows.first() else {
+            return Ok(Self { items: Vec::new(), total: 0 });
+        };
+        Ok(Self { items: row.json::<Vec<T>>(0)?.into_iter().map(make).collect(), total: row.int(1)? })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::presence::{Always, Presence};
 use super::text::Message;
 use super::tree::{PathInfo, Place};
 use crate::model::SqlType;
@@ -60,7 +61,7 @@ pub(super) type Tag<T> = PhantomData<fn() -> T>;
 )]
 pub trait DocumentValue: 'static {
     /// What the field is compared with: itself, except that `Option<T>` is compared with `T`.
-    type Scalar: ?Sized;
+    type Scalar: DocumentValue;
     /// What its scalar is cast to; `jsonb` for what has no scalar.
     const SQL_TYPE: SqlType;
     /// True when it may be null.
@@ -87,6 +88,8 @@ pub trait PathSet: 'static {
 pub trait Parent: 'static {
     /// Where the path begins.
     type Root: 'static;
+    /// Whether what it names is always there.
+    type Presence: Presence;
     /// The path as the const tree keeps it.
     const INFO: &'static PathInfo;
 }
@@ -104,6 +107,8 @@ pub trait Field: 'static {
     /// Its type: a [`DocumentValue`]. Not a bound of this trait, so that a type which is none is reported once, where
     /// the paths are written.
     type Value;
+    /// [`Sometimes`](super::Sometimes) when serde may leave the key out.
+    type Presence: Presence;
     /// Its JSON key.
     const KEY: &'static str;
     /// Its JSON key as an SQL literal.
@@ -167,6 +172,7 @@ pub struct Root<D>(Tag<D>);
 
 impl<D: 'static> Parent for Root<D> {
     type Root = D;
+    type Presence = Always;
     const INFO: &'static PathInfo = &PathInfo {
         parent: None,
         key: "",
@@ -207,6 +213,7 @@ where
     F::Value: DocumentValue,
 {
     type Root = P::Root;
+    type Presence = <P::Presence as Presence>::Then<F::Presence>;
     const INFO: &'static PathInfo = {
         let nullable = P::INFO.nullable || F::OPTIONAL || <F::Value as DocumentValue>::NULLABLE;
         let conditional = P::INFO.conditional || F::CONDITIONAL;
@@ -247,6 +254,7 @@ where
     P::Value: List,
 {
     type Root = Element<P>;
+    type Presence = Always;
     const INFO: &'static PathInfo = &PathInfo {
         parent: None,
         key: P::INFO.key,

@@ -87,40 +87,58 @@ fn unreadable(what: &str, why: impl std::fmt::Display) -> Error {
     Error::Decode { what: what.to_owned(), source: serde::de::Error::custom(why) }
 }
 
-/// A result made of all rows of a query.
-pub trait FromRows: Sized {
-    /// Makes it; `query` names the query in errors.
+/// A result made of the one row of a query: a number, or whether there is something.
+pub trait FromRow: Sized {
+    /// Makes it.
     ///
     /// # Errors
     ///
     /// As [`Query::decode`](super::Query::decode).
-    fn from_rows(query: &'static str, rows: &[Row<'_>]) -> Result<Self>;
+    fn from_row(query: &'static str, rows: &[Row<'_>]) -> Result<Self>;
 }
 
-impl<T: DeserializeOwned> FromRows for Vec<T> {
-    fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
-        rows.iter().map(|row| row.json(0)).collect()
-    }
-}
-
-impl<T: DeserializeOwned> FromRows for Option<T> {
-    fn from_rows(query: &'static str, rows: &[Row<'_>]) -> Result<Self> {
-        match rows {
-            [] => Ok(None),
-            [row] => row.json(0).map(Some),
-            _ => Err(Error::NotUnique { query }),
-        }
-    }
-}
-
-impl FromRows for i64 {
-    fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
+impl FromRow for i64 {
+    fn from_row(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
         rows.first().map_or(Ok(0), |row| row.int(0))
     }
 }
 
-impl FromRows for bool {
-    fn from_rows(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
+impl FromRow for bool {
+    fn from_row(_: &'static str, rows: &[Row<'_>]) -> Result<Self> {
         rows.first().map_or(Ok(false), |row| row.bool(0))
+    }
+}
+
+/// A result that holds rows.
+pub trait FromRows: Sized {
+    /// What it holds.
+    type Item;
+    /// Reads rows as `T` and makes an item of each; `query` names the query in errors.
+    ///
+    /// # Errors
+    ///
+    /// As [`Query::decode`](super::Query::decode).
+    fn from_rows<T: DeserializeOwned>(
+        query: &'static str,
+        rows: &[Row<'_>],
+        make: impl Fn(T) -> Self::Item,
+    ) -> Result<Self>;
+}
+
+impl<I> FromRows for Vec<I> {
+    type Item = I;
+    fn from_rows<T: DeserializeOwned>(_: &'static str, rows: &[Row<'_>], make: impl Fn(T) -> I) -> Result<Self> {
+        rows.iter().map(|row| row.json(0).map(&make)).collect()
+    }
+}
+
+impl<I> FromRows for Option<I> {
+    type Item = I;
+    fn from_rows<T: DeserializeOwned>(query: &'static str, rows: &[Row<'_>], make: impl Fn(T) -> I) -> Result<Self> {
+        match rows {
+            [] => Ok(None),
+            [row] => row.json(0).map(make).map(Some),
+            _ => Err(Error::NotUnique { query }),
+        }
     }
 }

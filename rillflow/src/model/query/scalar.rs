@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::operand::{ComparableTo, RowCount, Value};
 use super::path::{Column, DocumentValue, Flag, List, Map, Nullable, Orderable, Path, Text};
+use super::presence::Maybe;
 use super::tree::{Arity, Operand};
 use crate::model::{Newtype, SqlType, SqlValue, StreamId};
 
@@ -202,7 +203,7 @@ impl<T: DocumentValue> DocumentValue for Option<T> {
     const NULLABLE: bool = true;
     const ITEM_SQL_TYPE: SqlType = T::ITEM_SQL_TYPE;
     const HAS_FIELDS: bool = T::HAS_FIELDS;
-    type Paths<P: Path> = T::Paths<P>;
+    type Paths<P: Path> = T::Paths<Maybe<P>>;
 }
 impl<T: Orderable> Orderable for Option<T> {}
 impl<T: Text> Text for Option<T> {}

@@ -2,9 +2,11 @@
 
 use serde::de::DeserializeOwned;
 
+use super::fields::{FieldList, Fields};
 use super::paging::{NumberedPage, Page};
 use super::path::{Column, Path};
-use super::row::{FromRows, Row};
+use super::presence::InRow;
+use super::row::{FromRow, FromRows, Row};
 use super::tree::{Output, PathInfo};
 use crate::Result;
 
@@ -25,7 +27,7 @@ pub trait Selection {
 
 impl<P: Path> Selection for Column<P> {
     type Root = P::Root;
-    type Row = P::Value;
+    type Row = InRow<P>;
     const OUTPUT: Output = Output::Value(P::INFO);
 }
 
@@ -33,7 +35,7 @@ macro_rules! tuples {
     ($([$($path:ident)*])*) => { $(
         impl<R, $($path: Path<Root = R>),*> Selection for ($(Column<$path>,)*) {
             type Root = R;
-            type Row = ($($path::Value,)*);
+            type Row = ($(InRow<$path>,)*);
             const OUTPUT: Output = Output::Tuple(&[$($path::INFO),*]);
         }
     )* };
@@ -52,9 +54,9 @@ pub const fn field_of<P: Path>(_: Column<P>) -> &'static PathInfo {
     P::INFO
 }
 
-/// A value of the field's type: for code that is checked and never run.
+/// A value as rows hold it: for code that is checked and never run.
 #[doc(hidden)]
-pub fn value_of<P: Path>(_: Column<P>) -> P::Value {
+pub fn value_of<P: Path>(_: Column<P>) -> InRow<P> {
     unreachable!("only its type is looked at")
 }
 
@@ -69,8 +71,8 @@ pub type Decode<Out> = fn(&'static str, &[Row<'_>]) -> Result<Out>;
     note = "for at most one row as `Option<{T}>`, end the query with `.one()`"
 )]
 #[doc(hidden)]
-pub trait Many<T>: FromRows {}
-impl<T: DeserializeOwned> Many<T> for Vec<T> {}
+pub trait Many<T>: FromRows<Item = T> {}
+impl<T> Many<T> for Vec<T> {}
 
 /// The result of a query with `one` or `first`.
 #[diagnostic::on_unimplemented(
@@ -78,8 +80,8 @@ impl<T: DeserializeOwned> Many<T> for Vec<T> {}
     label = "expected `Option<{T}>`"
 )]
 #[doc(hidden)]
-pub trait AtMostOne<T>: FromRows {}
-impl<T: DeserializeOwned> AtMostOne<T> for Option<T> {}
+pub trait AtMostOne<T>: FromRows<Item = T> {}
+impl<T> AtMostOne<T> for Option<T> {}
 
 /// The result of a query with `count`.
 #[diagnostic::on_unimplemented(
@@ -87,7 +89,7 @@ impl<T: DeserializeOwned> AtMostOne<T> for Option<T> {}
     label = "expected `i64`"
 )]
 #[doc(hidden)]
-pub trait Count: FromRows {}
+pub trait Count: FromRow {}
 impl Count for i64 {}
 
 /// The result of a query with `exists`.
@@ -96,7 +98,7 @@ impl Count for i64 {}
     label = "expected `bool`"
 )]
 #[doc(hidden)]
-pub trait Existence: FromRows {}
+pub trait Existence: FromRow {}
 impl Existence for bool {}
 
 /// The result of a query with `page`.
@@ -105,8 +107,8 @@ impl Existence for bool {}
     label = "expected `Page<{T}>`"
 )]
 #[doc(hidden)]
-pub trait PageOf<T>: FromRows {}
-impl<T: DeserializeOwned> PageOf<T> for Page<T> {}
+pub trait PageOf<T>: FromRows<Item = T> {}
+impl<T> PageOf<T> for Page<T> {}
 
 /// The result of a query with `numbered_page`.
 #[diagnostic::on_unimplemented(
@@ -114,65 +116,117 @@ impl<T: DeserializeOwned> PageOf<T> for Page<T> {}
     label = "expected `NumberedPage<{T}>`"
 )]
 #[doc(hidden)]
-pub trait NumberedPageOf<T>: FromRows {}
-impl<T: DeserializeOwned> NumberedPageOf<T> for NumberedPage<T> {}
+pub trait NumberedPageOf<T>: FromRows<Item = T> {}
+impl<T> NumberedPageOf<T> for NumberedPage<T> {}
 
-/// Rows of `T`, as many as there are.
-#[doc(hidden)]
-pub const fn many<T, Out: Many<T>>() -> Decode<Out> {
-    Out::from_rows
+/// Rows that are read as what they hold.
+fn whole<Out: FromRows<Item: DeserializeOwned>>(query: &'static str, rows: &[Row<'_>]) -> Result<Out> {
+    Out::from_rows::<Out::Item>(query, rows, |row| row)
 }
 
-/// At most one row of `T`.
-#[doc(hidden)]
-pub const fn at_most_one<T, Out: AtMostOne<T>>() -> Decode<Out> {
-    Out::from_rows
+/// Rows that are made of their fields.
+fn made<F: FieldList, Out: FromRows>(query: &'static str, rows: &[Row<'_>], make: fn(F) -> Out::Item) -> Result<Out> {
+    Out::from_rows::<Fields<F>>(query, rows, |row| make(row.0))
 }
 
-/// Rows of selected fields, as many as there are.
+/// Rows, as many as there are.
 #[doc(hidden)]
-pub const fn many_selected<S: Selection, Out: Many<S::Row>>(_: &S) -> Decode<Out> {
-    Out::from_rows
+pub const fn many<T: DeserializeOwned, Out: Many<T>>() -> Decode<Out> {
+    whole
 }
 
-/// At most one row of selected fields.
+/// Rows, as many as there are, of selected fields.
 #[doc(hidden)]
-pub const fn at_most_one_selected<S: Selection, Out: AtMostOne<S::Row>>(_: &S) -> Decode<Out> {
-    Out::from_rows
+pub const fn many_selected<S: Selection<Row: DeserializeOwned>, Out: Many<S::Row>>(_: &S) -> Decode<Out> {
+    whole
 }
 
-/// A page of `T`.
+/// Rows, as many as there are, each made of selected fields.
 #[doc(hidden)]
-pub const fn page<T, Out: PageOf<T>>() -> Decode<Out> {
-    Out::from_rows
+pub fn many_made<T, F: FieldList, Out: Many<T>>(
+    query: &'static str,
+    rows: &[Row<'_>],
+    make: fn(F) -> T,
+) -> Result<Out> {
+    made(query, rows, make)
 }
 
-/// A page of selected fields.
+/// At most one row.
 #[doc(hidden)]
-pub const fn page_selected<S: Selection, Out: PageOf<S::Row>>(_: &S) -> Decode<Out> {
-    Out::from_rows
+pub const fn at_most_one<T: DeserializeOwned, Out: AtMostOne<T>>() -> Decode<Out> {
+    whole
 }
 
-/// A page of `T` with the number of all.
+/// At most one row, of selected fields.
 #[doc(hidden)]
-pub const fn numbered_page<T, Out: NumberedPageOf<T>>() -> Decode<Out> {
-    Out::from_rows
+pub const fn at_most_one_selected<S: Selection<Row: DeserializeOwned>, Out: AtMostOne<S::Row>>(_: &S) -> Decode<Out> {
+    whole
 }
 
-/// A page of selected fields with the number of all.
+/// At most one row, each made of selected fields.
 #[doc(hidden)]
-pub const fn numbered_page_selected<S: Selection, Out: NumberedPageOf<S::Row>>(_: &S) -> Decode<Out> {
-    Out::from_rows
+pub fn at_most_one_made<T, F: FieldList, Out: AtMostOne<T>>(
+    query: &'static str,
+    rows: &[Row<'_>],
+    make: fn(F) -> T,
+) -> Result<Out> {
+    made(query, rows, make)
+}
+
+/// A page of rows.
+#[doc(hidden)]
+pub const fn page<T: DeserializeOwned, Out: PageOf<T>>() -> Decode<Out> {
+    whole
+}
+
+/// A page of rows, of selected fields.
+#[doc(hidden)]
+pub const fn page_selected<S: Selection<Row: DeserializeOwned>, Out: PageOf<S::Row>>(_: &S) -> Decode<Out> {
+    whole
+}
+
+/// A page of rows, each made of selected fields.
+#[doc(hidden)]
+pub fn page_made<T, F: FieldList, Out: PageOf<T>>(
+    query: &'static str,
+    rows: &[Row<'_>],
+    make: fn(F) -> T,
+) -> Result<Out> {
+    made(query, rows, make)
+}
+
+/// A page of rows with the number of all.
+#[doc(hidden)]
+pub const fn numbered_page<T: DeserializeOwned, Out: NumberedPageOf<T>>() -> Decode<Out> {
+    whole
+}
+
+/// A page of rows with the number of all, of selected fields.
+#[doc(hidden)]
+pub const fn numbered_page_selected<S: Selection<Row: DeserializeOwned>, Out: NumberedPageOf<S::Row>>(
+    _: &S,
+) -> Decode<Out> {
+    whole
+}
+
+/// A page of rows with the number of all, each made of selected fields.
+#[doc(hidden)]
+pub fn numbered_page_made<T, F: FieldList, Out: NumberedPageOf<T>>(
+    query: &'static str,
+    rows: &[Row<'_>],
+    make: fn(F) -> T,
+) -> Result<Out> {
+    made(query, rows, make)
 }
 
 /// A number of rows.
 #[doc(hidden)]
 pub const fn count<Out: Count>() -> Decode<Out> {
-    Out::from_rows
+    Out::from_row
 }
 
 /// Whether there is a row.
 #[doc(hidden)]
 pub const fn existence<Out: Existence>() -> Decode<Out> {
-    Out::from_rows
+    Out::from_row
 }

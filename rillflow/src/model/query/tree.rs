@@ -15,6 +15,8 @@ pub enum Place {
     Key,
     /// The value before it, if it is this variant of an enum: its name is the text under this quoted key.
     Variant(&'static str),
+    /// What is made of the values of the field before it, over a group of documents.
+    Aggregate(Aggregation),
 }
 
 /// One step of a path, linked to the step before it.
@@ -195,10 +197,23 @@ pub enum Output {
     OfAll(Aggregation, &'static PathInfo),
 }
 
-/// What is made of all values of a field.
+impl Output {
+    /// The selected field number `i`.
+    pub(crate) const fn field(self, i: usize) -> Option<&'static PathInfo> {
+        match self {
+            Self::Value(path) if i == 0 => Some(path),
+            Self::Tuple(paths) if i < paths.len() => Some(paths[i]),
+            Self::Object(fields) if i < fields.len() => Some(fields[i].1),
+            _ => None,
+        }
+    }
+}
+
+/// What is made of all values of a field, or of the documents themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Aggregation {
+    Count,
     Min,
     Max,
     Sum,
@@ -214,6 +229,28 @@ pub enum Deleted {
     Included,
     /// Only they are found.
     Only,
+}
+
+/// Documents of another collection beside each one found.
+#[derive(Clone, Copy, Debug)]
+pub struct Related {
+    /// Their table, in the default schema.
+    pub table: &'static str,
+    /// The field that holds an id: of the documents found, or of the other ones when they are many.
+    pub key: &'static PathInfo,
+    /// All that hold the id of the document found, instead of the one whose id it holds.
+    pub many: bool,
+}
+
+/// What a row stands for.
+#[derive(Clone, Copy, Debug)]
+pub enum Rows {
+    /// A document each.
+    Each,
+    /// All documents that give the same row.
+    Distinct,
+    /// All documents that have the same values for these keys, if the group fulfils the condition.
+    Groups(&'static [&'static PathInfo], &'static Node),
 }
 
 /// How many rows a query may give.
@@ -240,8 +277,12 @@ pub struct Statement {
     pub id_type: SqlType,
     /// What each row holds.
     pub output: Output,
+    /// What stands beside each document.
+    pub related: &'static [Related],
     /// Which documents.
     pub filter: &'static Node,
+    /// What a row stands for.
+    pub rows: Rows,
     /// In which order.
     pub order: &'static [SortKey],
     /// How many at most; the size of a page.

@@ -2,7 +2,7 @@
 
 use super::writer::Writer;
 use crate::model::SqlType;
-use crate::model::query::tree::{Arity, Node, Operand, Operator, PathInfo, Place};
+use crate::model::query::tree::{Aggregation, Arity, Node, Operand, Operator, PathInfo, Place};
 use crate::model::query::{is_containment, keeps_its_json_form};
 
 /// What surrounds the text of a field, so that it compares as its type. Indexes use the same words.
@@ -67,14 +67,16 @@ impl<const N: usize> Writer<N> {
     const fn origin(&mut self, path: &PathInfo) {
         match path.place {
             Place::Element => self.element(),
-            _ => self.put("doc"),
+            _ => self.column("doc"),
         }
     }
 
     /// The field as a value of its type, in filters, orders and indexes alike.
     pub(super) const fn scalar(&mut self, path: &PathInfo) {
-        if let Place::Id = path.place {
-            return self.put("id");
+        match path.place {
+            Place::Id => return self.column("id"),
+            Place::Aggregate(aggregation) => return self.aggregate(aggregation, path.parent),
+            _ => {}
         }
         let (before, after) = cast(path.sql_type);
         self.put(before);
@@ -83,6 +85,28 @@ impl<const N: usize> Writer<N> {
             _ => self.plain_text(path),
         }
         self.put(after);
+    }
+
+    /// What is made of the values of a field over a group, or over all documents.
+    pub(super) const fn aggregate(&mut self, aggregation: Aggregation, of: Option<&PathInfo>) {
+        let (Some(path), false) = (of, matches!(aggregation, Aggregation::Count)) else {
+            return self.put("count(*)");
+        };
+        // PostgreSQL has no least and greatest uuid before version 18; their text has the same order
+        let by_text = matches!((aggregation, path.sql_type), (Aggregation::Min | Aggregation::Max, SqlType::Uuid));
+        self.put(match aggregation {
+            Aggregation::Count => "",
+            Aggregation::Min => "min(",
+            Aggregation::Max => "max(",
+            Aggregation::Sum => "sum(",
+            Aggregation::Avg => "avg(",
+        });
+        self.scalar(path);
+        self.put(match aggregation {
+            Aggregation::Avg => ")::float8",
+            _ if by_text => "::text COLLATE \"C\")::uuid",
+            _ => ")",
+        });
     }
 
     /// A value: `$n::type`, or a literal.
@@ -209,7 +233,7 @@ impl<const N: usize> Writer<N> {
 
     const fn compare_length(&mut self, path: &PathInfo, operator: Operator, operand: Operand) {
         self.put("jsonb_array_length(");
-        self.list(path);
+        self.json_or_null(path);
         self.put(")");
         self.put(operator.sql());
         self.operand(operand);
@@ -355,15 +379,15 @@ impl<const N: usize> Writer<N> {
     /// `EXISTS (SELECT 1 FROM jsonb_array_elements(..) e1 WHERE `
     const fn open_search(&mut self, path: &PathInfo) {
         self.put("EXISTS (SELECT 1 FROM jsonb_array_elements(");
-        self.list(path);
+        self.json_or_null(path);
         self.put(") ");
         self.enter();
         self.put(" WHERE ");
     }
 
-    const fn list(&mut self, path: &PathInfo) {
+    /// The field as jsonb, NULL when it is null or missing: PostgreSQL refuses to look for elements in a JSON null.
+    pub(super) const fn json_or_null(&mut self, path: &PathInfo) {
         if path.nullable {
-            // a JSON null has no elements to look at, and PostgreSQL would say so
             self.put("NULLIF(");
             self.json(path);
             self.put(", 'null')");

@@ -5,7 +5,7 @@
 use super::writer::Writer;
 use crate::model::SqlType;
 use crate::model::query::paging::{PageKey, fingerprint, key_at, number_of_keys};
-use crate::model::query::tree::{Deleted, Node, Operand, Statement};
+use crate::model::query::tree::{Deleted, Node, Operand, Rows, Statement};
 
 impl<const N: usize> Writer<N> {
     /// Rows with their cursor and the size of the page; one row more than asked for says that there is a next page.
@@ -19,7 +19,7 @@ impl<const N: usize> Writer<N> {
             None => None,
         };
         self.put("SELECT ");
-        self.output(statement.output);
+        self.output(statement);
         self.put(", jsonb_build_array(");
         self.number(fingerprint(statement) as u64);
         let mut i = 0;
@@ -56,13 +56,20 @@ impl<const N: usize> Writer<N> {
         let number = self.claim(number);
         let parameters = self.parameters();
         self.put("SELECT coalesce(jsonb_agg(page.item), '[]'::jsonb), (SELECT count(*)");
-        self.table_and_filter(statement);
+        if let Rows::Each = statement.rows {
+            self.table_and_filter(statement);
+        } else {
+            self.put(" FROM (SELECT ");
+            self.output(statement);
+            self.found(statement);
+            self.put(") of_all");
+        }
         // the same condition again, so the same parameters
         self.rewind(parameters);
         self.put(") FROM (SELECT ");
-        self.output(statement.output);
+        self.output(statement);
         self.put(" AS item");
-        self.table_and_filter(statement);
+        self.found(statement);
         if !statement.order.is_empty() {
             self.put(" ORDER BY ");
             self.sort_keys(statement.order);

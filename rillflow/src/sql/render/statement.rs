@@ -2,7 +2,9 @@
 
 use super::writer::Writer;
 use crate::model::SqlType;
-use crate::model::query::tree::{Aggregation, Deleted, Node, Output, SortKey, Statement, Take};
+use crate::model::query::tree::{
+    Aggregation, Deleted, Node, Output, PathInfo, Related, Rows, SortKey, Statement, Take,
+};
 
 impl<const N: usize> Writer<N> {
     pub(super) const fn statement(&mut self, statement: &Statement) {
@@ -12,8 +14,8 @@ impl<const N: usize> Writer<N> {
             _ => {}
         }
         self.put("SELECT ");
-        self.output(statement.output);
-        self.table_and_filter(statement);
+        self.output(statement);
+        self.found(statement);
         match statement.output {
             Output::Count | Output::OfAll(..) => {}
             Output::Exists => self.put(")"),
@@ -24,10 +26,48 @@ impl<const N: usize> Writer<N> {
         }
     }
 
+    /// ` FROM table WHERE condition`, and what makes rows of the documents found.
+    pub(super) const fn found(&mut self, statement: &Statement) {
+        self.table_and_filter(statement);
+        match statement.rows {
+            Rows::Each => {}
+            Rows::Distinct => self.distinct(statement.order),
+            Rows::Groups(keys, having) => self.groups(keys, having),
+        }
+    }
+
+    /// The row itself is the key, and with it what it is sorted by, which is part of it.
+    const fn distinct(&mut self, order: &[SortKey]) {
+        self.put(" GROUP BY 1");
+        let mut i = 0;
+        while i < order.len() {
+            self.put(", ");
+            self.scalar(order[i].path);
+            i += 1;
+        }
+    }
+
+    const fn groups(&mut self, keys: &[&PathInfo], having: &Node) {
+        self.put(" GROUP BY ");
+        let mut i = 0;
+        while i < keys.len() {
+            self.separator(i);
+            self.scalar(keys[i]);
+            i += 1;
+        }
+        if !matches!(having, Node::Everything) {
+            self.put(" HAVING ");
+            self.condition(having);
+        }
+    }
+
     /// ` FROM table WHERE condition`
     pub(super) const fn table_and_filter(&mut self, statement: &Statement) {
         self.put(" FROM ");
         self.put(statement.table);
+        if !statement.related.is_empty() {
+            self.put(" found");
+        }
         let filtered = !matches!(statement.filter, Node::Everything);
         if filtered || !matches!(statement.deleted, Deleted::Included) {
             self.put(" WHERE ");
@@ -45,16 +85,20 @@ impl<const N: usize> Writer<N> {
         });
     }
 
-    pub(super) const fn output(&mut self, output: Output) {
-        match output {
+    pub(super) const fn output(&mut self, statement: &Statement) {
+        let rows = statement.rows;
+        match statement.output {
+            Output::Document if !statement.related.is_empty() => self.with_related(statement.related),
             Output::Document => self.put("doc"),
-            Output::Value(path) => self.json(path),
+            // a missing value and a null are the same row
+            Output::Value(path) if matches!(rows, Rows::Distinct) => self.json_or_null(path),
+            Output::Value(path) => self.selected(path, rows),
             Output::Tuple(paths) => {
                 self.put("jsonb_build_array(");
                 let mut i = 0;
                 while i < paths.len() {
                     self.separator(i);
-                    self.json(paths[i]);
+                    self.selected(paths[i], rows);
                     i += 1;
                 }
                 self.put(")");
@@ -66,7 +110,7 @@ impl<const N: usize> Writer<N> {
                     self.separator(i);
                     self.put(fields[i].0);
                     self.put(", ");
-                    self.json(fields[i].1);
+                    self.selected(fields[i].1, rows);
                     i += 1;
                 }
                 self.put(")");
@@ -74,18 +118,54 @@ impl<const N: usize> Writer<N> {
             Output::Count => self.put("count(*)"),
             Output::Exists => self.put("EXISTS (SELECT 1"),
             Output::OfAll(aggregation, path) => {
-                // a decimal is read as text, which keeps its digits
-                let exact = matches!(path.sql_type, SqlType::Decimal) && !matches!(aggregation, Aggregation::Avg);
-                let (before, after) = match aggregation {
-                    Aggregation::Min => ("to_jsonb(min(", "))"),
-                    Aggregation::Max => ("to_jsonb(max(", "))"),
-                    Aggregation::Sum => ("to_jsonb(sum(", "))"),
-                    Aggregation::Avg => ("to_jsonb(avg(", ")::float8)"),
-                };
-                self.put(before);
-                self.scalar(path);
-                self.put(if exact { ")::text)" } else { after });
+                self.put("to_jsonb(");
+                self.aggregate(aggregation, Some(path));
+                self.put(if let Aggregation::Avg = aggregation { ")" } else { as_json(path.sql_type) });
             }
+        }
+    }
+
+    /// `[document, other, [others, ..], ..]`
+    const fn with_related(&mut self, related: &[Related]) {
+        self.put("jsonb_build_array(doc");
+        let mut i = 0;
+        while i < related.len() {
+            self.put(", ");
+            self.related(&related[i]);
+            i += 1;
+        }
+        self.put(")");
+    }
+
+    const fn related(&mut self, related: &Related) {
+        self.put(if related.many {
+            "(SELECT coalesce(jsonb_agg(doc ORDER BY id), '[]'::jsonb)"
+        } else {
+            "(SELECT doc"
+        });
+        self.put(" FROM ");
+        self.put(related.table);
+        self.put(" WHERE ");
+        if related.many {
+            self.scalar(related.key);
+            self.put(" = found.id");
+        } else {
+            self.put("id = ");
+            self.look_outside(true);
+            self.scalar(related.key);
+            self.look_outside(false);
+        }
+        self.put(" AND deleted_at IS NULL)");
+    }
+
+    /// A field as JSON; of a group, the value that its documents share.
+    const fn selected(&mut self, path: &PathInfo, rows: Rows) {
+        if let Rows::Groups(..) = rows {
+            self.put("to_jsonb(");
+            self.scalar(path);
+            self.put(as_json(path.sql_type));
+        } else {
+            self.json(path);
         }
     }
 
@@ -132,4 +212,9 @@ impl<const N: usize> Writer<N> {
             i += 1;
         }
     }
+}
+
+/// Ends `to_jsonb(` as serde writes the value: a decimal is text, which keeps its digits.
+const fn as_json(sql_type: SqlType) -> &'static str {
+    if let SqlType::Decimal = sql_type { "::text)" } else { ")" }
 }

@@ -10,11 +10,13 @@ pub(super) struct Writer<const N: usize> {
     next: u64,
     /// How many lists we are inside of: elements are named `e1`, `e2` and so on.
     depth: u64,
+    /// True where a document's columns are those of the statement around.
+    outside: bool,
 }
 
 impl<const N: usize> Writer<N> {
     pub(super) const fn new() -> Self {
-        Self { buffer: [0; N], length: 0, next: 1, depth: 0 }
+        Self { buffer: [0; N], length: 0, next: 1, depth: 0, outside: false }
     }
 
     pub(super) const fn length(&self) -> usize {
@@ -72,6 +74,19 @@ impl<const N: usize> Writer<N> {
             Operand::Next(sql_type, arity) => Operand::Numbered(self.next_parameter() as u16, sql_type, arity),
             other => other,
         }
+    }
+
+    /// Names a column of the document at hand.
+    pub(super) const fn column(&mut self, name: &str) {
+        if self.outside {
+            self.put("found.");
+        }
+        self.put(name);
+    }
+
+    /// Inside a statement of its own, whether columns are those of the statement around.
+    pub(super) const fn look_outside(&mut self, outside: bool) {
+        self.outside = outside;
     }
 
     /// Enters a list, and names its elements.

@@ -1,0 +1,9 @@
+use rillflow::{Query, compiled_query};
+use rillflow_ui_tests::*;
+
+#[compiled_query]
+fn q(id: CustomerId) -> impl Query<Vec<(Order, Option<Customer>)>> {
+    Order::query().filter(|o| o.customer == id).include(|o| o.customer)
+}
+
+fn main() {}
