@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 use syn::{DeriveInput, Type};
 
 use crate::attrs::document::{IdSource, Kind};
-use crate::model::document::Document;
+use crate::model::document::{Document, ForeignKey};
 use crate::model::fields::{Field, Struct};
 use crate::model::index::Index;
 use crate::model::quoted;
@@ -135,7 +135,11 @@ fn field_type(fields: &Struct, field: &Field) -> TokenStream {
         (tag(fields, field), &field.key, quoted(&field.key), &field.name, field.optional);
     let (vis, ty) = (&field.vis, value_type(field));
     let presence = if field.optional { quote!(Sometimes) } else { quote!(Always) };
-    let place = if field.attrs.id.is_some() { quote!(Id) } else { quote!(Key) };
+    let place = match &field.attrs {
+        attrs if attrs.id.is_some() => quote!(Id),
+        attrs if attrs.has_column() => quote!(Column),
+        _ => quote!(Key),
+    };
     let (flat, conditional) = (field.flat, field.conditional);
     let guard = field.guard.as_ref().map(|(tag, name)| {
         let (tag, name) = (quoted(tag), quoted(name));
@@ -195,13 +199,20 @@ fn implementation(document: &Document) -> TokenStream {
     let (id_type, id_source, id_key) = (id_type(document), id_source(document), id_key(document));
     let definitions = document.indexes.iter().map(|index| definition(ident, index));
     let indexes = document.indexes.iter().enumerate().map(|(at, index)| rendered(at, index));
-    let generated = generated_id(document);
+    let (generated, full_text, metadata) = (generated_id(document), full_text(document), document.metadata);
+    let columns = document.columns.iter().map(|field| column(ident, field));
+    let stored_columns = document.columns.iter().enumerate().map(|(at, field)| stored_column(at, field));
+    let foreign_keys = document.foreign_keys.iter().map(|key| foreign_key(ident, key));
+    let rendered_keys = (0..document.foreign_keys.len()).map(rendered_key);
     quote! {
         const __TABLE: ::rillflow::__private::Table = ::rillflow::__private::Table {
             name: #table,
             id_type: #id_type,
             id_source: #id_source,
+            columns: &[#(#columns),*],
+            metadata: #metadata,
         };
+        const __FOREIGN_KEYS: &[::rillflow::__private::ForeignKeyDefinition] = &[#(#foreign_keys),*];
         const __INDEXES: &[::rillflow::__private::IndexDefinition] = &[#(#definitions),*];
         impl ::rillflow::__private::Document for #ident {
             type Paths = #paths<::rillflow::__private::Root<#ident>>;
@@ -213,16 +224,18 @@ fn implementation(document: &Document) -> TokenStream {
                 id_source: __TABLE.id_source,
                 id_key: #id_key,
                 create_table: ::rillflow::__private::sql_text!(::rillflow::__private::Source::Table(&__TABLE)),
-                columns: &[],
+                columns: &[#(#stored_columns),*],
                 indexes: &[#(#indexes),*],
-                foreign_keys: &[],
-                metadata: false,
+                foreign_keys: &[#(#rendered_keys),*],
+                metadata: __TABLE.metadata,
                 soft_delete: #soft_delete,
             };
+            const TABLE: &'static str = __TABLE.name;
             const INDEXES: &'static [::rillflow::__private::IndexDefinition] = __INDEXES;
             #id
         }
         #generated
+        #full_text
     }
 }
 
@@ -283,6 +296,84 @@ fn id_methods(field: &Ident, ty: &Type) -> TokenStream {
     }
 }
 
+/// The path of a field with a column.
+fn column(document: &Ident, field: &Ident) -> TokenStream {
+    let (name, span) = (document.unraw().to_string(), field.span());
+    let paths = quote!(<#document as ::rillflow::__private::Document>::PATHS);
+    quote_spanned!(span=> ::rillflow::__private::index_key(#name, &#paths.#field))
+}
+
+fn stored_column(at: usize, field: &Ident) -> TokenStream {
+    let name = format!("doc_{}", field.unraw());
+    quote! {
+        ::rillflow::__private::StoredColumn {
+            name: #name,
+            add: ::rillflow::__private::sql_text!(
+                ::rillflow::__private::Source::Column(&__TABLE, __TABLE.columns[#at])
+            ),
+        }
+    }
+}
+
+/// The field holds an id of the other document, or rustc says so at that document's name.
+fn foreign_key(document: &Ident, key: &ForeignKey) -> TokenStream {
+    let (name, target, ty, column) = (&key.name, &key.target, &key.ty, column(document, &key.field));
+    let table = quote_spanned! {target.span()=> ::rillflow::__private::refers_to::<
+        <#ty as ::rillflow::__private::DocumentValue>::Scalar,
+        #target,
+    >()};
+    quote! {
+        ::rillflow::__private::ForeignKeyDefinition { name: #name, column: #column, references: #table }
+    }
+}
+
+fn rendered_key(at: usize) -> TokenStream {
+    quote! {
+        ::rillflow::__private::ForeignKey {
+            name: __FOREIGN_KEYS[#at].name,
+            add: ::rillflow::__private::sql_text!(
+                ::rillflow::__private::Source::ForeignKey(&__TABLE, &__FOREIGN_KEYS[#at])
+            ),
+            references: __FOREIGN_KEYS[#at].references,
+        }
+    }
+}
+
+/// `search` and `rank`: they ask for a full-text index, and say so where there is none.
+fn full_text(document: &Document) -> TokenStream {
+    let (ident, paths) = (&document.fields.ident, paths_ident(&document.fields));
+    let index = document.indexes.iter().position(|index| index.kind == Kind::FullText).map(|at| {
+        quote! {
+            impl ::rillflow::__private::FullText for #ident {
+                const FULL_TEXT: &'static ::rillflow::__private::IndexDefinition = &__INDEXES[#at];
+            }
+        }
+    });
+    quote! {
+        #index
+        impl ::rillflow::__private::PathsOf<#ident> for #paths<::rillflow::__private::Root<#ident>> {}
+        impl #paths<::rillflow::__private::Root<#ident>> {
+            #[doc = "Documents that hold these words, as a search engine reads them."]
+            pub const fn search<__D: ::rillflow::__private::FullText, __V: ::rillflow::__private::ComparableTo<::std::string::String>>(
+                &self,
+                words: __V,
+            ) -> ::rillflow::__private::Search<__D, __V>
+            where
+                Self: ::rillflow::__private::PathsOf<__D>,
+            {
+                ::rillflow::__private::search(words)
+            }
+            #[doc = "How well a document fits the words of `search`, as a key of an order."]
+            pub const fn rank<__D: ::rillflow::__private::FullText>(&self) -> ::rillflow::__private::Rank<__D>
+            where
+                Self: ::rillflow::__private::PathsOf<__D>,
+            {
+                ::rillflow::__private::Rank::NEW
+            }
+        }
+    }
+}
+
 fn definition(document: &Ident, index: &Index) -> TokenStream {
     let (name, unique, document_name) = (&index.name, index.kind == Kind::Unique, document.unraw().to_string());
     let method = match index.kind {
@@ -290,9 +381,11 @@ fn definition(document: &Ident, index: &Index) -> TokenStream {
         Kind::Gin => quote!(Gin),
         Kind::TextPattern => quote!(TextPattern),
         Kind::Trigram => quote!(Trigram),
+        Kind::FullText => quote!(FullText),
     };
+    let language = index.language.clone().unwrap_or_default();
     let key_of = match index.kind {
-        Kind::TextPattern | Kind::Trigram => "text_key",
+        Kind::TextPattern | Kind::Trigram | Kind::FullText => "text_key",
         _ => "index_key",
     };
     let keys = index.keys.iter().map(|key| {
@@ -311,6 +404,7 @@ fn definition(document: &Ident, index: &Index) -> TokenStream {
             unique: #unique,
             method: ::rillflow::__private::IndexMethod::#method,
             keys: &[#(#keys),*],
+            language: #language,
         }
     }
 }

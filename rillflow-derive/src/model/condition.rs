@@ -76,6 +76,7 @@ const TESTS: &[&str] = &[
     "regex",
     "has_key",
     "has_entry",
+    "search",
 ];
 
 impl<'p> Scope<'p> {
@@ -207,7 +208,7 @@ impl<'p> Scope<'p> {
         self.problems.at(
             method.span(),
             format!(
-                "`{method}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `between`, `one_of`, `is_null`, `is_some`; text has `starts_with`, `ends_with`, `contains_text`, `like`, `ilike`, `regex`; lists have `contains`, `any`, `len`, `is_empty`; maps have `has_key`, `has_entry`, `get`"
+                "`{method}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `between`, `one_of`, `is_null`, `is_some`; text has `starts_with`, `ends_with`, `contains_text`, `like`, `ilike`, `regex`; lists have `contains`, `any`, `len`, `is_empty`; maps have `has_key`, `has_entry`, `get`; a document has `search`"
             ),
         );
         None

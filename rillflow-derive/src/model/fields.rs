@@ -129,7 +129,7 @@ pub(crate) fn check_field(
     let ident = field.ident.clone()?;
     let serde = serde::read(&field.attrs, problems);
     let attrs = read_field(&field.attrs, problems);
-    if let (Kind::Fields, Some(span)) = (around.kind, attrs.id.or(attrs.index).or(attrs.unique)) {
+    if let (Kind::Fields, Some(span)) = (around.kind, attrs.declared()) {
         problems.at(span, "ids and indexes belong to the document: declare `index(address.city)` on its struct");
     }
     if serde.skip || attrs.skip.is_some() {
@@ -149,7 +149,7 @@ pub(crate) fn check_field(
 }
 
 fn refuse_skipped(attrs: &FieldAttrs, problems: &mut Problems) {
-    let marked: Option<Span> = attrs.id.or(attrs.index).or(attrs.unique);
+    let marked: Option<Span> = attrs.declared();
     if let Some(span) = marked {
         problems.at(span, "this field is skipped: an id or an index needs its value in the JSON");
     }
@@ -157,7 +157,7 @@ fn refuse_skipped(attrs: &FieldAttrs, problems: &mut Problems) {
 
 /// `None` when the field has no path that could be trusted.
 fn refuse_reshaped(serde: &Serde, attrs: &FieldAttrs, problems: &mut Problems) -> Option<()> {
-    let marked = attrs.id.or(attrs.index).or(attrs.unique).or(attrs.opaque);
+    let marked = attrs.declared().or(attrs.opaque);
     if let (Some(_), Some(span)) = (serde.flatten, marked) {
         problems.at(
             span,

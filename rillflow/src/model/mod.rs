@@ -27,7 +27,8 @@ mod value;
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
 pub use document::{
-    Collection, Document, DocumentId, ForeignKey, GeneratedId, IdSource, IdValue, Index, StoredColumn, made_id,
+    Collection, Document, DocumentId, ForeignKey, GeneratedId, IdOf, IdSource, IdValue, Index, StoredColumn, made_id,
+    refers_to,
 };
 pub(crate) use dynamic::Fields;
 pub use dynamic::{CompiledQuery, DocumentQueryContext};

@@ -8,7 +8,7 @@
 use serde_json::Value;
 
 use crate::model::query::tree::Deleted;
-use crate::model::query::tree::{IndexMethod, PathInfo};
+use crate::model::query::tree::{IndexMethod, PathInfo, Place};
 use crate::model::{
     Comparison, DocumentQueryContext, Fields, JsonPath, Predicate, SortDirection, SqlType, SqlValue, Test, jsonb,
 };
@@ -301,6 +301,9 @@ fn is_at(info: &PathInfo, keys: &[String]) -> bool {
 
 /// The declared key in the words of its index: what the const renderer writes.
 fn expression(info: &PathInfo) -> String {
+    if info.place == Place::Column {
+        return format!("doc_{}", info.field);
+    }
     let mut text = format!("doc->>{}", info.quoted_key);
     let mut parent = info.parent;
     while let Some(at) = parent.filter(|it| it.parent.is_some()) {

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use super::operand::{Inline, Literal, Perhaps, RowCount, Value};
 use super::path::{Column, DocumentValue, Element, Flag, ItemOf, List, Map, Path, PathSet, Tag};
+use super::search::Search;
 use super::text::str_eq;
 use super::tree::{Node, Operand, Operator, PathInfo, Place};
 use crate::model::SqlValue;
@@ -398,6 +399,7 @@ combine! {
     [P, K, V] HasEntry<P, K, V>;
     [P, C] Any<P, C>;
     [P, L] Is<P, L>;
+    [D, V] Search<D, V>;
     [A, B] And<A, B>;
     [A, B] Or<A, B>;
     [A] Not<A>;

@@ -258,6 +258,7 @@ const fn stray_condition(node: &Node, keys: &[&PathInfo]) -> Option<&'static Pat
         | Node::IsSome(path)
         | Node::Contains(path, ..)
         | Node::Any(path, _) => stray(path, keys),
+        Node::Search(index, _) => stray(index.keys[0].path, keys),
     }
 }
 

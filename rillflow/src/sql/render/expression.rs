@@ -2,7 +2,7 @@
 
 use super::writer::Writer;
 use crate::model::SqlType;
-use crate::model::query::tree::{Aggregation, Arity, Node, Operand, Operator, PathInfo, Place};
+use crate::model::query::tree::{Aggregation, Arity, IndexDefinition, Node, Operand, Operator, PathInfo, Place};
 use crate::model::query::{is_containment, keeps_its_json_form};
 
 /// What surrounds the text of a field, so that it compares as its type. Indexes use the same words.
@@ -74,10 +74,22 @@ impl<const N: usize> Writer<N> {
     /// The field as a value of its type, in filters, orders and indexes alike.
     pub(super) const fn scalar(&mut self, path: &PathInfo) {
         match path.place {
-            Place::Id => return self.column("id"),
-            Place::Aggregate(aggregation) => return self.aggregate(aggregation, path.parent),
-            _ => {}
+            Place::Id => self.column("id"),
+            Place::Aggregate(aggregation) => self.aggregate(aggregation, path.parent),
+            Place::Column => self.stored(path),
+            Place::Rank => self.rank(),
+            _ => self.extracted(path),
         }
+    }
+
+    /// The column of a field that has one.
+    pub(super) const fn stored(&mut self, path: &PathInfo) {
+        self.column("doc_");
+        self.put(path.field);
+    }
+
+    /// The field as a value of its type, out of the document.
+    pub(super) const fn extracted(&mut self, path: &PathInfo) {
         let (before, after) = cast(path.sql_type);
         self.put(before);
         match path.sql_type {
@@ -162,6 +174,7 @@ impl<const N: usize> Writer<N> {
             Node::HasKey(path, key) => self.has_key(path, *key),
             Node::HasEntry(path, key, value, item) => self.has_entry(path, *key, *value, *item),
             Node::Optional(operand, inner) => self.optional(*operand, inner),
+            Node::Search(index, words) => self.search(index, *words),
             Node::Any(path, inner) => self.any(path, inner),
         }
     }
@@ -265,6 +278,48 @@ impl<const N: usize> Writer<N> {
         self.put(after);
         self.put(" = ");
         self.operand(value);
+    }
+
+    /// `to_tsvector('english', ..)`, in an index and in a search alike.
+    pub(super) const fn words(&mut self, index: &IndexDefinition) {
+        self.put("to_tsvector('");
+        self.put(index.language);
+        self.put("', ");
+        let mut i = 0;
+        while i < index.keys.len() {
+            self.put(if i > 0 { " || ' ' || coalesce(" } else { "coalesce(" });
+            self.scalar(index.keys[i].path);
+            self.put(", '')");
+            i += 1;
+        }
+        self.put(")");
+    }
+
+    const fn wanted_words(&mut self, index: &IndexDefinition, words: Operand) {
+        self.put("websearch_to_tsquery('");
+        self.put(index.language);
+        self.put("', ");
+        self.operand(words);
+        self.put(")");
+    }
+
+    const fn search(&mut self, index: &'static IndexDefinition, words: Operand) {
+        let words = self.claim(words);
+        self.search_for(index, words);
+        self.put("(");
+        self.words(index);
+        self.put(" @@ ");
+        self.wanted_words(index, words);
+        self.put(")");
+    }
+
+    const fn rank(&mut self) {
+        let (index, words) = self.searched();
+        self.put("ts_rank(");
+        self.words(index);
+        self.put(", ");
+        self.wanted_words(index, words);
+        self.put(")");
     }
 
     const fn optional(&mut self, operand: Operand, inner: &Node) {
