@@ -22,9 +22,9 @@ pub mod testing;
 pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
-    Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, SchemaPlan, SchemaStep,
-    StreamId, StreamKey, StreamState, TableLock,
+    Aggregate, AppendOptions, Appended, DocMetadata, Document, DocumentId, DocumentProjection, Event, EventEnvelope,
+    EventPayload, EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, SchemaPlan,
+    SchemaStep, Stored, StreamId, StreamKey, StreamState, TableLock,
 };
 pub use model::{JsonFormat, query::Queries};
 pub use model::{Message, OutboxMessage};

@@ -16,6 +16,8 @@ mod bulk;
 mod crash;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
+/// Columns beside the document: hot fields, references, words, metadata.
+mod document_columns;
 /// Ids that are made for documents.
 mod document_ids;
 /// Documents by id and version.

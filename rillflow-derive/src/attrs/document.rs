@@ -212,7 +212,10 @@ fn check_full_text(index: &IndexAttr) -> syn::Result<()> {
     let help = "say the language of the texts, such as `fulltext(language = \"english\", title, body)`";
     let Some(language) = &index.language else { return Err(syn::Error::new(index.span, help)) };
     if !is_plain(&language.value()) {
-        return Err(syn::Error::new(language.span(), "a language is the name of a text search configuration of PostgreSQL, such as `english` or `simple`"));
+        return Err(syn::Error::new(
+            language.span(),
+            "a language is the name of a text search configuration of PostgreSQL, such as `english` or `simple`",
+        ));
     }
     if index.keys.iter().any(|key| key.descending || key.nulls_first) {
         return Err(syn::Error::new(index.span, "a full-text index has no direction"));

@@ -77,7 +77,10 @@ fn check_columns(fields: &Struct, problems: &mut Problems) -> Vec<Ident> {
     with_column
         .map(|field| {
             if !is_plain(&format!("doc_{}", field.name)) {
-                problems.at(field.ident.span(), "a field with a column is named by lower-case letters, digits and `_`, at most 59 of them");
+                problems.at(
+                    field.ident.span(),
+                    "a field with a column is named by lower-case letters, digits and `_`, at most 59 of them",
+                );
             }
             field.ident.clone()
         })

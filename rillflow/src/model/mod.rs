@@ -12,6 +12,7 @@ mod event;
 mod finite;
 mod json;
 pub mod jsonb;
+mod metadata;
 mod outbox;
 mod patch;
 mod predicate;
@@ -37,6 +38,7 @@ pub use event::{
     Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
 };
 pub use json::{JsonFormat, RawJson};
+pub use metadata::{DocMetadata, Stored};
 pub use outbox::{Message, OutboxMessage};
 pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};

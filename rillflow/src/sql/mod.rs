@@ -90,6 +90,7 @@ statements! {
     INSERT_STAGED = "insert_staged.sql";
     PUT_STAGED = "put_staged.sql";
     DELETED_STAGED = "deleted_staged.sql";
+    GET_STORED = "get_stored.sql";
     GET_DOCUMENTS = "get_documents.sql";
     DOCUMENT_STATE = "document_state.sql";
     DOCUMENT_EXISTS = "document_exists.sql";

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 
 use crate::model::{
-    Aggregate, AppendOptions, Collection, Document, DocumentId, Event, Expected, IdValue, Message, StreamId, StreamKey,
-    jsonb,
+    Aggregate, AppendOptions, Collection, DocMetadata, Document, DocumentId, Event, Expected, IdValue, Message,
+    StreamId, StreamKey, jsonb,
 };
 use crate::runtime::SharedCore;
 use crate::runtime::marks::Marks;
@@ -47,6 +47,8 @@ pub struct Session {
     messages: Vec<Outgoing>,
     /// By table, then by id: the order in which rows are locked.
     documents: BTreeMap<&'static str, Known>,
+    /// What documents are stored with, where their collection has columns for it.
+    metadata: Option<DocMetadata>,
 }
 
 /// What a session knows of one collection.
@@ -68,7 +70,13 @@ struct Entry {
 
 impl Session {
     pub(super) fn new(core: SharedCore) -> Self {
-        Self { core, appends: BTreeMap::new(), messages: Vec::new(), documents: BTreeMap::new() }
+        Self { core, appends: BTreeMap::new(), messages: Vec::new(), documents: BTreeMap::new(), metadata: None }
+    }
+
+    /// Stores this metadata with the documents of every commit from now on, where their collection has columns for it
+    /// (`#[document(metadata)]`). Events have their own: see [`AppendOptions`](crate::AppendOptions).
+    pub fn set_metadata(&mut self, metadata: DocMetadata) {
+        self.metadata = Some(metadata);
     }
 
     /// The document as this session sees it: what it staged, or loaded before, or what is stored.
@@ -82,7 +90,7 @@ impl Session {
             return entry.json.as_deref().map(|json| read::<D>(&id, json.as_bytes())).transpose();
         }
         let mut conn = self.core.pool.acquire().await?;
-        let at = In { texts: &self.core.texts, collection: D::COLLECTION };
+        let at = In { texts: &self.core.texts, collection: D::COLLECTION, metadata: None };
         let found = documents::get(&mut conn, at, id.clone(), |json| {
             Ok((read::<D>(&id, json)?, String::from_utf8_lossy(json).into_owned()))
         })
@@ -264,7 +272,12 @@ impl Session {
             Documents { collection: known.collection, changes: staged.collect() }
         };
         let documents = self.documents.values().map(changes).filter(|it| !it.changes.is_empty()).collect();
-        Staged { appends: self.appends.values().collect(), messages: &self.messages, documents }
+        Staged {
+            appends: self.appends.values().collect(),
+            messages: &self.messages,
+            documents,
+            metadata: self.metadata.as_ref(),
+        }
     }
 
     /// Takes note of what was written: the new versions are those that the session expects from now on.
