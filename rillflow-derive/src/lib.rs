@@ -29,6 +29,8 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
 /// | `unique(..)` | the same, and no two documents share the values |
 /// | `text_pattern(title)` | an index over one text field, which serves `starts_with` |
 /// | `trigram(title)` | an index over one text field, which serves `like`, `ilike`, `ends_with` and `contains_text`; the schema's sync makes PostgreSQL's extension `pg_trgm` |
+/// | `fulltext(language = "english", title, body)` | an index over the words of these texts, which serves `c.search(words)`; `c.rank().desc()` orders by how well a document fits them |
+/// | `metadata` | columns for correlation, causation, headers and who wrote last: `Docs::with_metadata` |
 /// | `gin` | an index over everything inside, which serves `contains`, `has_entry` and `any` |
 ///
 /// A key may say where documents without a value go, `score desc nulls_last`, as an order does.
@@ -41,6 +43,8 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
 /// | `id` | the id: exactly one field, a `Uuid`, `i64`, `String` or a newtype of one |
 /// | `id(v7)`, `id(sequence)` | the id, made by `Docs::create`: a UUID of version 7, or a number of the collection's own sequence |
 /// | `index`, `unique` | as above, for this field alone |
+/// | `column` | its value is also in a column of its own, `doc_` and its name, which PostgreSQL keeps and queries use, with an index |
+/// | `references = Customer` | it holds the id of another document: a column as above, and a foreign key |
 /// | `opaque` | JSON that queries do not look into: any type that serde writes |
 /// | `skip` | the field has no path in queries |
 ///
