@@ -89,7 +89,7 @@ fn check_columns(fields: &Struct, problems: &mut Problems) -> Vec<Ident> {
 
 fn foreign_key(field: &Field, table: &str) -> Option<ForeignKey> {
     let (target, _) = field.attrs.references.clone()?;
-    let name = name_of(table, &[field.name.clone()], "fkey");
+    let name = name_of(table, std::slice::from_ref(&field.name), "fkey");
     Some(ForeignKey { name, field: field.ident.clone(), ty: field.ty.clone(), target })
 }
 
