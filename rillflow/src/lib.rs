@@ -22,15 +22,15 @@ pub mod testing;
 pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
-    Aggregate, AppendOptions, Appended, DocMetadata, Document, DocumentId, DocumentProjection, Event, EventEnvelope,
-    EventPayload, EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, SchemaPlan,
-    SchemaStep, Stored, StreamId, StreamKey, StreamState, TableLock,
+    Aggregate, AppendOptions, Appended, DocMetadata, Document, DocumentId, DocumentOutcome, DocumentProjection, Event,
+    EventEnvelope, EventPayload, EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig,
+    SchemaPlan, SchemaStep, Stored, StreamId, StreamKey, StreamState, TableLock,
 };
+pub use model::{Checkpoint, EventTags, Message, OutboxMessage, Tag, TagField, TagQuery, TagValue};
 pub use model::{JsonFormat, query::Queries};
-pub use model::{Message, OutboxMessage};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
-    Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
+    Aggregate, Document, DocumentFields, DocumentValue, Event, EventTags, compiled_query, handlers, projection,
 };
 pub use runtime::aggregates::Loaded;
 pub use runtime::daemon::{Daemon, DaemonConfig};
@@ -38,15 +38,35 @@ pub use runtime::decide::{DecideError, Decided};
 pub use runtime::doctor::{Finding, Severity};
 pub use runtime::reading::EventPage;
 pub use runtime::session::Committed;
-pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
+pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig, SnapshotterMetrics};
 pub use runtime::sync::{SchemaChanges, SchemaProgress};
+pub use runtime::tagged::{Observed, TagDecided};
+pub use storage::epochs::Epoch;
 pub use storage::projections::ProjectionStatus;
 pub use store::QueryStream;
+pub use store::Tagged;
 pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
     ReadAll, ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
+
+/// What projections are made of, and what is told about them.
+pub mod projections {
+    pub use crate::model::{DocumentOutcome, DocumentProjection, OnFailure, ProjectionHandler, SqlProjection};
+    pub use crate::runtime::dead_letters::Requeued;
+    pub use crate::runtime::rebuild::RebuildProgress;
+    pub use crate::storage::letters::DeadLetter;
+    pub use crate::storage::projections::{ProjectionMetrics, ProjectionStatus};
+    pub use crate::store::Projections;
+}
+
+/// Running projections.
+pub mod projection_runtime {
+    pub use crate::runtime::daemon::{Daemon, DaemonConfig, DaemonConfig as ProjectionWorkerConfig};
+    pub use crate::runtime::ticks::TickResult;
+    pub use crate::store::{ProjectionDaemon, ProjectionDaemonBuilder};
+}
 
 /// Queries that are put together while the program runs.
 pub mod query {
@@ -65,6 +85,7 @@ pub mod __private {
     pub use crate::model::*;
     pub use crate::sql::render::*;
     pub use crate::{BoxError, Error, Result};
+    pub use sqlx::{Postgres, Transaction};
     pub use {serde, serde_json};
 
     /// The parameters of a query.

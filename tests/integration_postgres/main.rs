@@ -14,6 +14,8 @@ mod batching;
 mod bulk;
 /// Servers that are killed, connections that are cut.
 mod crash;
+/// Decisions and validators in sessions and in the caller's transaction.
+mod decisions;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Columns beside the document: hot fields, references, words, metadata.
@@ -24,6 +26,8 @@ mod document_ids;
 mod documents;
 /// Queries put together while the program runs, and documents of no declared type.
 mod dynamic;
+/// Histories that part: checkpoints of readers outside.
+mod epochs;
 /// Events stored under old names and versions.
 mod evolution;
 /// What filters can say, each against the same words in Rust.
@@ -44,6 +48,14 @@ mod pages;
 mod patch;
 /// Projections: inline, async, leases, failures.
 mod projections;
+/// Projections from outside: status, pausing, running by hand, dead letters.
+mod projections_admin;
+/// Workers killed, stopped, cut off; two daemons; what is asked of the server.
+mod projections_faults;
+/// Read models built anew beside the live one.
+mod projections_rebuild;
+/// Projections that write SQL of their own, and what becomes of events they fail on.
+mod projections_sql;
 /// Typed queries against real documents.
 mod queries;
 /// Reading streams and the whole log: directions, bounds, filters, pages.
@@ -62,6 +74,8 @@ mod snapshots;
 mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Tags: reading by them, and decisions that rest on them.
+mod tags;
 /// Several queries in one statement.
 mod together;
 /// Everything at once, and every event counted.

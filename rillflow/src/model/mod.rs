@@ -5,6 +5,7 @@
 mod aggregate;
 mod append;
 pub(crate) mod catalog;
+mod checkpoint;
 mod document;
 mod dynamic;
 mod envelope;
@@ -22,11 +23,13 @@ mod schema;
 mod shape;
 mod snapshot;
 mod stream;
+mod tags;
 pub(crate) mod traceparent;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
+pub use checkpoint::Checkpoint;
 pub use document::{
     Collection, Document, DocumentId, ForeignKey, GeneratedId, IdOf, IdSource, IdValue, Index, StoredColumn, made_id,
     refers_to,
@@ -44,11 +47,14 @@ pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};
 pub use predicate::{Predicate, SortDirection};
 pub use projection::{
-    AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
-    Route,
+    AnyHandler, AnyProjection, Changes, DocumentOutcome, DocumentProjection, IntoHandled, IntoKeys, IntoOutcome,
+    Lifecycle, On, OnFailure, OnSql, ProjectionBatch, ProjectionHandler, Registered, Route, RouteSql, SqlProjection,
+    Work,
 };
 pub use schema::{SchemaConfig, SchemaPlan, SchemaStep, TableLock};
 pub use shape::Shape;
 pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
+pub use tags::{EventTags, NoTags, Tag, TagField, TagQuery, TagValue, TagsOf};
+pub(crate) use tags::{TagCondition, array_literal, array_literal_in_order};
 pub use value::{SqlType, SqlValue};

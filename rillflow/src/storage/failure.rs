@@ -21,6 +21,7 @@ impl From<sqlx::Error> for Error {
                 },
                 // serialization_failure, deadlock_detected, lock_not_available
                 Some("40001" | "40P01" | "55P03") => Self::Contention(error),
+                Some("RF003") => Self::TagConflict { position: position_in_detail(&**e) },
                 Some("23505") if e.constraint() == Some("outbox_messages_message_id_key") => {
                     Self::AlreadyPublished { message_id: taken(&**e, "message_id").unwrap_or_default() }
                 }
@@ -60,6 +61,39 @@ pub(crate) fn broke(error: &Error) -> bool {
 fn is_shutdown(error: &Error) -> bool {
     let Error::Database(sqlx::Error::Database(error)) = error else { return false };
     matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
+}
+
+/// Whether an error says nothing about what was being done: a connection lost, a transaction given up for another's sake,
+/// none free. Looks through the errors that the application's code wrapped it in.
+pub(crate) fn passing(error: &Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = match error {
+        Error::Projection { source, .. } => Some(&**source),
+        other => Some(other),
+    };
+    while let Some(error) = next {
+        let passes = match (error.downcast_ref::<Error>(), error.downcast_ref::<sqlx::Error>()) {
+            (Some(Error::PoolTimeout | Error::Contention(_)), _) => true,
+            (Some(Error::Database(theirs)), _) | (None, Some(theirs)) => passes(theirs),
+            _ => false,
+        };
+        if passes {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn passes(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => true,
+        // serialization_failure, deadlock_detected, lock_not_available; the session was ended
+        sqlx::Error::Database(refused) => matches!(
+            refused.code().as_deref(),
+            Some("40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "25P03")
+        ),
+        _ => false,
+    }
 }
 
 fn unique_index(error: &sqlx::Error) -> Option<String> {
@@ -151,6 +185,12 @@ fn taken(refused: &dyn DatabaseError, column: &str) -> Option<String> {
     let detail = refused.try_downcast_ref::<PgDatabaseError>()?.detail()?;
     let (_, id) = detail.split_once(&format!("({column})=("))?;
     id.rfind(')').map(|end| id[..end].to_owned())
+}
+
+/// The position that `rillflow_require` met.
+fn position_in_detail(refused: &dyn DatabaseError) -> i64 {
+    let detail = refused.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::detail);
+    detail.and_then(|it| it.parse().ok()).unwrap_or_default()
 }
 
 /// A stored value that is not of the type its column has in our schema.
