@@ -296,7 +296,7 @@ async fn projections_near_the_head_share_one_read_and_idle_ones_ask_next_to_noth
     tokio::time::sleep(Duration::from_secs(10)).await;
     let idle = statements_sent();
     println!("{idle} statements in 10 idle seconds");
-    assert!(idle <= 12, "{idle}");
+    assert!(idle <= 10, "{idle}: more than one per second");
     daemon.shutdown().await;
     Ok(())
 }

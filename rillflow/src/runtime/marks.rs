@@ -12,8 +12,9 @@ use tokio::sync::{Notify, watch};
 use super::{Core, SharedCore, Task};
 use crate::storage::marks;
 
-/// How often the head is looked at while somebody waits for events and nothing is known to be open.
-const POLL: Duration = Duration::from_secs(1);
+/// How often the head is looked at while somebody waits for events and nothing is known to be open. With the beat of the
+/// leases an idle process sends one statement per second.
+const POLL: Duration = Duration::from_millis(1250);
 /// How soon after an append that the mark has not reached it is looked at again, and the longest such pause.
 const SOON: Duration = Duration::from_millis(2);
 const LATE: Duration = Duration::from_millis(50);
