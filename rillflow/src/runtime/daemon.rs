@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::listener::{Listener, Listening};
 use super::tender::Tender;
-use super::{SharedCore, Task, listener};
+use super::{SharedCore, Task};
 use crate::Result;
 use crate::storage::projections;
 
@@ -55,7 +56,7 @@ impl Default for DaemonConfig {
 pub struct Daemon {
     stop: watch::Sender<bool>,
     tender: Task,
-    _listener: Task,
+    _listening: Listening,
 }
 
 impl Daemon {
@@ -67,7 +68,7 @@ impl Daemon {
         }
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);
-        Ok(Self { stop, tender: Task::spawn(tender.run()), _listener: Task::spawn(listener::listen(core.clone())) })
+        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: Listener::share(core) })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.

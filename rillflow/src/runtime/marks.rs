@@ -12,9 +12,10 @@ use tokio::sync::{Notify, watch};
 use super::{Core, SharedCore, Task};
 use crate::storage::marks;
 
-/// How often the head is looked at while somebody waits for events and nothing is known to be open. With the beat of the
-/// leases an idle process sends one statement per second.
-const POLL: Duration = Duration::from_millis(1250);
+/// How often the head is looked at while somebody waits for events and nothing is known to be open: what other software
+/// inserted is found then, and what was told while nobody listened. With the check of a connection that rested, this and
+/// the members' heartbeat stay below one statement per second.
+const POLL: Duration = Duration::from_secs(3);
 /// How soon after an append that the mark has not reached it is looked at again, and the longest such pause.
 const SOON: Duration = Duration::from_millis(2);
 const LATE: Duration = Duration::from_millis(50);
@@ -41,6 +42,11 @@ impl Marks {
         core.marks.appended.fetch_max(position, Ordering::Relaxed);
         Self::start(core);
         core.marks.wake.notify_one();
+    }
+
+    /// Looks at the head again now, as a publication may have been missed.
+    pub(crate) fn look_again(&self) {
+        self.wake.notify_one();
     }
 
     /// Notes what another process published.
