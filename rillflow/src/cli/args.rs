@@ -71,6 +71,9 @@ pub(super) enum Command {
     /// The tables, functions and indexes of the store.
     #[command(subcommand)]
     Schema(schema::Schema),
+    /// As `schema plan`.
+    #[command(hide = true)]
+    SchemaPlan,
     /// As `schema sync`.
     #[command(hide = true)]
     SchemaSync,

@@ -96,7 +96,8 @@ impl Command {
     async fn run(self, session: &mut Session) -> Ran {
         match self {
             Self::Schema(command) => command.run(session).await,
-            Self::SchemaSync => schema::Schema::Sync.run(session).await,
+            Self::SchemaPlan => schema::Schema::Plan { sql: false }.run(session).await,
+            Self::SchemaSync => schema::Schema::Sync { allow_destructive: false }.run(session).await,
             Self::Streams(command) => command.run(session).await,
             Self::Events(command) => command.run(session).await,
             Self::Docs(command) => command.run(session).await,
