@@ -294,7 +294,11 @@ impl Store {
     ///
     /// Those of the database. What is wrong with the store is a finding, no error.
     pub async fn diagnose(&self) -> Result<Vec<Finding>> {
-        doctor::diagnose(&self.core).await
+        let mut findings = doctor::diagnose(&self.core).await?;
+        if findings.iter().any(|it| it.check == "schema" && it.severity == crate::Severity::Ok) {
+            findings.push(doctor::drift(self.schema().plan(&crate::SchemaConfig::single_tenant()).await));
+        }
+        Ok(findings)
     }
 
     /// Waits until a projection has done every event up to `position`, so that a reader sees its own writes.
