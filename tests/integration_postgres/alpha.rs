@@ -2,6 +2,8 @@
 //!
 //! `docs/book/src/coming-from.md` lists each change with its reason.
 
+#![allow(clippy::never_loop, clippy::needless_update, reason = "the samples have it so, and a test goes around once")]
+
 use std::time::Duration;
 
 use rillflow::{AggregateRepository, Error, Event, Expected, Store};
