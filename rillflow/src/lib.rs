@@ -28,6 +28,7 @@ pub use model::{
 };
 pub use model::{JsonFormat, query::Queries};
 pub use model::{Message, OutboxMessage};
+pub use model::{TenancyMode, TenantResolver};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
@@ -39,13 +40,16 @@ pub use runtime::reading::EventPage;
 pub use runtime::session::Committed;
 pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
 pub use runtime::sync::{SchemaChanges, SchemaProgress};
+pub use runtime::tenants::TenantsDaemon;
 pub use storage::projections::ProjectionStatus;
 pub use store::QueryStream;
+pub use store::Roles;
 pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
     ReadAll, ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
+pub use store::{Tenant, TenantMigrated, TenantStatus, TenantedStore, TenantedStoreBuilder};
 
 /// Queries that are put together while the program runs.
 pub mod query {

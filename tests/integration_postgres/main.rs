@@ -48,6 +48,8 @@ mod queries;
 mod reading;
 /// Documents of other collections beside those found.
 mod related;
+/// Who may do what.
+mod roles;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
 /// What a sync would do, what it does, and what it leaves alone.
@@ -60,6 +62,8 @@ mod snapshots;
 mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Tenants that never meet.
+mod tenancy;
 /// Several queries in one statement.
 mod together;
 /// Everything at once, and every event counted.

@@ -21,6 +21,7 @@ mod schema;
 mod shape;
 mod snapshot;
 mod stream;
+mod tenant;
 pub(crate) mod traceparent;
 mod value;
 
@@ -48,4 +49,6 @@ pub use schema::{SchemaConfig, SchemaPlan, SchemaStep, TableLock};
 pub use shape::Shape;
 pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
+pub use tenant::{TenancyMode, TenantResolver};
+pub(crate) use tenant::{TenantName, prefix};
 pub use value::{SqlType, SqlValue};

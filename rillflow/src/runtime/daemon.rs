@@ -36,6 +36,15 @@ impl Default for DaemonConfig {
     }
 }
 
+/// Who hears the marks that others publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hearing {
+    /// The daemon itself, on a connection of its own.
+    Here,
+    /// Somebody who hears them for many stores.
+    Elsewhere,
+}
+
 /// The running async projections of a store.
 ///
 /// Any number of processes may run one: each projection has one owner at a time. Dropping it stops its tasks where they
@@ -45,11 +54,15 @@ impl Default for DaemonConfig {
 pub struct Daemon {
     stop: watch::Sender<bool>,
     projectors: Vec<Task>,
-    _listener: Task,
+    _listener: Option<Task>,
 }
 
 impl Daemon {
     pub(crate) async fn start(core: &SharedCore, config: DaemonConfig) -> Result<Self> {
+        Self::start_hearing(core, config, Hearing::Here).await
+    }
+
+    pub(super) async fn start_hearing(core: &SharedCore, config: DaemonConfig, hearing: Hearing) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let owner = Uuid::new_v4();
         let mut projectors = Vec::new();
@@ -60,7 +73,8 @@ impl Daemon {
             let projector = Projector { core: core.clone(), projection, owner, config, stop: stopped.clone() };
             projectors.push(Task::spawn(projector.run()));
         }
-        Ok(Self { stop, projectors, _listener: Task::spawn(listener::listen(core.clone())) })
+        let listener = (hearing == Hearing::Here).then(|| Task::spawn(listener::listen(core.clone())));
+        Ok(Self { stop, projectors, _listener: listener })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.

@@ -16,6 +16,7 @@ pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod sync;
+pub(crate) mod tenants;
 pub(crate) mod wait;
 
 use std::sync::Arc;

@@ -19,3 +19,4 @@ pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod streams;
+pub(crate) mod tenants;

@@ -17,10 +17,13 @@ mod query_stream;
 mod reading;
 mod related_query;
 mod repository;
+mod roles;
 mod schema;
 mod schemaless;
 mod session;
 mod streams;
+mod tenant;
+mod tenants;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,9 +42,12 @@ pub use outbox::Outbox;
 pub use query_stream::QueryStream;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
+pub use roles::Roles;
 pub use schema::{Schema, SchemaTexts};
 pub use schemaless::Schemaless;
 pub use session::Session;
+pub use tenant::Tenant;
+pub use tenants::{TenantMigrated, TenantStatus, TenantedStore, TenantedStoreBuilder};
 
 use crate::Result;
 use crate::model::query::{Queries, Query};
