@@ -36,6 +36,7 @@ pub use rillflow_derive::{
 pub use runtime::aggregates::Loaded;
 pub use runtime::daemon::{Daemon, DaemonConfig};
 pub use runtime::decide::{DecideError, Decided};
+pub use runtime::doctor::{Finding, Severity};
 pub use runtime::reading::EventPage;
 pub use runtime::session::Committed;
 pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};

@@ -6,6 +6,7 @@ pub(crate) mod append;
 mod backoff;
 pub(crate) mod daemon;
 pub(crate) mod decide;
+pub(crate) mod doctor;
 pub(crate) mod lanes;
 mod listener;
 pub(crate) mod marks;

@@ -110,6 +110,22 @@ statements! {
     EMPTY_COLLECTION = "empty_collection.sql";
 }
 
+// what `Store::diagnose` asks
+statements! {
+    DOCTOR_SERVER = "doctor_server.sql";
+    DOCTOR_PRIVILEGES = "doctor_privileges.sql";
+    DOCTOR_SEQUENCE = "doctor_sequence.sql";
+    DOCTOR_MARK = "doctor_mark.sql";
+    DOCTOR_HOLDERS = "doctor_holders.sql";
+    DOCTOR_PROJECTIONS = "doctor_projections.sql";
+    DOCTOR_INDEXES = "doctor_indexes.sql";
+    DOCTOR_BLOAT = "doctor_bloat.sql";
+    DOCTOR_HORIZON = "doctor_horizon.sql";
+    DOCTOR_TABLE_THERE = "doctor_table_there.sql";
+    DOCTOR_PROJECTION_LETTERS = "doctor_projection_letters.sql";
+    DOCTOR_SUBSCRIPTION_LETTERS = "doctor_subscription_letters.sql";
+}
+
 #[cfg(feature = "cli")]
 statements! {
     LIST_COLLECTIONS = "list_collections.sql";

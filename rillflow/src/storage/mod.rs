@@ -3,6 +3,7 @@
 pub(crate) mod append;
 pub(crate) mod bind;
 pub(crate) mod bulk;
+pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod dynamic;
 pub(crate) mod events;

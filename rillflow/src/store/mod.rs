@@ -54,6 +54,7 @@ use crate::model::query::{Queries, Query};
 use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
 use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
+use crate::runtime::doctor::{self, Finding};
 use crate::runtime::{SharedCore, wait};
 use crate::storage::projections::{self, ProjectionStatus};
 use crate::storage::{queries, rows};
@@ -245,6 +246,25 @@ impl Store {
     /// As [`start_daemon`](Self::start_daemon).
     pub async fn start_daemon_with(&self, config: DaemonConfig) -> Result<Daemon> {
         Daemon::start(&self.core, config).await
+    }
+
+    /// Looks for what is wrong with the store: the connection, the server, the role, the schema, the sequence, who holds
+    /// the mark, projections that are behind and why, indexes, dead letters, dead rows. Changes nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
+    /// for finding in store.diagnose().await?.iter().filter(|it| it.severity >= rillflow::Severity::Warning) {
+    ///     eprintln!("{}: {} ({})", finding.check, finding.problem, finding.fix);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the database. What is wrong with the store is a finding, no error.
+    pub async fn diagnose(&self) -> Result<Vec<Finding>> {
+        doctor::diagnose(&self.core).await
     }
 
     /// Waits until a projection has done every event up to `position`, so that a reader sees its own writes.
