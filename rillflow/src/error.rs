@@ -33,6 +33,13 @@ pub enum Error {
         actual: i64,
     },
 
+    /// An event that a decision on tags rests on was appended meanwhile; nothing was written. Look and decide again.
+    #[error("an event that this decision rests on was appended meanwhile, at position {position}")]
+    TagConflict {
+        /// Where it is.
+        position: i64,
+    },
+
     /// The stream refuses appends; nothing was written. [`restore_stream`](crate::Events::restore_stream) opens it again.
     #[error("stream {stream_id} is archived: restore it before you append to it")]
     StreamArchived {
@@ -257,12 +264,19 @@ pub enum Error {
         waited: std::time::Duration,
     },
 
+    /// Text that is no checkpoint of this library.
+    #[error("`{text}` is no checkpoint: keep what `Checkpoint::to_string` wrote")]
+    InvalidCheckpoint {
+        /// The text.
+        text: String,
+    },
+
     /// The event a checkpoint points to is no longer there: the history was restored or replaced.
     #[error(
-        "projection `{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild the projection"
+        "`{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild it from the beginning"
     )]
     HistoryDiverged {
-        /// The projection.
+        /// The projection, or the checkpoint of a reader outside of the store.
         name: String,
         /// Its checkpoint.
         position: i64,
@@ -400,7 +414,11 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::VersionConflict { .. } | Self::DocVersionConflict { .. } | Self::PoolTimeout | Self::Contention(_)
+            Self::VersionConflict { .. }
+                | Self::DocVersionConflict { .. }
+                | Self::TagConflict { .. }
+                | Self::PoolTimeout
+                | Self::Contention(_)
         )
     }
 }

@@ -26,12 +26,12 @@ pub use model::{
     EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, SchemaPlan, SchemaStep,
     StreamId, StreamKey, StreamState, TableLock,
 };
+pub use model::{Checkpoint, EventTags, Message, OutboxMessage, Tag, TagField, TagQuery, TagValue};
 pub use model::{JsonFormat, query::Queries};
-pub use model::{Message, OutboxMessage};
 pub use model::{TenancyMode, TenantResolver};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
-    Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
+    Aggregate, Document, DocumentFields, DocumentValue, Event, EventTags, compiled_query, handlers, projection,
 };
 pub use runtime::aggregates::Loaded;
 pub use runtime::daemon::{Daemon, DaemonConfig};
@@ -39,17 +39,19 @@ pub use runtime::decide::{DecideError, Decided};
 pub use runtime::doctor::{Finding, Severity};
 pub use runtime::reading::EventPage;
 pub use runtime::session::Committed;
-pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
+pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig, SnapshotterMetrics};
 pub use runtime::sync::{SchemaChanges, SchemaProgress};
+pub use runtime::tagged::{Observed, TagDecided};
 pub use runtime::tenants::TenantsDaemon;
+pub use storage::epochs::Epoch;
 pub use storage::projections::ProjectionStatus;
 pub use store::QueryStream;
-pub use store::Roles;
 pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
     ReadAll, ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
+pub use store::{Roles, Tagged};
 pub use store::{Tenant, TenantMigrated, TenantStatus, TenantedStore, TenantedStoreBuilder};
 
 /// Queries that are put together while the program runs.

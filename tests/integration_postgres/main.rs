@@ -14,6 +14,8 @@ mod batching;
 mod bulk;
 /// Servers that are killed, connections that are cut.
 mod crash;
+/// Decisions and validators in sessions and in the caller's transaction.
+mod decisions;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Ids that are made for documents.
@@ -22,6 +24,8 @@ mod document_ids;
 mod documents;
 /// Queries put together while the program runs, and documents of no declared type.
 mod dynamic;
+/// Histories that part: checkpoints of readers outside.
+mod epochs;
 /// Events stored under old names and versions.
 mod evolution;
 /// What filters can say, each against the same words in Rust.
@@ -62,6 +66,8 @@ mod snapshots;
 mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Tags: reading by them, and decisions that rest on them.
+mod tags;
 /// Tenants that never meet.
 mod tenancy;
 /// Several queries in one statement.

@@ -5,6 +5,7 @@
 mod aggregate;
 mod append;
 pub(crate) mod catalog;
+mod checkpoint;
 mod document;
 mod dynamic;
 mod envelope;
@@ -21,12 +22,14 @@ mod schema;
 mod shape;
 mod snapshot;
 mod stream;
+mod tags;
 mod tenant;
 pub(crate) mod traceparent;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
+pub use checkpoint::Checkpoint;
 pub use document::{
     Collection, Document, DocumentId, ForeignKey, GeneratedId, IdSource, IdValue, Index, StoredColumn, made_id,
 };
@@ -49,6 +52,8 @@ pub use schema::{SchemaConfig, SchemaPlan, SchemaStep, TableLock};
 pub use shape::Shape;
 pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
+pub use tags::{EventTags, NoTags, Tag, TagField, TagQuery, TagValue, TagsOf};
+pub(crate) use tags::{TagCondition, array_literal, array_literal_in_order};
 pub use tenant::{TenancyMode, TenantResolver};
 pub(crate) use tenant::{TenantName, prefix};
 pub use value::{SqlType, SqlValue};

@@ -17,6 +17,7 @@ pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod sync;
+pub(crate) mod tagged;
 pub(crate) mod tenants;
 pub(crate) mod wait;
 

@@ -38,6 +38,10 @@ statements! {
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";
     FIND_APPENDED = "find_appended.sql";
+    TAGS_WRITTEN = "tags_written.sql";
+    TAGS_REQUIRED = "tags_required.sql";
+    LOAD_TAGGED = "load_tagged.sql";
+    READ_ALL_TAGGED = "read_all_tagged.sql";
     PUBLISH_MESSAGES = "publish_messages.sql";
     PUBLISH = "publish.sql";
     READ_OUTBOX = "read_outbox.sql";
@@ -66,9 +70,12 @@ statements! {
     LOAD_AGGREGATE = "load_aggregate.sql";
     LOAD_AGGREGATE_AS_OF = "load_aggregate_as_of.sql";
     PUT_SNAPSHOT = "put_snapshot.sql";
+    COMPACTION_METRICS = "compaction_metrics.sql";
     STREAMS_TO_COMPACT = "streams_to_compact.sql";
 
     SAFE_MARK = "safe_mark.sql";
+    BEGIN_EPOCH = "begin_epoch.sql";
+    HISTORY = "history.sql";
     PUBLISH_MARK = "publish_mark.sql";
 
     REGISTER_PROJECTION = "register_projection.sql";

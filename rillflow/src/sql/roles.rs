@@ -21,7 +21,7 @@ const WRITTEN: &[&str] = &[
 const TENDED: &[&str] = &["event_marks", "snapshots", "outbox_messages", "docs"];
 
 /// What only those who change the schema write.
-const BOOKS: &[&str] = &["rillflow_migrations", "rillflow_syncs"];
+const BOOKS: &[&str] = &["rillflow_migrations", "rillflow_syncs", "event_epochs"];
 
 /// The script, which may run again: after a sync that made tables, it has to. `roles` are owner, writer, reader, daemon.
 pub(crate) fn script(schema: &SchemaName, roles: &[String; 4], collections: &[&'static Collection]) -> String {

@@ -21,6 +21,7 @@ impl From<sqlx::Error> for Error {
                 },
                 // serialization_failure, deadlock_detected, lock_not_available
                 Some("40001" | "40P01" | "55P03") => Self::Contention(error),
+                Some("RF003") => Self::TagConflict { position: position_in_detail(&**e) },
                 Some("23505") if e.constraint() == Some("outbox_messages_message_id_key") => {
                     Self::AlreadyPublished { message_id: taken(&**e, "message_id").unwrap_or_default() }
                 }
@@ -151,6 +152,12 @@ fn taken(refused: &dyn DatabaseError, column: &str) -> Option<String> {
     let detail = refused.try_downcast_ref::<PgDatabaseError>()?.detail()?;
     let (_, id) = detail.split_once(&format!("({column})=("))?;
     id.rfind(')').map(|end| id[..end].to_owned())
+}
+
+/// The position that `rillflow_require` met.
+fn position_in_detail(refused: &dyn DatabaseError) -> i64 {
+    let detail = refused.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::detail);
+    detail.and_then(|it| it.parse().ok()).unwrap_or_default()
 }
 
 /// A stored value that is not of the type its column has in our schema.

@@ -9,6 +9,7 @@ mod collection;
 mod docs;
 mod document_query;
 mod dynamic;
+mod epochs;
 mod events;
 mod grouped_query;
 mod outbox;
@@ -22,6 +23,7 @@ mod schema;
 mod schemaless;
 mod session;
 mod streams;
+mod tagged;
 mod tenant;
 mod tenants;
 
@@ -46,12 +48,13 @@ pub use roles::Roles;
 pub use schema::{Schema, SchemaTexts};
 pub use schemaless::Schemaless;
 pub use session::Session;
+pub use tagged::Tagged;
 pub use tenant::Tenant;
 pub use tenants::{TenantMigrated, TenantStatus, TenantedStore, TenantedStoreBuilder};
 
 use crate::Result;
 use crate::model::query::{Queries, Query};
-use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
+use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey, TagQuery};
 use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::doctor::{self, Finding};
@@ -138,6 +141,11 @@ impl Store {
     pub fn aggregate<A: Aggregate>(&self, id: impl StreamKey) -> Aggregates<'_, A> {
         let stream_id: StreamId = id.stream_id();
         Aggregates::new(&self.core, stream_id)
+    }
+
+    /// State folded from all events that carry some tags, whatever their streams: look at it, decide on it.
+    pub fn tagged<A: Aggregate>(&self, query: TagQuery) -> Tagged<'_, A> {
+        Tagged::new(&self.core, query)
     }
 
     /// Begins a unit of work: documents and events that are written together, or not at all.
