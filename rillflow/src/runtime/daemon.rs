@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::backoff::Backoff;
+use super::listener::{Listener, Listening};
 use super::marks::Marks;
 use super::projector::{Advance, Projector};
 use super::rebuild::rebuild;
-use super::{SharedCore, Task, listener};
+use super::{SharedCore, Task};
 use crate::model::{Registered, Work};
 use crate::storage::projections::{self, Lease, Tended, Wanted};
 use crate::{Error, Result};
@@ -72,7 +73,7 @@ pub(super) enum Hearing {
 pub struct Daemon {
     stop: watch::Sender<bool>,
     tender: Task,
-    _listener: Option<Task>,
+    _listening: Option<Listening>,
 }
 
 impl Daemon {
@@ -88,8 +89,8 @@ impl Daemon {
         }
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);
-        let listener = (hearing == Hearing::Here).then(|| Task::spawn(listener::listen(core.clone())));
-        Ok(Self { stop, tender: Task::spawn(tender.run()), _listener: listener })
+        let listening = (hearing == Hearing::Here).then(|| Listener::share(core));
+        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: listening })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.
