@@ -89,6 +89,7 @@ impl<A: Aggregating, P: Path> Parent for Over<A, P> {
             field: "",
             sql_type: <A::Value as DocumentValue>::SQL_TYPE,
             nullable: P::INFO.nullable,
+            conditional: P::INFO.conditional,
             place: Place::Aggregate(A::AGGREGATION),
         }
     };
@@ -108,6 +109,7 @@ impl<D: 'static> Parent for Size<D> {
         field: "",
         sql_type: SqlType::Int,
         nullable: false,
+        conditional: false,
         place: Place::Aggregate(Aggregation::Count),
     };
 }
@@ -256,6 +258,7 @@ const fn stray_condition(node: &Node, keys: &[&PathInfo]) -> Option<&'static Pat
         | Node::IsSome(path)
         | Node::Contains(path, ..)
         | Node::Any(path, _) => stray(path, keys),
+        Node::Search(index, _) => stray(index.keys[0].path, keys),
     }
 }
 

@@ -13,6 +13,12 @@ pub enum Place {
     Id,
     /// A key of the JSON.
     Key,
+    /// A key of the JSON whose value is in a column too: `doc_` and the field's name.
+    Column,
+    /// How well a document fits the words that the filter searches for.
+    Rank,
+    /// The value before it, if it is this variant of an enum: its name is the text under this quoted key.
+    Variant(&'static str),
     /// What is made of the values of the field before it, over a group of documents.
     Aggregate(Aggregation),
 }
@@ -32,6 +38,8 @@ pub struct PathInfo {
     pub sql_type: SqlType,
     /// True when the value may be missing or null.
     pub nullable: bool,
+    /// True when it is there in one variant of an enum only.
+    pub conditional: bool,
     /// What it names.
     pub place: Place,
 }
@@ -159,6 +167,8 @@ pub enum Node {
     HasEntry(&'static PathInfo, Operand, Operand, SqlType),
     /// A condition that holds by itself when the parameter is NULL.
     Optional(Operand, &'static Node),
+    /// A document that holds words.
+    Search(&'static IndexDefinition, Operand),
     /// A list with an element that fulfils a condition.
     Any(&'static PathInfo, &'static Node),
 }
@@ -302,6 +312,8 @@ pub enum IndexMethod {
     Trigram,
     /// Over everything inside the document, for containment.
     Gin,
+    /// Over the words of its texts, for a search.
+    FullText,
 }
 
 /// A declared index, as coverage and DDL see it.
@@ -315,4 +327,6 @@ pub struct IndexDefinition {
     pub method: IndexMethod,
     /// Its keys, none for [`IndexMethod::Gin`].
     pub keys: &'static [SortKey],
+    /// The language of its texts, for [`IndexMethod::FullText`].
+    pub language: &'static str,
 }
