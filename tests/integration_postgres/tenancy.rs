@@ -268,7 +268,7 @@ async fn one_daemon_serves_all_tenants_on_few_connections() -> TestResult {
         while !sqlx::query_scalar::<_, bool>(sqlx::AssertSqlSafe(few.clone())).fetch_one(&looker).await? {
             tokio::task::yield_now().await;
         }
-        sqlx::Result::Ok(())
+        Ok::<(), sqlx::Error>(())
     };
     tokio::time::timeout(SOON, settle).await??;
     daemon.shutdown().await;
