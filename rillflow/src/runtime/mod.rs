@@ -13,6 +13,7 @@ pub(crate) mod lanes;
 pub(crate) mod listener;
 mod log_reader;
 pub(crate) mod marks;
+mod owned;
 pub(crate) mod plan;
 mod projector;
 pub(crate) mod reading;
@@ -25,6 +26,7 @@ pub(crate) mod subscriber;
 pub(crate) mod sync;
 pub(crate) mod tagged;
 pub(crate) mod tenants;
+mod tender;
 pub(crate) mod ticks;
 pub(crate) mod wait;
 
