@@ -382,6 +382,38 @@ pub enum Error {
         source: Box<Error>,
     },
 
+    /// A name that no tenant can have.
+    #[error("`{tenant}` cannot be the name of a tenant: {problem}", tenant = tenant.escape_debug())]
+    TenantName {
+        /// The name.
+        tenant: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// There is no such tenant.
+    #[error("there is no tenant `{tenant}`: make it with `ensure_tenant`", tenant = tenant.escape_debug())]
+    TenantNotFound {
+        /// The name asked for.
+        tenant: String,
+    },
+
+    /// The tenant holds events or documents, and is dropped by force only.
+    #[error("tenant `{tenant}` holds events or documents: nothing was dropped, as `force` was not given", tenant = tenant.escape_debug())]
+    TenantNotEmpty {
+        /// The tenant.
+        tenant: String,
+    },
+
+    /// The application's own [`TenantResolver`](crate::TenantResolver) failed.
+    #[error("could not find out where tenant `{tenant}` is: {source}", tenant = tenant.escape_debug())]
+    TenantResolver {
+        /// The tenant, or `all`.
+        tenant: String,
+        /// The resolver's own error.
+        source: BoxError,
+    },
+
     /// No development PostgreSQL could be started.
     #[error("{0}")]
     Development(String),

@@ -31,6 +31,7 @@ pub use model::{
 };
 pub use model::{Checkpoint, EventTags, Message, OutboxMessage, Tag, TagField, TagQuery, TagValue};
 pub use model::{JsonFormat, query::Queries};
+pub use model::{TenancyMode, TenantResolver};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, EventTags, compiled_query, handlers, projection,
@@ -44,15 +45,17 @@ pub use runtime::session::Committed;
 pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig, SnapshotterMetrics};
 pub use runtime::sync::{SchemaChanges, SchemaProgress};
 pub use runtime::tagged::{Observed, TagDecided};
+pub use runtime::tenants::TenantsDaemon;
 pub use storage::epochs::Epoch;
 pub use storage::projections::ProjectionStatus;
 pub use store::QueryStream;
-pub use store::Tagged;
 pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
     ReadAll, ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
+pub use store::{Roles, Tagged};
+pub use store::{Tenant, TenantMigrated, TenantStatus, TenantedStore, TenantedStoreBuilder};
 
 /// What projections are made of, and what is told about them.
 pub mod projections {

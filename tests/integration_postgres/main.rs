@@ -64,6 +64,8 @@ mod queries;
 mod reading;
 /// Documents of other collections beside those found.
 mod related;
+/// Who may do what.
+mod roles;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
 /// What a sync would do, what it does, and what it leaves alone.
@@ -82,6 +84,8 @@ mod streams;
 mod subscriptions;
 /// Tags: reading by them, and decisions that rest on them.
 mod tags;
+/// Tenants that never meet.
+mod tenancy;
 /// Several queries in one statement.
 mod together;
 /// Everything at once, and every event counted.

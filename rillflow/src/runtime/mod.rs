@@ -25,6 +25,7 @@ pub(crate) mod snapshots;
 pub(crate) mod subscriber;
 pub(crate) mod sync;
 pub(crate) mod tagged;
+pub(crate) mod tenants;
 mod tender;
 pub(crate) mod ticks;
 pub(crate) mod wait;
