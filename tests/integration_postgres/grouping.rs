@@ -350,3 +350,15 @@ async fn the_least_and_the_greatest_id_are_found_on_every_postgresql() -> TestRe
     assert_eq!(store.query(last()).await?, sales().map(|it| it.id).max());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_list_that_serde_left_out_is_an_empty_one() -> TestResult {
+    #[compiled_query(allow(scan))]
+    fn without_notes() -> impl Query<i64> {
+        Sale::query().filter(|s| s.notes.is_empty() && s.notes.len() < 1).count()
+    }
+
+    let (_db, store) = sold().await?;
+    assert_eq!(store.query(without_notes()).await?, 30);
+    Ok(())
+}

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::entry::Keyed;
 use super::operand::{Perhaps, RowCount, Value};
 use super::path::{Column, DocumentValue, Element, Flag, ItemOf, List, Map, Path, PathSet, Tag};
 use super::text::str_eq;
@@ -376,6 +377,7 @@ combine! {
     [P, K] HasKey<P, K>;
     [P, K, V] HasEntry<P, K, V>;
     [P, C] Any<P, C>;
+    [C] Keyed<C>;
     [A, B] And<A, B>;
     [A, B] Or<A, B>;
     [A] Not<A>;
