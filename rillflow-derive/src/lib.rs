@@ -130,8 +130,8 @@ pub fn document_value(item: TokenStream) -> TokenStream {
 ///
 /// # Where it can stand
 ///
-/// On free functions, and on associated functions without `self`, in generic `impl` blocks too; `Self` is not known
-/// inside. The function may have lifetimes, but no type or const parameters: the text is made once.
+/// On free functions, and on associated functions without `self`; `Self` is not known inside. In a generic `impl` block,
+/// Rust wants its parameters named behind the result: `-> impl Query<Vec<Customer>> + use<T>`. The function may have lifetimes, but no type or const parameters: the text is made once.
 ///
 /// What the macros write names `::rillflow`. A crate that renames the dependency says once, in its root,
 /// `extern crate its_name as rillflow;`.

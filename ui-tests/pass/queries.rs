@@ -52,7 +52,7 @@ struct Queries<T>(T);
 
 impl<T> Queries<T> {
     #[compiled_query(allow(scan))]
-    fn by_city<'c>(not: &'c str, page: i64) -> impl Query<NumberedPage<(String, Status, i64, Option<f64>)>> {
+    fn by_city<'c>(not: &'c str, page: i64) -> impl Query<NumberedPage<(String, Status, i64, Option<f64>)>> + use<T> {
         Customer::query()
             .filter(|c| c.address.city != not)
             .group_by(|c| (c.address.city, c.status))
@@ -63,7 +63,7 @@ impl<T> Queries<T> {
     }
 
     #[compiled_query(allow(scan))]
-    fn cities() -> impl Query<Vec<String>> {
+    fn cities() -> impl Query<Vec<String>> + use<T> {
         Customer::query().select(|c| c.address.city).distinct()
     }
 }

@@ -84,7 +84,7 @@ fn check_signature(signature: &Signature, problems: &mut Problems) {
         if !matches!(parameter, GenericParam::Lifetime(_)) {
             problems.at(
                 parameter.span(),
-                "a compiled query has no type parameters: its SQL and its indexes are checked once, for one document type",
+                "a compiled query has no type or const parameters: its SQL and its indexes are checked once, for one document type",
             );
         }
     }

@@ -15,7 +15,7 @@ use crate::model::SqlValue;
 /// The value of the map `M` under the key `K`.
 pub struct Key<M, K>(Tag<(M, K)>);
 
-impl<M: Map + 'static, K: Value + 'static> Field for Key<M, K> {
+impl<M: Map, K: Value + 'static> Field for Key<M, K> {
     type Value = Option<M::Item>;
     type Presence = Sometimes;
     const KEY: &'static str = Self::QUOTED_KEY;
@@ -36,7 +36,7 @@ pub const fn entry<P: Path, K: ComparableTo<String> + 'static>(
     _: &K,
 ) -> <Option<<P::Value as Map>::Item> as DocumentValue>::Paths<At<P, Key<P::Value, K>>>
 where
-    P::Value: Map + 'static,
+    P::Value: Map,
 {
     PathSet::NEW
 }
@@ -71,7 +71,7 @@ macro_rules! tests {
     ($($(#[$doc:meta])* $name:ident $operator:ident: $with:ty $(, where $value:ident)?;)*) => {
         impl<P: Path> Entry<P>
         where
-            P::Value: Map + 'static,
+            P::Value: Map,
         { $(
             $(#[$doc])*
             pub fn $name<V: ComparableTo<$with>>(self, value: V) -> Keyed<Compare<ValueAt<P>, $operator, V>>
@@ -110,7 +110,7 @@ tests! {
 
 impl<P: Path> Entry<P>
 where
-    P::Value: Map + 'static,
+    P::Value: Map,
 {
     /// One of several values.
     pub fn one_of<V: ComparableTo<[ScalarIn<P>]>>(self, values: V) -> Keyed<OneOf<ValueAt<P>, V>> {

@@ -250,7 +250,7 @@ pub trait List {
     label = "not a map"
 )]
 #[doc(hidden)]
-pub trait Map {
+pub trait Map: 'static {
     /// The type of its values.
     type Item: DocumentValue;
 }

@@ -199,7 +199,7 @@ opaque! {
     [V: 'static, S: 'static] HashMap<String, V, S>;
     [V: 'static] BTreeMap<String, V>;
 }
-impl<V: DocumentValue, S> Map for HashMap<String, V, S> {
+impl<V: DocumentValue, S: 'static> Map for HashMap<String, V, S> {
     type Item = V;
 }
 impl<V: DocumentValue> Map for BTreeMap<String, V> {
