@@ -185,6 +185,25 @@ pub fn event(item: TokenStream) -> TokenStream {
     expand::event::event(item.into()).into()
 }
 
+/// Makes fields of an event's payload its tags: what it is about beside its stream.
+///
+/// - `#[event(tag)]` on a field: a tag of the field's name. The field is text, a `Uuid`, a whole number, a `bool`, a newtype
+///   of one that derives `DocumentValue`, or an `Option` or `Vec` of these.
+/// - `#[event(tag = "student")]`: a tag of another name.
+///
+/// The enum that derives `Event` finds out by itself. The trait of the same name shows an example.
+#[proc_macro_derive(EventTags, attributes(event))]
+pub fn event_tags(item: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(item as syn::DeriveInput);
+    derive(|problems| {
+        let payload = model::tags::check(&input, problems);
+        match payload.filter(|_| problems.is_empty()) {
+            Some(payload) => expand::tags::tags(&payload),
+            None => expand::tags::refused(&input),
+        }
+    })
+}
+
 /// Makes a type the state of one kind of stream. The type is `Default`; its handlers are in a `#[handlers]` impl.
 ///
 /// - `#[aggregate(events = OrderEvent)]`: the events of its streams. Each needs a handler, or does not compile.

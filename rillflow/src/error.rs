@@ -33,6 +33,13 @@ pub enum Error {
         actual: i64,
     },
 
+    /// An event that a decision on tags rests on was appended meanwhile; nothing was written. Look and decide again.
+    #[error("an event that this decision rests on was appended meanwhile, at position {position}")]
+    TagConflict {
+        /// Where it is.
+        position: i64,
+    },
+
     /// The stream refuses appends; nothing was written. [`restore_stream`](crate::Events::restore_stream) opens it again.
     #[error("stream {stream_id} is archived: restore it before you append to it")]
     StreamArchived {
@@ -257,12 +264,19 @@ pub enum Error {
         waited: std::time::Duration,
     },
 
+    /// Text that is no checkpoint of this library.
+    #[error("`{text}` is no checkpoint: keep what `Checkpoint::to_string` wrote")]
+    InvalidCheckpoint {
+        /// The text.
+        text: String,
+    },
+
     /// The event a checkpoint points to is no longer there: the history was restored or replaced.
     #[error(
-        "projection `{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild the projection"
+        "`{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild it from the beginning"
     )]
     HistoryDiverged {
-        /// The projection.
+        /// The projection, or the checkpoint of a reader outside of the store.
         name: String,
         /// Its checkpoint.
         position: i64,
@@ -286,6 +300,24 @@ pub enum Error {
         problem: String,
         /// What to do about it.
         help: String,
+    },
+
+    /// The schema is not as this program wants it, as [`Schema::assert`](crate::Schema::assert) found.
+    #[error("schema `{schema}` is not as this program wants it; `store.schema().sync(..)` takes these steps:\n{plan}")]
+    SchemaDiffers {
+        /// The schema.
+        schema: String,
+        /// What would have to be done.
+        plan: Box<crate::SchemaPlan>,
+    },
+
+    /// A step of a sync failed. Those before it are done; the next sync goes on from there.
+    #[error("schema step `{step}` failed: {source}")]
+    SchemaStep {
+        /// The step.
+        step: String,
+        /// Why.
+        source: Box<Error>,
     },
 
     /// No development PostgreSQL could be started.
@@ -335,12 +367,26 @@ pub enum PayloadProblem {
 }
 
 impl Error {
+    /// A table that has the name of one of ours, and was not made by us.
+    pub(crate) fn foreign_table(schema: &str, table: &str) -> Self {
+        Self::Schema {
+            problem: format!("schema `{schema}` holds a table `{table}` that rillflow did not make"),
+            help:
+                "keep rillflow in a schema of its own: `Store::builder(url).schema(\"rillflow\")`, `--schema rillflow`"
+                    .to_owned(),
+        }
+    }
+
     /// True when the same call may succeed when it is simply made again with fresh state.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::VersionConflict { .. } | Self::DocVersionConflict { .. } | Self::PoolTimeout | Self::Contention(_)
+            Self::VersionConflict { .. }
+                | Self::DocVersionConflict { .. }
+                | Self::TagConflict { .. }
+                | Self::PoolTimeout
+                | Self::Contention(_)
         )
     }
 }

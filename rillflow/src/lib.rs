@@ -23,27 +23,31 @@ pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, StreamId, StreamKey,
-    StreamState,
+    EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, SchemaPlan, SchemaStep,
+    StreamId, StreamKey, StreamState, TableLock,
 };
+pub use model::{Checkpoint, EventTags, Message, OutboxMessage, Tag, TagField, TagQuery, TagValue};
 pub use model::{JsonFormat, query::Queries};
-pub use model::{Message, OutboxMessage};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
-    Aggregate, Document, DocumentFields, DocumentValue, Event, compiled_query, handlers, projection,
+    Aggregate, Document, DocumentFields, DocumentValue, Event, EventTags, compiled_query, handlers, projection,
 };
 pub use runtime::aggregates::Loaded;
 pub use runtime::daemon::{Daemon, DaemonConfig};
 pub use runtime::decide::{DecideError, Decided};
+pub use runtime::doctor::{Finding, Severity};
 pub use runtime::reading::EventPage;
 pub use runtime::session::Committed;
-pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
-pub use runtime::sync::SchemaChanges;
+pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig, SnapshotterMetrics};
+pub use runtime::sync::{SchemaChanges, SchemaProgress};
+pub use runtime::tagged::{Observed, TagDecided};
+pub use storage::epochs::Epoch;
 pub use storage::projections::ProjectionStatus;
 pub use store::QueryStream;
+pub use store::Tagged;
 pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
-    ReadAll, ReadStream, Schema, SelectQuery, Session, Source, Store, StoreBuilder,
+    ReadAll, ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
 

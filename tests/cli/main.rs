@@ -7,6 +7,8 @@ mod kit;
 mod bad_input;
 /// Documents by the names of their collections.
 mod docs;
+/// What is wrong, and what to do about it.
+mod doctor;
 /// Streams, and the log of all events.
 mod events;
 /// The tables.

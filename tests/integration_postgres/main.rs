@@ -14,6 +14,8 @@ mod batching;
 mod bulk;
 /// Servers that are killed, connections that are cut.
 mod crash;
+/// Decisions and validators in sessions and in the caller's transaction.
+mod decisions;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
 /// Ids that are made for documents.
@@ -22,6 +24,8 @@ mod document_ids;
 mod documents;
 /// Queries put together while the program runs, and documents of no declared type.
 mod dynamic;
+/// Histories that part: checkpoints of readers outside.
+mod epochs;
 /// Events stored under old names and versions.
 mod evolution;
 /// What filters can say, each against the same words in Rust.
@@ -52,6 +56,8 @@ mod reading;
 mod related;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
+/// What a sync would do, what it does, and what it leaves alone.
+mod schema_plan;
 /// Units of work: documents and events together, or not at all.
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
@@ -60,9 +66,13 @@ mod snapshots;
 mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Tags: reading by them, and decisions that rest on them.
+mod tags;
 /// Several queries in one statement.
 mod together;
 /// Everything at once, and every event counted.
 mod torture;
 /// What would lose events if it were done the obvious way.
 mod traps;
+/// Databases that an older rillflow made.
+mod upgrade;

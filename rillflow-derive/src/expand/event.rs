@@ -132,6 +132,14 @@ fn event_set(set: &EventEnum) -> TokenStream {
                 }
             }
 
+            fn tags(&self) -> ::std::vec::Vec<::rillflow::__private::Tag> {
+                #[allow(unused_imports)]
+                use ::rillflow::__private::NoTags as _;
+                match self {
+                    #(Self::#variants(event) => ::rillflow::__private::TagsOf(event).tags(),)*
+                }
+            }
+
             fn decode(
                 name: &str,
                 version: i32,

@@ -11,4 +11,5 @@ pub(crate) mod paths;
 pub(crate) mod projection;
 pub(crate) mod query;
 pub(crate) mod stand_in;
+pub(crate) mod tags;
 pub(crate) mod value;

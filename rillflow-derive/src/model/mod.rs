@@ -16,6 +16,7 @@ pub(crate) mod places;
 pub(crate) mod projection;
 pub(crate) mod query;
 pub(crate) mod steps;
+pub(crate) mod tags;
 pub(crate) mod value;
 
 /// Text as an SQL literal.

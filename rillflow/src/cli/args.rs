@@ -86,6 +86,8 @@ pub(super) enum Command {
     /// Snapshots of aggregates.
     #[command(subcommand)]
     Snapshots(snapshots::Snapshots),
+    /// Say what is wrong with the store, and what to do about it.
+    Doctor,
     /// The events of one correlation id, and what caused what.
     Trace(trace::Trace),
     /// Print the completions of a shell: `source <(rillflow completions bash)`.

@@ -49,7 +49,8 @@ impl Failure {
         ExitCode::from(code)
     }
 
-    fn words(self) -> (String, String) {
+    /// Why, and what to do.
+    pub(super) fn words(self) -> (String, String) {
         match self {
             Self::Usage { problem, help } | Self::Failed { problem, help } => (problem, help),
             Self::Store(Error::Schema { problem, help }) => (problem, for_the_command_line(help)),

@@ -40,6 +40,7 @@ mod app;
 mod args;
 mod connect;
 mod docs;
+mod doctor;
 mod events;
 mod failure;
 mod out;
@@ -100,6 +101,7 @@ impl Command {
             Self::Events(command) => command.run(session).await,
             Self::Docs(command) => command.run(session).await,
             Self::Snapshots(command) => command.run(session).await,
+            Self::Doctor => doctor::run(session).await,
             Self::Trace(command) => command.run(session).await,
             Self::Completions { shell } => args::completions(shell, &mut session.out),
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::{RawJson, Shape};
+use super::{RawJson, Shape, Tag, TagValue};
 use crate::{Error, Result};
 
 mod payload;
@@ -103,6 +103,12 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     /// Whatever the payload's own `Serialize` reports.
     fn encode(&self) -> Result<String, serde_json::Error>;
 
+    /// What its payload is about beside its stream: see [`EventTags`](crate::EventTags).
+    #[must_use]
+    fn tags(&self) -> Vec<Tag> {
+        Vec::new()
+    }
+
     /// Reads a stored event; `Ok(None)` when the set has no event of this name.
     ///
     /// # Errors
@@ -168,6 +174,7 @@ pub struct Event {
     pub(crate) headers: Option<Result<RawJson>>,
     pub(crate) causation_id: Option<Uuid>,
     pub(crate) correlation_id: Option<Uuid>,
+    pub(crate) tags: Vec<Tag>,
 }
 
 impl Event {
@@ -175,7 +182,16 @@ impl Event {
     pub fn new(name: impl Into<Cow<'static, str>>, body: &(impl Serialize + ?Sized)) -> Self {
         let name = name.into();
         let body = RawJson::encode(&name, body);
-        Self { id: Uuid::now_v7(), name, version: 1, body, headers: None, causation_id: None, correlation_id: None }
+        Self {
+            id: Uuid::now_v7(),
+            name,
+            version: 1,
+            body,
+            headers: None,
+            causation_id: None,
+            correlation_id: None,
+            tags: Vec::new(),
+        }
     }
 
     /// Sets the id by which a retry recognises this event. By default it is a fresh one.
@@ -189,6 +205,13 @@ impl Event {
     #[must_use]
     pub fn with_headers(mut self, headers: &(impl Serialize + ?Sized)) -> Self {
         self.headers = Some(RawJson::encode("headers", headers));
+        self
+    }
+
+    /// Adds a tag: what this event is about beside its stream. See [`TagQuery`](crate::TagQuery).
+    #[must_use]
+    pub fn with_tag(mut self, name: impl Into<Cow<'static, str>>, value: &(impl TagValue + ?Sized)) -> Self {
+        self.tags.push(Tag::new(name, value));
         self
     }
 
@@ -229,6 +252,7 @@ impl Event {
             headers: None,
             causation_id: None,
             correlation_id: None,
+            tags: event.tags(),
         }
     }
 }

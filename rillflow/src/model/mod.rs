@@ -4,6 +4,8 @@
 
 mod aggregate;
 mod append;
+pub(crate) mod catalog;
+mod checkpoint;
 mod document;
 mod dynamic;
 mod envelope;
@@ -20,11 +22,13 @@ mod schema;
 mod shape;
 mod snapshot;
 mod stream;
+mod tags;
 pub(crate) mod traceparent;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
+pub use checkpoint::Checkpoint;
 pub use document::{
     Collection, Document, DocumentId, ForeignKey, GeneratedId, IdSource, IdValue, Index, StoredColumn, made_id,
 };
@@ -43,8 +47,10 @@ pub use projection::{
     AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
     Route,
 };
-pub use schema::SchemaConfig;
+pub use schema::{SchemaConfig, SchemaPlan, SchemaStep, TableLock};
 pub use shape::Shape;
 pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
+pub use tags::{EventTags, NoTags, Tag, TagField, TagQuery, TagValue, TagsOf};
+pub(crate) use tags::{TagCondition, array_literal, array_literal_in_order};
 pub use value::{SqlType, SqlValue};

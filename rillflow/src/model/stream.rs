@@ -97,6 +97,11 @@ impl Expected {
         }
     }
 
+    /// True when a stream that moved on may no longer be as expected.
+    pub(crate) const fn minds_the_version(self) -> bool {
+        matches!(self, Self::NoStream | Self::Exact(_))
+    }
+
     /// As the append statement takes it: a version, or a negative code.
     pub(crate) const fn as_parameter(self) -> i64 {
         match self {

@@ -5,9 +5,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::append::append;
+use sqlx::PgConnection;
+
+use super::append::{append, append_in_tx};
 use super::backoff::Backoff;
-use super::{SharedCore, snapshots};
+use super::marks::Marks;
+use super::{Core, SharedCore, snapshots};
 use crate::model::{Aggregate, AppendOptions, Appended, Event, EventSet, Expected, Snapshots, StreamId};
 use crate::observe::operation;
 use crate::storage::append::Append;
@@ -56,15 +59,16 @@ impl<A> fmt::Debug for Rules<A> {
 
 impl<A: Aggregate> Rules<A> {
     /// The aggregate's own, as the store was told.
-    pub(crate) fn of(core: &SharedCore) -> Self {
+    pub(crate) fn of(core: &Core) -> Self {
         Self { validators: Vec::new(), snapshots: core.snapshots.of::<A>() }
     }
 
+    /// Whether there is anything that looks at states.
     fn look_at_states(&self) -> bool {
         A::VALIDATED || !self.validators.is_empty()
     }
 
-    pub(super) fn check(&self, stream_id: StreamId, state: &A) -> Result<()> {
+    pub(crate) fn check(&self, stream_id: StreamId, state: &A) -> Result<()> {
         let own = state.validate();
         let all = self.validators.iter().try_fold((), |(), validator| validator(state));
         own.and(all).map_err(|source| Error::Invalid { aggregate: A::NAME, stream_id, source })
@@ -86,36 +90,42 @@ pub(crate) async fn load<A: Aggregate>(
     how: Option<&Snapshots<A>>,
     until: Until,
 ) -> Result<Loaded<A>> {
-    operation!(core, "load", A::NAME).stream(stream_id).run(load_any(core, stream_id, how, until)).await
+    let loading = async {
+        let mut conn = core.pool.acquire().await?;
+        load_on(&mut conn, core, stream_id, how, until).await
+    };
+    operation!(core, "load", A::NAME).stream(stream_id).run(loading).await
 }
 
-async fn load_any<A: Aggregate>(
-    core: &SharedCore,
+/// As [`load`], on a connection whose transaction belongs to the caller.
+pub(crate) async fn load_on<A: Aggregate>(
+    conn: &mut PgConnection,
+    core: &Core,
     stream_id: StreamId,
     how: Option<&Snapshots<A>>,
     until: Until,
 ) -> Result<Loaded<A>> {
     let mut unreadable = false;
-    match load_from(core, stream_id, how, until, &mut unreadable).await {
+    match load_from(conn, core, stream_id, how, until, &mut unreadable).await {
         Err(error) if unreadable => {
             tracing::warn!(%error, %stream_id, aggregate = A::NAME, "a snapshot cannot be read; folding all events");
-            load_from(core, stream_id, None, until, &mut unreadable).await
+            load_from(conn, core, stream_id, None, until, &mut unreadable).await
         }
         other => other,
     }
 }
 
 async fn load_from<A: Aggregate>(
-    core: &SharedCore,
+    conn: &mut PgConnection,
+    core: &Core,
     stream_id: StreamId,
     how: Option<&Snapshots<A>>,
     until: Until,
     unreadable: &mut bool,
 ) -> Result<Loaded<A>> {
     let mut state = A::default();
-    let mut conn = core.pool.acquire().await?;
     let key = how.map(|_| snapshots::key::<A>());
-    let version = fold(&mut conn, &core.texts, stream_id, key, until, |piece| match (piece, how) {
+    let version = fold(conn, &core.texts, stream_id, key, until, |piece| match (piece, how) {
         (Piece::Snapshot(json), Some(how)) => match how.decode(json) {
             Ok(kept) => {
                 state = kept;
@@ -138,7 +148,7 @@ async fn load_from<A: Aggregate>(
 }
 
 /// State built on a part of the history would be wrong, so an unknown event is an error.
-fn decode<A: Aggregate>(stream_id: StreamId, name: &str, version: i32, json: &[u8]) -> Result<A::Event> {
+pub(super) fn decode<A: Aggregate>(stream_id: StreamId, name: &str, version: i32, json: &[u8]) -> Result<A::Event> {
     let unknown = || Error::UnknownEvent { stream_id, name: name.to_owned(), version };
     match A::Event::decode(name, version, json) {
         Ok(event) => event.ok_or_else(unknown),
@@ -184,7 +194,7 @@ async fn append_checked<A: Aggregate>(
         }
         match append_to(core, stream_id, loaded, events, rules).await {
             // the caller does not mind where the stream is, only the validators do
-            Err(Error::VersionConflict { .. }) if matches!(expected, Expected::Any | Expected::StreamExists) => {
+            Err(Error::VersionConflict { .. }) if !expected.minds_the_version() => {
                 tokio::time::sleep(backoff.next()).await;
             }
             other => return other.map(|(appended, _)| appended),
@@ -208,7 +218,42 @@ pub(crate) async fn append_to<A: Aggregate>(
     Ok((appended, state))
 }
 
-fn request<A: Aggregate>(stream_id: StreamId, expected: Expected, events: &[A::Event]) -> Result<Append> {
+/// As [`append_events`], in the caller's transaction; no snapshot is kept.
+pub(crate) async fn append_events_on<A: Aggregate>(
+    conn: &mut PgConnection,
+    core: &SharedCore,
+    stream_id: StreamId,
+    expected: Expected,
+    events: &[A::Event],
+) -> Result<Appended> {
+    let rules = Rules::<A>::of(core);
+    let mut tries = 0;
+    loop {
+        let mut request = request::<A>(stream_id, expected, events)?;
+        if rules.look_at_states() && !events.is_empty() {
+            let Loaded { mut state, version } =
+                load_on::<A>(conn, core, stream_id, rules.snapshots.as_ref(), Until::Latest).await?;
+            if !expected.admits(version) {
+                return Err(Error::VersionConflict { stream_id, expected, actual: version });
+            }
+            events.iter().for_each(|event| state.apply(event));
+            rules.check(stream_id, &state)?;
+            request.expected = Expected::Exact(version);
+        }
+        tries += 1;
+        match append_in_tx(conn, core, &mut request).await {
+            // the caller does not mind where the stream is; the next look sees who was first
+            Err(Error::VersionConflict { .. }) if !expected.minds_the_version() && tries < super::decide::TRIES => {}
+            Err(error) => return Err(error),
+            Ok(appended) => {
+                Marks::appended(core, appended.position());
+                return Ok(appended);
+            }
+        }
+    }
+}
+
+pub(super) fn request<A: Aggregate>(stream_id: StreamId, expected: Expected, events: &[A::Event]) -> Result<Append> {
     let options = AppendOptions::default().expected(expected);
     Append::new(stream_id, A::STREAM, options, events.iter().map(Event::of))
 }

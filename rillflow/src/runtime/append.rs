@@ -29,10 +29,9 @@ pub(crate) async fn append(core: &SharedCore, mut append: Append) -> Result<Appe
 async fn settle_anywhere(core: &SharedCore, append: Append) -> Result<Appended> {
     let appended = if core.inline().next().is_some() {
         append_with_projections(core, &append).await?
-    } else if append.messages.is_empty() {
+    } else if append.stands_for_itself() {
         lanes::append(core, append).await?
     } else {
-        // messages must not be published for a neighbour that loses
         let mut conn = core.pool.acquire().await?;
         settle(&mut conn, core, &append).await?
     };
@@ -123,6 +122,8 @@ pub(super) async fn settle(conn: &mut PgConnection, core: &Core, append: &Append
                 None => outcome_unknown(append, error),
             }),
         },
+        // an event that this append wrote before would be in its own way
+        Err(conflict @ Error::TagConflict { .. }) => Ok(already_there(conn, core, append).await?.ok_or(conflict)?),
         result => result.map_err(|e| outcome_unknown(append, e)),
     }
 }

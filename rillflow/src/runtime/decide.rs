@@ -3,16 +3,20 @@
 use std::fmt;
 use std::time::Duration;
 
+use sqlx::PgConnection;
+
 use super::SharedCore;
-use super::aggregates::{Rules, append_to, load};
+use super::aggregates::{Loaded, Rules, append_to, load, load_on, request};
+use super::append::append_in_tx;
 use super::backoff::Backoff;
-use crate::model::{Aggregate, Appended, StreamId};
+use super::marks::Marks;
+use crate::model::{Aggregate, Appended, Expected, StreamId};
 use crate::observe::operation;
 use crate::storage::snapshots::Until;
 use crate::{Error, Result};
 
 /// How often a decision is made anew when others append first.
-const TRIES: u32 = 20;
+pub(super) const TRIES: u32 = 20;
 
 /// What a decision came to.
 #[derive(Clone, Debug)]
@@ -96,6 +100,47 @@ async fn decide_until<A: Aggregate, E>(
                 return Ok(Decided { state, version: appended.version, appended: Some(appended) });
             }
             Err(Error::VersionConflict { .. }) if backoff.tries() < TRIES => tokio::time::sleep(backoff.next()).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// As [`decide`], in the caller's transaction. A stream that moved on is loaded again, as the next statement sees it.
+pub(crate) async fn decide_in<A: Aggregate, E>(
+    conn: &mut PgConnection,
+    core: &SharedCore,
+    stream_id: StreamId,
+    decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
+) -> Result<Decided<A>, DecideError<E>> {
+    let operation = operation!(core, "decide", A::NAME).stream(stream_id);
+    operation.run_any(decide_in_until(conn, core, stream_id, decision)).await
+}
+
+async fn decide_in_until<A: Aggregate, E>(
+    conn: &mut PgConnection,
+    core: &SharedCore,
+    stream_id: StreamId,
+    mut decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
+) -> Result<Decided<A>, DecideError<E>> {
+    let rules = Rules::<A>::of(core);
+    let mut tries = 0;
+    loop {
+        let Loaded { mut state, version } =
+            load_on(conn, core, stream_id, rules.snapshots.as_ref(), Until::Latest).await?;
+        let decided = decision(&state).map_err(DecideError::Rejected)?;
+        if decided.is_empty() {
+            return Ok(Decided { state, version, appended: None });
+        }
+        decided.iter().for_each(|event| state.apply(event));
+        rules.check(stream_id, &state)?;
+        tries += 1;
+        let mut request = request::<A>(stream_id, Expected::Exact(version), &decided)?;
+        match append_in_tx(conn, core, &mut request).await {
+            Ok(appended) => {
+                Marks::appended(core, appended.position());
+                return Ok(Decided { state, version: appended.version, appended: Some(appended) });
+            }
+            Err(Error::VersionConflict { .. }) if tries < TRIES => {}
             Err(error) => return Err(error.into()),
         }
     }

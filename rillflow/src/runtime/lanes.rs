@@ -28,6 +28,8 @@ use crate::{Error, Result};
 /// How many appends, and how many bytes, go together at most.
 const MOST: usize = 128;
 const MOST_BYTES: usize = 1 << 20;
+/// With more tags than these a statement locks all of them at once: see `rillflow_lock_tags`.
+const MOST_TAGS: usize = 64;
 /// How long a lane waits for a stream that somebody else holds: then another lane may open, and a batch is taken apart.
 const PATIENCE: Duration = Duration::from_millis(50);
 const PATIENCE_IN_SQL: &str = "50ms";
@@ -92,11 +94,13 @@ impl State {
 
     /// Those who wait and can go together: one per stream, in the order they came.
     fn take_batch(&mut self) -> Vec<Waiting> {
-        let (mut batch, mut bytes, mut rest) = (Vec::new(), 0, VecDeque::new());
+        let (mut batch, mut bytes, mut tags, mut rest) = (Vec::new(), 0, 0, VecDeque::new());
         for waiting in self.waiting.drain(..) {
-            let fits = batch.len() < MOST && bytes < MOST_BYTES;
+            let tags_fit = batch.is_empty() || tags + waiting.append.tags() <= MOST_TAGS;
+            let fits = batch.len() < MOST && bytes < MOST_BYTES && tags_fit;
             if fits && !waiting.reply.is_closed() && self.streams.insert(waiting.append.stream_id) {
                 bytes += waiting.append.bytes();
+                tags += waiting.append.tags();
                 batch.push(waiting);
             } else if !waiting.reply.is_closed() {
                 rest.push_back(waiting);

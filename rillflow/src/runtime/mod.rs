@@ -6,15 +6,18 @@ pub(crate) mod append;
 mod backoff;
 pub(crate) mod daemon;
 pub(crate) mod decide;
+pub(crate) mod doctor;
 pub(crate) mod lanes;
 mod listener;
 pub(crate) mod marks;
+pub(crate) mod plan;
 mod projector;
 pub(crate) mod reading;
 pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod sync;
+pub(crate) mod tagged;
 pub(crate) mod wait;
 
 use std::sync::Arc;

@@ -76,6 +76,16 @@ pub struct Compaction {
     pub failures: Vec<(StreamId, Error)>,
 }
 
+/// How much there is to compact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SnapshotterMetrics {
+    /// How many streams have at least the threshold of events since their last snapshot.
+    pub candidates: i64,
+    /// How many events any stream has since its last snapshot, at most.
+    pub max_gap: i64,
+}
+
 /// Compacts the streams of one aggregate: folds those with a long tail, and keeps their state as a snapshot.
 ///
 /// Only streams whose category is the aggregate's are read. Any number may run at once, here and elsewhere: a snapshot
@@ -142,6 +152,19 @@ impl<A: Aggregate> Snapshotter<A> {
             after = self.batch(after, &mut done).await?;
         }
         Ok(done)
+    }
+
+    /// How much there is to compact: one look at all streams of the category.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn metrics(&self) -> Result<SnapshotterMetrics> {
+        let mut conn = self.core.pool.acquire().await?;
+        let threshold = i64::from(self.config.threshold_events.max(1));
+        let (candidates, max_gap) =
+            snapshots::metrics(&mut conn, &self.core.texts, A::STREAM, key::<A>(), threshold).await?;
+        Ok(SnapshotterMetrics { candidates, max_gap })
     }
 
     /// Compacts the streams after an id, and says behind which to go on.

@@ -1,18 +1,28 @@
 //! Bringing a schema up to date, from any number of processes at once.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::PgConnection;
 
 use super::Core;
-use crate::model::Collection;
-use crate::sql::{MIGRATIONS, TABLES, Texts};
+use super::plan::{self, Found};
+use crate::model::{SchemaConfig, SchemaStep};
+use crate::sql::Texts;
+use crate::sql::wanted::Wanted;
 use crate::storage::schema;
 use crate::{Error, Result};
 
 /// How often a process that finds another one changing the schema looks again.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How long a step waits for a table that is in use, in milliseconds, before it lets those behind it pass; how long it
+/// then pauses, and how often it tries.
+const LOCK_TIMEOUT: u64 = 2_000;
+const LOCK_PAUSE: Duration = Duration::from_secs(1);
+const LOCK_TRIES: u32 = 20;
+
+/// How often a plan is made and followed: what one round changes may show what another one has to do.
+const ROUNDS: u32 = 4;
 
 /// What a sync did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,101 +30,127 @@ const POLL: Duration = Duration::from_millis(50);
 pub struct SchemaChanges {
     /// Each step taken, in order. Empty when everything was there.
     pub steps: Vec<String>,
+    /// Destructive steps that were not taken, as nobody allowed them.
+    pub left: Vec<SchemaStep>,
 }
 
-/// Makes what is missing.
-pub(crate) async fn sync(core: &Core, texts: &Texts, collections: &[&'static Collection]) -> Result<SchemaChanges> {
+/// How far a sync is.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SchemaProgress<'s> {
+    /// The step that is about to be taken.
+    pub step: &'s SchemaStep,
+    /// How many of this round are done.
+    pub done: usize,
+    /// How many there are in this round.
+    pub total: usize,
+}
+
+/// Makes what is missing, and what is other than it should be.
+pub(crate) async fn sync(
+    core: &Core,
+    texts: &Texts,
+    wanted: Wanted<'_>,
+    config: &SchemaConfig,
+    progress: &mut (dyn FnMut(SchemaProgress<'_>) + Send),
+) -> Result<SchemaChanges> {
+    let mut conn = core.pool.acquire().await?;
+    if is_settled(&mut conn, texts, wanted, config).await? {
+        return Ok(SchemaChanges::default());
+    }
     // a connection of its own: when it closes, for whatever reason, the lock is gone
-    let mut conn = core.pool.acquire().await?.detach();
+    let mut conn = conn.detach();
     while !schema::try_lock(&mut conn, texts).await? {
         tokio::time::sleep(POLL).await;
     }
-    let mut changes = SchemaChanges::default();
-    migrate(&mut conn, texts, &mut changes).await?;
-    guard_order(&mut conn, texts).await?;
-    for collection in collections {
-        sync_collection(&mut conn, texts, collection, &mut changes).await?;
-    }
+    let changes = match is_settled(&mut conn, texts, wanted, config).await? {
+        true => SchemaChanges::default(), // somebody else has done it meanwhile
+        false => work(&mut conn, texts, wanted, config, progress).await?,
+    };
     sqlx::Connection::close(conn).await?;
     Ok(changes)
 }
 
-/// Name -> valid, of everything in the schema.
-async fn relations(conn: &mut PgConnection, texts: &Texts) -> Result<HashMap<String, bool>> {
-    Ok(schema::relations(conn, texts).await?.into_iter().map(|it| (it.name, it.valid)).collect())
-}
-
-async fn migrate(conn: &mut PgConnection, texts: &Texts, changes: &mut SchemaChanges) -> Result<()> {
-    let there = relations(conn, texts).await?;
-    let applied = if there.contains_key("rillflow_migrations") {
-        schema::applied(conn, texts).await?
-    } else {
-        refuse_foreign_tables(texts, &there)?;
-        schema::create_schema(conn, texts).await?;
-        Vec::new()
-    };
-    for (version, name, text) in MIGRATIONS.iter().filter(|(version, ..)| !applied.contains(version)) {
-        schema::migrate(conn, texts, text).await?;
-        changes.steps.push(format!("migration {version:04}_{name}"));
+/// Whether a sync that wants the same left the schema as it is now.
+async fn is_settled(conn: &mut PgConnection, texts: &Texts, wanted: Wanted<'_>, config: &SchemaConfig) -> Result<bool> {
+    let Some(state) = schema::state(conn, texts, wanted).await? else { return Ok(false) };
+    if let Some(refusal) = plan::refusal(texts, state.order) {
+        return Err(refusal);
     }
-    Ok(())
+    // differences that were left stay left, unless they may be mended now
+    Ok(state.synced.is_some_and(|complete| complete || !config.allows_destructive()))
 }
 
-fn refuse_foreign_tables(texts: &Texts, there: &HashMap<String, bool>) -> Result<()> {
-    let Some(table) = TABLES.iter().find(|table| there.contains_key(**table)) else { return Ok(()) };
+async fn work(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    wanted: Wanted<'_>,
+    config: &SchemaConfig,
+    progress: &mut (dyn FnMut(SchemaProgress<'_>) + Send),
+) -> Result<SchemaChanges> {
+    let mut changes = SchemaChanges::default();
+    for _round in 0..ROUNDS {
+        let (steps, relations) = match plan::compare(conn, texts, wanted).await? {
+            Found::Nothing(steps) => return create(conn, texts, wanted, steps).await,
+            Found::Something(plan, relations) => (plan.steps, relations),
+        };
+        let (steps, left): (Vec<_>, Vec<_>) = steps.into_iter().partition(|step| config.allows(step));
+        if steps.is_empty() {
+            schema::record(conn, texts, wanted, &relations, left.is_empty()).await?;
+            if !is_settled(conn, texts, wanted, config).await? && left.is_empty() {
+                continue; // changed by somebody else in this very moment
+            }
+            return Ok(SchemaChanges { left, ..changes });
+        }
+        for (done, step) in steps.iter().enumerate() {
+            progress(SchemaProgress { step, done, total: steps.len() });
+            take(conn, step).await?;
+            changes.steps.push(step.description.clone());
+        }
+    }
     Err(Error::Schema {
-        problem: format!("schema `{}` holds a table `{table}` that rillflow did not make", texts.schema()),
-        help: "keep rillflow in a schema of its own: `Store::builder(url).schema(\"rillflow\")`, `--schema rillflow`"
+        problem: format!(
+            "schema `{}` is not as it should be after {ROUNDS} rounds: {:?}",
+            texts.schema(),
+            changes.steps
+        ),
+        help: "somebody else changes it at the same time, or takes back what a sync does: look at `schema().plan(..)`"
             .to_owned(),
     })
 }
 
-/// Refuses a store whose global order could lose events.
-async fn guard_order(conn: &mut PgConnection, texts: &Texts) -> Result<()> {
-    let guards = schema::order_guards(conn, texts).await?;
-    let schema = texts.schema();
-    let refuse = |problem: &str, help: String| Err(Error::Schema { problem: problem.to_owned(), help });
-    if !guards.one_at_a_time {
-        let help = format!("ALTER SEQUENCE \"{schema}\".events_global_seq CACHE 1 INCREMENT 1 NO CYCLE");
-        return refuse("the sequence of positions hands them out in blocks, so readers would miss events", help);
-    }
-    if !guards.never_twice {
-        let help = format!(
-            "SELECT setval('\"{schema}\".events_global_seq', (SELECT max(global_seq) FROM \"{schema}\".events) + 1000000)"
-        );
-        return refuse("the sequence of positions is behind the events, so positions would be used twice", help);
-    }
-    if !guards.others_announced {
-        let help = format!(
-            "ALTER TABLE \"{schema}\".events ENABLE TRIGGER events_announce; \
-             ALTER TABLE \"{schema}\".outbox_messages ENABLE TRIGGER outbox_messages_announce"
-        );
-        return refuse("a trigger that keeps other software's inserts in order is off", help);
-    }
-    Ok(())
-}
-
-async fn sync_collection(
+/// Makes everything in one transaction, and notes it.
+async fn create(
     conn: &mut PgConnection,
     texts: &Texts,
-    collection: &'static Collection,
-    changes: &mut SchemaChanges,
-) -> Result<()> {
-    let there = relations(conn, texts).await?;
-    let table = collection.table.trim_start_matches("public.");
-    if !there.contains_key(table) {
-        schema::create_collection(conn, texts, collection).await?;
-        changes.steps.push(format!("collection {} ({} indexes)", collection.name, collection.indexes.len()));
-        return Ok(());
-    }
-    for index in collection.indexes {
-        match there.get(index.name) {
-            Some(true) => continue,
-            Some(false) => schema::drop_index(conn, texts, index.name).await?,
-            None => {}
+    wanted: Wanted<'_>,
+    steps: Vec<SchemaStep>,
+) -> Result<SchemaChanges> {
+    let all: Vec<_> = steps.iter().map(SchemaStep::sql).collect();
+    schema::create(conn, texts, &all.join(";\n")).await?;
+    schema::record(conn, texts, wanted, &wanted.relations(), true).await?;
+    let steps = steps.into_iter().map(|step| step.description).collect();
+    Ok(SchemaChanges { steps, left: Vec::new() })
+}
+
+/// Takes a step. While a table that it locks is in use, it tries again and again, so that nobody waits behind it for long.
+async fn take(conn: &mut PgConnection, step: &SchemaStep) -> Result<()> {
+    for statement in &step.statements {
+        // a build beside the traffic waits for all of it, and holds nobody up meanwhile
+        let timeout = if statement.contains(" CONCURRENTLY ") { 0 } else { LOCK_TIMEOUT };
+        schema::set_lock_timeout(conn, timeout).await?;
+        let mut tries = 0;
+        loop {
+            match schema::run(conn, statement).await {
+                Err(Error::Contention(error)) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    tracing::info!(step = step.description, %error, "a table is in use; trying again");
+                    tokio::time::sleep(LOCK_PAUSE).await;
+                }
+                Err(source) => return Err(Error::SchemaStep { step: step.description.clone(), source: source.into() }),
+                Ok(()) => break,
+            }
         }
-        schema::create_index(conn, texts, index).await?;
-        changes.steps.push(format!("index {}", index.name));
     }
     Ok(())
 }

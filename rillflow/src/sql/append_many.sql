@@ -10,7 +10,7 @@
 -- $5 scope and $6 idempotency key (NULL for none), $7 fingerprint of the events
 -- per event: $8 number of its stream in those arrays, $9 its place among the stream's new events,
 -- $10 event_id, $11 type, $12 type_version, $13 data, $14 headers, $15 causation_id, $16 correlation_id
--- (the comments within are where messages and a session's documents are put: sql/session.rs)
+-- (the comments within are where tags, messages and a session's documents are put: sql/appends.rs, sql/session.rs)
 -- $17 how long to wait for a stream that somebody else holds, such as '100ms'; NULL to leave the session's setting
 WITH item AS MATERIALIZED (
     SELECT *, CASE WHEN $17::text IS NULL THEN '' ELSE set_config('lock_timeout', $17, true) END
@@ -20,10 +20,10 @@ WITH item AS MATERIALIZED (
     SELECT item.number, stored.fingerprint = item.fingerprint AS same, stored.version, stored.positions,
         stored.created_at
     FROM item JOIN public.idempotency_keys stored ON stored.scope = item.scope AND stored.key = item.key
-), stream AS (
+)/* tagged */, stream AS (
     INSERT INTO public.streams AS stored (stream_id, category, version)
     SELECT stream_id, category, events
-    FROM item
+    FROM item/* after tagged */
     WHERE number NOT IN (SELECT number FROM known)
       AND (expected IN (-1, 0) OR EXISTS (SELECT FROM public.streams there WHERE there.stream_id = item.stream_id))
     ORDER BY stream_id
@@ -47,19 +47,19 @@ WITH item AS MATERIALIZED (
     FROM announced, (
         SELECT item.number, stream.stream_id, stream.version - item.events + event.place AS stream_seq,
             event.event_id, event.type, event.type_version, event.data, event.headers, event.causation_id,
-            event.correlation_id
+            event.correlation_id/* , tags */
         FROM unnest($8::bigint[], $9::bigint[], $10::uuid[], $11::text[], $12::integer[], $13::text[], $14::text[],
-            $15::uuid[], $16::uuid[]) WITH ORDINALITY
-            AS event (number, place, event_id, type, type_version, data, headers, causation_id, correlation_id, given)
+            $15::uuid[], $16::uuid[]/* , $tags */) WITH ORDINALITY
+            AS event (number, place, event_id, type, type_version, data, headers, causation_id, correlation_id/* , tags */, given)
         JOIN item ON item.number = event.number
         JOIN stream ON stream.stream_id = item.stream_id
         ORDER BY event.given
     ) AS placed
 ), recorded AS (
     INSERT INTO public.events (global_seq, stream_id, stream_seq, event_id, type, type_version, data, headers,
-        causation_id, correlation_id)
+        causation_id, correlation_id/* , tags */)
     SELECT global_seq, stream_id, stream_seq, event_id, type, type_version, data::json, headers::jsonb, causation_id,
-        correlation_id
+        correlation_id/* , tags::text[] */
     FROM drawn
 ), appended AS MATERIALIZED (
     SELECT number, max(stream_seq) AS version, array_agg(global_seq ORDER BY stream_seq) AS positions

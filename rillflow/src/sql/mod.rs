@@ -4,11 +4,14 @@
 
 pub(crate) mod appends;
 mod combined;
+pub(crate) mod difference;
 pub(crate) mod dynamic;
 mod filtered;
+pub(crate) mod fold;
 pub(crate) mod render;
 pub(crate) mod session;
 mod texts;
+pub(crate) mod wanted;
 
 pub(crate) use filtered::FilteredWrite;
 pub(crate) use texts::{SchemaName, Texts};
@@ -22,12 +25,18 @@ statements! {
     LOCK_SCHEMA = "lock_schema.sql";
     SCHEMA_RELATIONS = "schema_relations.sql";
     APPLIED_MIGRATIONS = "applied_migrations.sql";
-    EXTENSION_SCHEMA = "extension_schema.sql";
-    CHECK_SEQUENCE = "check_sequence.sql";
+    EXTENSION_SCHEMAS = "extension_schemas.sql";
+    SCHEMA_CATALOG = "schema_catalog.sql";
+    SCHEMA_STATE = "schema_state.sql";
+    RECORD_SYNC = "record_sync.sql";
 
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";
     FIND_APPENDED = "find_appended.sql";
+    TAGS_WRITTEN = "tags_written.sql";
+    TAGS_REQUIRED = "tags_required.sql";
+    LOAD_TAGGED = "load_tagged.sql";
+    READ_ALL_TAGGED = "read_all_tagged.sql";
     PUBLISH_MESSAGES = "publish_messages.sql";
     PUBLISH = "publish.sql";
     READ_OUTBOX = "read_outbox.sql";
@@ -56,9 +65,12 @@ statements! {
     LOAD_AGGREGATE = "load_aggregate.sql";
     LOAD_AGGREGATE_AS_OF = "load_aggregate_as_of.sql";
     PUT_SNAPSHOT = "put_snapshot.sql";
+    COMPACTION_METRICS = "compaction_metrics.sql";
     STREAMS_TO_COMPACT = "streams_to_compact.sql";
 
     SAFE_MARK = "safe_mark.sql";
+    BEGIN_EPOCH = "begin_epoch.sql";
+    HISTORY = "history.sql";
     PUBLISH_MARK = "publish_mark.sql";
 
     REGISTER_PROJECTION = "register_projection.sql";
@@ -100,6 +112,22 @@ statements! {
     EMPTY_COLLECTION = "empty_collection.sql";
 }
 
+// what `Store::diagnose` asks
+statements! {
+    DOCTOR_SERVER = "doctor_server.sql";
+    DOCTOR_PRIVILEGES = "doctor_privileges.sql";
+    DOCTOR_SEQUENCE = "doctor_sequence.sql";
+    DOCTOR_MARK = "doctor_mark.sql";
+    DOCTOR_HOLDERS = "doctor_holders.sql";
+    DOCTOR_PROJECTIONS = "doctor_projections.sql";
+    DOCTOR_INDEXES = "doctor_indexes.sql";
+    DOCTOR_BLOAT = "doctor_bloat.sql";
+    DOCTOR_HORIZON = "doctor_horizon.sql";
+    DOCTOR_TABLE_THERE = "doctor_table_there.sql";
+    DOCTOR_PROJECTION_LETTERS = "doctor_projection_letters.sql";
+    DOCTOR_SUBSCRIPTION_LETTERS = "doctor_subscription_letters.sql";
+}
+
 #[cfg(feature = "cli")]
 statements! {
     LIST_COLLECTIONS = "list_collections.sql";
@@ -109,25 +137,15 @@ statements! {
     RESTORE_NAMED = "restore_named.sql";
 }
 
-/// The migrations in order: version, name, text.
-pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
+/// Version, name, text.
+pub(crate) type Migration = (i64, &'static str, &'static str);
+
+/// The migrations in order.
+pub(crate) const MIGRATIONS: &[Migration] = &[
     (1, "streams_and_events", include_str!("../../migrations/0001_streams_and_events.sql")),
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
     (6, "tags_and_outbox", include_str!("../../migrations/0006_tags_and_outbox.sql")),
-];
-
-/// The tables that the migrations make, to tell ours from somebody else's of the same name.
-pub(crate) const TABLES: &[&str] = &[
-    "docs",
-    "streams",
-    "events",
-    "event_marks",
-    "idempotency_keys",
-    "projections",
-    "stream_aliases",
-    "snapshots",
-    "removed_events",
-    "outbox_messages",
+    (9, "schema", include_str!("../../migrations/0009_schema.sql")),
 ];

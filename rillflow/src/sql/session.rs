@@ -2,7 +2,7 @@
 
 use crate::model::Collection;
 
-use super::appends::{With, head_and_outcome, renumber};
+use super::appends::{Tags, With, head_and_outcome, renumber};
 use super::{SESSION_DOCUMENTS, Texts};
 
 /// The parameters of each collection, after those of the appends and of what is with them.
@@ -21,6 +21,9 @@ pub(crate) fn session(texts: &Texts, with: With, collections: &[&'static Collect
     let mut complete = String::from(
         "(SELECT count(*) FROM stream) + (SELECT count(*) FROM known WHERE same) = (SELECT count(*) FROM item)",
     );
+    if with.tags == Tags::Required {
+        complete.push_str(" AND (SELECT count(*) FROM tagged) >= 0"); // also when nothing is appended
+    }
     let mut before = "stream".to_owned();
     for (number, collection) in (1..).zip(collections) {
         documents.push_str(", ");
@@ -80,12 +83,17 @@ mod tests {
         ..Collection::NOTHING
     };
 
+    fn count(text: &str) -> usize {
+        (1..).take_while(|n| text.contains(&format!("${n}"))).count()
+    }
+
     #[test]
     fn every_mark_in_the_append_is_filled_and_every_parameter_is_used_once_per_collection() {
-        let text = session(&Texts::new(SchemaName::default()), With { messages: true }, &[NOTES, NOTES]);
+        let text =
+            session(&Texts::new(SchemaName::default()), With { messages: true, tags: Tags::Required }, &[NOTES, NOTES]);
         assert!(!text.contains("/*") && !text.contains("FROM before)"), "{text}");
-        assert!(!text.contains("$39") && (1..=38).all(|n| text.contains(&format!("${n}"))), "{text}");
-        for part in ["put1 AS", "marked2 AS", "FROM marked1)", "$18::uuid[]", "$31::bigint[]", "rillflow_refuse()"] {
+        assert_eq!(count(&text), 44, "{text}");
+        for part in ["put1 AS", "marked2 AS", "FROM marked1)", "$24::uuid[]", "$37::bigint[]", "rillflow_refuse()"] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

@@ -158,6 +158,9 @@ impl Texts {
 
     /// Our own text, which may name the schema inside literals too (`'public.events'::regclass`).
     pub(crate) fn qualify(&self, text: &str) -> String {
+        if self.is_default() {
+            return text.to_owned();
+        }
         text.replace("public.", &format!("{}.", self.schema.quoted()))
     }
 

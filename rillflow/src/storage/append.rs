@@ -1,5 +1,7 @@
 //! Appends: one event in its own form, or any number for any number of streams.
 
+use std::collections::BTreeSet;
+
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
@@ -7,9 +9,12 @@ use uuid::Uuid;
 use super::bind::push;
 use super::failure::text;
 use super::outbox::{Outgoing, add_messages};
+use super::tags::alternatives;
 use crate::model::traceparent::with_traceparent;
-use crate::model::{AppendOptions, Appended, Event, EventEnvelope, Expected, RawJson, StreamId};
-use crate::sql::appends::{With, appends as text_for};
+use crate::model::{
+    AppendOptions, Appended, Event, EventEnvelope, Expected, RawJson, StreamId, Tag, TagCondition, array_literal,
+};
+use crate::sql::appends::{Tags, With, appends as text_for};
 use crate::sql::{self, Texts};
 use crate::{Error, Result};
 
@@ -23,6 +28,8 @@ pub(crate) struct Append {
     pub(crate) events: Vec<Column>,
     /// Published with the events, once.
     pub(crate) messages: Vec<Outgoing>,
+    /// What must still hold.
+    pub(crate) condition: Option<TagCondition>,
 }
 
 /// An idempotency key, and what it stands for.
@@ -43,6 +50,7 @@ pub(crate) struct Column {
     headers: Option<String>,
     causation_id: Option<Uuid>,
     correlation_id: Option<Uuid>,
+    tags: Vec<Tag>,
 }
 
 /// What became of one append.
@@ -72,7 +80,15 @@ impl Append {
         let events = columns.collect::<Result<Vec<_>>>()?;
         let scope = options.scope.map_or_else(|| format!("stream {stream_id}"), |scope| format!("scope {scope}"));
         let key = options.key.map(|key| Key { scope, key, fingerprint: fingerprint(stream_id, &events) });
-        Ok(Self { stream_id, category: category.to_owned(), expected: options.expected, key, events, messages })
+        Ok(Self {
+            stream_id,
+            category: category.to_owned(),
+            expected: options.expected,
+            key,
+            events,
+            messages,
+            condition: None,
+        })
     }
 
     /// Gives every event a trace context that has none.
@@ -110,6 +126,27 @@ impl Append {
             .collect()
     }
 
+    /// Whether it is nothing but its events, without tags.
+    fn is_plain(&self) -> bool {
+        self.key.is_none() && self.stands_for_itself() && self.tags() == 0
+    }
+
+    /// Whether it may go together with others: not with messages, which must not outlive a loser, nor on a condition,
+    /// which ends the statement when it does not hold.
+    pub(crate) fn stands_for_itself(&self) -> bool {
+        self.messages.is_empty() && self.condition.is_none()
+    }
+
+    /// How many tags its events carry together.
+    pub(crate) fn tags(&self) -> usize {
+        self.events.iter().map(|event| event.tags.len()).sum()
+    }
+
+    /// The stored form of each event: name, version, JSON.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (&str, i32, &[u8])> {
+        self.events.iter().map(|event| (event.typ.as_str(), event.type_version, event.body.as_bytes()))
+    }
+
     /// How much it weighs in a batch.
     pub(crate) fn bytes(&self) -> usize {
         self.events.iter().map(|event| event.body.len() + event.headers.as_ref().map_or(0, String::len)).sum()
@@ -118,6 +155,7 @@ impl Append {
 
 impl Column {
     fn new(event: Event) -> Result<Self> {
+        event.tags.iter().try_for_each(Tag::check)?;
         Ok(Self {
             id: event.id,
             typ: event.name.into_owned(),
@@ -126,6 +164,7 @@ impl Column {
             headers: event.headers.transpose()?.map(RawJson::into_text),
             causation_id: event.causation_id,
             correlation_id: event.correlation_id,
+            tags: event.tags,
         })
     }
 }
@@ -149,8 +188,8 @@ fn fingerprint(stream_id: StreamId, events: &[Column]) -> Uuid {
 
 /// Appends in one statement.
 pub(crate) async fn append(conn: &mut PgConnection, texts: &Texts, append: &Append) -> Result<Outcome> {
-    match (append.events.as_slice(), &append.key, append.messages.is_empty()) {
-        ([event], None, true) => append_one(conn, texts, append, event).await,
+    match append.events.as_slice() {
+        [event] if append.is_plain() => append_one(conn, texts, append, event).await,
         _ => {
             let mut outcomes = append_many(conn, texts, &[append], None).await?;
             Ok(outcomes.pop().unwrap_or(Outcome::NotAsExpected))
@@ -184,7 +223,7 @@ async fn append_one(conn: &mut PgConnection, texts: &Texts, append: &Append, eve
 
 /// Appends to several streams in one statement, each for itself; an outcome each, in the order given.
 ///
-/// No two may be for one stream, and one with messages must be the only one. `wait` bounds the wait for a stream that somebody else holds.
+/// No two may be for one stream, and one that does not stand for itself must be the only one. `wait` bounds the wait for a stream that somebody else holds.
 pub(crate) async fn append_many(
     conn: &mut PgConnection,
     texts: &Texts,
@@ -196,10 +235,8 @@ pub(crate) async fn append_many(
     let sorted: Vec<&Append> = order.iter().map(|&i| appends[i]).collect();
     let mut arguments = append_arguments(&sorted, wait)?;
     let messages: Vec<_> = appends.iter().flat_map(|append| &append.messages).collect();
-    let with = With { messages: !messages.is_empty() };
-    if with.messages {
-        add_messages(&mut arguments, &messages)?;
-    }
+    let condition = appends.iter().find_map(|append| append.condition.as_ref());
+    let with = add_beside(&mut arguments, &sorted, condition, &messages)?;
     let rows = sqlx::query_with(text_for(texts, with), arguments).fetch_all(conn).await?;
     let mut outcomes: Vec<Outcome> = appends.iter().map(|_| Outcome::NotAsExpected).collect();
     for ((&at, append), row) in order.iter().zip(sorted).zip(&rows) {
@@ -235,6 +272,40 @@ pub(super) fn append_arguments(appends: &[&Append], wait: Option<&str>) -> Resul
     push(it, events().map(|e| e.correlation_id).collect::<Vec<_>>())?;
     push(it, wait)?;
     Ok(arguments)
+}
+
+/// The parameters of what goes beside the appends, and which parts of the statement take them.
+pub(super) fn add_beside(
+    arguments: &mut PgArguments,
+    appends: &[&Append],
+    condition: Option<&TagCondition>,
+    messages: &[&Outgoing],
+) -> Result<With> {
+    let tags = match condition {
+        Some(_) => Tags::Required,
+        None if appends.iter().any(|append| append.tags() > 0) => Tags::Written,
+        None => Tags::None,
+    };
+    if tags != Tags::None {
+        let events = || appends.iter().flat_map(|append| &append.events);
+        push(arguments, events().map(|it| literal(&it.tags)).collect::<Vec<_>>())?;
+        let all: BTreeSet<String> = events().flat_map(|it| &it.tags).map(ToString::to_string).collect();
+        push(arguments, all.into_iter().collect::<Vec<_>>())?;
+    }
+    if let Some(TagCondition { query, types, after, seen }) = condition {
+        push(arguments, alternatives(query))?;
+        push(arguments, types)?;
+        push(arguments, *after)?;
+        push(arguments, seen)?;
+    }
+    if !messages.is_empty() {
+        add_messages(arguments, messages)?;
+    }
+    Ok(With { tags, messages: !messages.is_empty() })
+}
+
+fn literal(tags: &[Tag]) -> Option<String> {
+    if tags.is_empty() { None } else { Some(array_literal(tags)) }
 }
 
 /// What a row of that statement says, its columns from `first` on.

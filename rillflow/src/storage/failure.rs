@@ -21,6 +21,7 @@ impl From<sqlx::Error> for Error {
                 },
                 // serialization_failure, deadlock_detected, lock_not_available
                 Some("40001" | "40P01" | "55P03") => Self::Contention(error),
+                Some("RF003") => Self::TagConflict { position: position_in_detail(&**e) },
                 Some("23505") if e.constraint() == Some("outbox_messages_message_id_key") => {
                     Self::AlreadyPublished { message_id: taken(&**e, "message_id").unwrap_or_default() }
                 }
@@ -72,6 +73,42 @@ pub(crate) fn refused(error: &Error) -> bool {
     matches!(error, Error::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("RF001"))
 }
 
+/// What an error while everything is made anew means.
+pub(super) fn of_creation(error: sqlx::Error, schema: &str) -> Error {
+    let Some(refused) = error.as_database_error() else { return error.into() };
+    match refused.code().as_deref() {
+        // duplicate_table: PostgreSQL names what is in the way, between quotes
+        Some("42P07") => match refused.message().split('"').nth(1) {
+            Some(table) => Error::foreign_table(schema, table),
+            None => error.into(),
+        },
+        // insufficient_privilege
+        Some("42501") => Error::Schema {
+            problem: format!("this role may not make schema `{schema}`: {}", refused.message()),
+            help: "let the owner's role sync it once; see `store.schema().roles()`".to_owned(),
+        },
+        _ => error.into(),
+    }
+}
+
+/// What an error means of a transaction that begins to compare.
+pub(super) fn of_scratch(error: sqlx::Error) -> Error {
+    let Some(refused) = error.as_database_error() else { return error.into() };
+    match refused.code().as_deref() {
+        // insufficient_privilege, read_only_sql_transaction
+        Some("42501" | "25006") => Error::Schema {
+            problem: format!(
+                "the schema is not as this program left it, and it cannot be compared from here: {}",
+                refused.message()
+            ),
+            help: "sync it with a role that may create schemas in this database, on the primary, from a program that \
+                   registers the same documents"
+                .to_owned(),
+        },
+        _ => error.into(),
+    }
+}
+
 /// Whether a parameter is not of the type it should have: invalid_text_representation, numeric_value_out_of_range, and
 /// what no text holds.
 #[cfg(feature = "cli")]
@@ -115,6 +152,12 @@ fn taken(refused: &dyn DatabaseError, column: &str) -> Option<String> {
     let detail = refused.try_downcast_ref::<PgDatabaseError>()?.detail()?;
     let (_, id) = detail.split_once(&format!("({column})=("))?;
     id.rfind(')').map(|end| id[..end].to_owned())
+}
+
+/// The position that `rillflow_require` met.
+fn position_in_detail(refused: &dyn DatabaseError) -> i64 {
+    let detail = refused.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::detail);
+    detail.and_then(|it| it.parse().ok()).unwrap_or_default()
 }
 
 /// A stored value that is not of the type its column has in our schema.

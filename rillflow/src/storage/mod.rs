@@ -3,8 +3,10 @@
 pub(crate) mod append;
 pub(crate) mod bind;
 pub(crate) mod bulk;
+pub(crate) mod doctor;
 pub(crate) mod documents;
 pub(crate) mod dynamic;
+pub(crate) mod epochs;
 pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod marks;
@@ -19,3 +21,4 @@ pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod streams;
+pub(crate) mod tags;

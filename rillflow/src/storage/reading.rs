@@ -4,8 +4,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::events::envelope;
+use super::tags::alternatives;
 use crate::Result;
-use crate::model::{EventEnvelope, StreamId};
+use crate::model::{EventEnvelope, StreamId, TagQuery};
 use crate::sql::{self, Texts};
 
 /// Which events to read; `None` lets everything pass.
@@ -14,6 +15,7 @@ pub(crate) struct Filter {
     pub(crate) types: Option<Vec<String>>,
     pub(crate) categories: Option<Vec<String>>,
     pub(crate) streams: Option<Vec<Uuid>>,
+    pub(crate) tags: Option<TagQuery>,
 }
 
 /// Reads a stream backwards, before a place in it.
@@ -38,12 +40,17 @@ pub(crate) async fn read_filtered(
     limit: i64,
 ) -> Result<Vec<EventEnvelope>> {
     let text = match filter {
+        Filter { tags: Some(_), .. } => sql::READ_ALL_TAGGED,
         Filter { streams: Some(_), .. } => sql::READ_ALL_OF_STREAMS,
         Filter { categories: Some(_), .. } => sql::READ_ALL_OF_CATEGORIES,
         _ => sql::READ_ALL_FILTERED,
     };
     let query = sqlx::query(texts.statement(text)).bind(after).bind(mark).bind(&filter.types).bind(limit);
     let query = match filter {
+        Filter { tags: Some(tags), categories, streams, .. } => {
+            tags.check()?;
+            query.bind(categories).bind(streams).bind(alternatives(tags))
+        }
         Filter { streams: Some(streams), categories, .. } => query.bind(categories).bind(streams),
         Filter { categories: Some(categories), .. } => query.bind(categories),
         _ => query,

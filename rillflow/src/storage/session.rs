@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use sqlx::{AssertSqlSafe, PgConnection, Row, SqlSafeStr};
 
-use super::append::{Append, Outcome, append_arguments, outcome};
+use super::append::{Append, Outcome, add_beside, append_arguments, outcome};
 use super::bind::add_all;
 use super::failure::of_collection;
-use super::outbox::{Outgoing, add_messages};
+use super::outbox::Outgoing;
 use crate::Result;
-use crate::model::{Collection, IdValue, SqlValue};
-use crate::sql::appends::With;
+use crate::model::{Collection, IdValue, SqlValue, TagCondition};
 use crate::sql::{self, Texts};
 
 /// What a session does to one document.
@@ -38,9 +37,11 @@ pub(crate) struct Documents {
 pub(crate) struct Staged<'s> {
     /// In the order of their streams, no stream twice.
     pub(crate) appends: Vec<&'s Append>,
+    /// What must still hold.
+    pub(crate) condition: Option<&'s TagCondition>,
     pub(crate) messages: &'s [Outgoing],
     /// By table.
-    pub(crate) documents: Vec<Documents>,
+    pub(crate) documents: &'s [Documents],
 }
 
 impl Staged<'_> {
@@ -61,14 +62,11 @@ pub(crate) struct Written {
 
 /// Writes all of a session, or fails and writes nothing of it.
 pub(crate) async fn commit(conn: &mut PgConnection, texts: &Texts, staged: &Staged<'_>) -> Result<Written> {
-    let Staged { appends, messages, documents } = staged;
+    let Staged { appends, condition, messages, documents } = staged;
     let collections: Vec<_> = documents.iter().map(|it| it.collection).collect();
     let mut arguments = append_arguments(appends, None)?;
-    let with = With { messages: !messages.is_empty() };
-    if with.messages {
-        add_messages(&mut arguments, &messages.iter().collect::<Vec<_>>())?;
-    }
-    for documents in documents {
+    let with = add_beside(&mut arguments, appends, *condition, &messages.iter().collect::<Vec<_>>())?;
+    for documents in *documents {
         add_all(&mut arguments, columns(documents))?;
     }
     // audited: put together from our own files and validated names

@@ -108,3 +108,21 @@ pub(crate) async fn to_compact(
         .await?;
     Ok(ids.into_iter().map(StreamId).collect())
 }
+
+/// How many streams of a category have at least `threshold` events since their last snapshot, and how many at most.
+pub(crate) async fn metrics(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    category: &str,
+    key: SnapshotKey,
+    threshold: i64,
+) -> Result<(i64, i64)> {
+    let row = sqlx::query(texts.statement(sql::COMPACTION_METRICS))
+        .bind(category)
+        .bind(key.aggregate)
+        .bind(key.fingerprint)
+        .bind(threshold)
+        .fetch_one(conn)
+        .await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}

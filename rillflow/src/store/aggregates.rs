@@ -3,11 +3,12 @@
 use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 
 use crate::Result;
 use crate::model::{Aggregate, Appended, Expected, StreamId};
 use crate::runtime::SharedCore;
-use crate::runtime::aggregates::{Loaded, Rules, append_events, load};
+use crate::runtime::aggregates::{Loaded, Rules, append_events, append_events_on, load, load_on};
 use crate::runtime::decide::{self, DecideError, Decided};
 use crate::storage::snapshots::Until;
 use crate::storage::streams;
@@ -112,5 +113,67 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
     /// As [`Events::append_stream`](super::Events::append_stream), and [`Error::Invalid`](crate::Error::Invalid).
     pub async fn append(self, expected: Expected, events: Vec<A::Event>) -> Result<Appended> {
         append_events(self.core, self.stream_id, expected, &events, &Rules::<A>::of(self.core)).await
+    }
+
+    /// As [`load`](Self::load), in the caller's own transaction: with what it appended before.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub async fn load_in_tx(self, tx: &mut PgConnection) -> Result<Loaded<A>> {
+        let snapshots = self.core.snapshots.of::<A>();
+        load_on(tx, self.core, self.stream_id, snapshots.as_ref(), Until::Latest).await
+    }
+
+    /// As [`decide`](Self::decide), in the caller's own transaction: nothing is there before that commits.
+    ///
+    /// The stream stays locked until then, and readers of all streams wait for it: keep what follows short. No snapshot
+    /// is kept. When others append first, it loads and asks again, which needs READ COMMITTED.
+    ///
+    /// ```no_run
+    /// # use rillflow::{Aggregate, Event, handlers};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # pub struct Inc;
+    /// # #[derive(Event)]
+    /// # pub enum CounterEvent { Inc(Inc) }
+    /// # #[derive(Default, Aggregate)]
+    /// # #[aggregate(events = CounterEvent)]
+    /// # pub struct Counter { n: i64 }
+    /// # #[handlers]
+    /// # impl Counter { fn on_inc(&mut self, _: &Inc) { self.n += 1; } }
+    /// # async fn take_from_stock(tx: &mut sqlx::PgConnection) -> rillflow::Result<()> { Ok(()) }
+    /// # async fn example(store: rillflow::Store, id: uuid::Uuid) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut tx = store.pool().begin().await?;
+    /// take_from_stock(&mut tx).await?; // the application's own SQL
+    /// let counter = store.aggregate::<Counter>(id);
+    /// counter.decide_in_tx(&mut tx, |it| if it.n < 9 { Ok(vec![CounterEvent::Inc(Inc)]) } else { Err("enough") }).await?;
+    /// tx.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`decide`](Self::decide). After [`Error::Contention`](crate::Error::Contention), roll back and begin again.
+    pub async fn decide_in_tx<E>(
+        self,
+        tx: &mut PgConnection,
+        decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
+    ) -> Result<Decided<A>, DecideError<E>> {
+        decide::decide_in(tx, self.core, self.stream_id, decision).await
+    }
+
+    /// As [`append`](Self::append), in the caller's own transaction, and under the aggregate's validator.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append). After [`Error::Contention`](crate::Error::Contention), roll back and begin again.
+    pub async fn append_in_tx(
+        self,
+        tx: &mut PgConnection,
+        expected: Expected,
+        events: Vec<A::Event>,
+    ) -> Result<Appended> {
+        append_events_on::<A>(tx, self.core, self.stream_id, expected, &events).await
     }
 }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgPool};
 
-use super::Store;
+use super::{SchemaTexts, Store};
 use crate::model::{Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, Registered, Snapshots};
 use crate::observe::{Observer, TraceContext, TraceSink};
 use crate::runtime::Core;
@@ -150,6 +150,33 @@ impl StoreBuilder {
         self
     }
 
+    /// The schema of this program as text, from the derives alone: nothing connects.
+    ///
+    /// ```
+    /// # use rillflow::{Document, Store};
+    /// # #[derive(serde::Serialize, serde::Deserialize, Document)]
+    /// # struct Note { #[document(id)] id: i64, #[document(index)] title: String }
+    /// let texts = Store::builder("postgres://nobody/is/asked").document::<Note>().schema_texts()?;
+    /// assert!(texts.dump().contains("CREATE TABLE public.events"));
+    /// assert!(texts.patch().contains("docs_note_title_idx"));
+    /// # Ok::<(), rillflow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`] for a schema name that cannot be, or for two collections of one name.
+    pub fn schema_texts(&self) -> Result<SchemaTexts> {
+        refuse_twins("collection", self.collections.iter().map(|it| it.name))?;
+        Ok(SchemaTexts::new(self.schema_name()?, self.collections.clone().into()))
+    }
+
+    fn schema_name(&self) -> Result<SchemaName> {
+        match &self.schema {
+            Ok(schema) => Ok(schema.clone()),
+            Err(name) => SchemaName::new(name),
+        }
+    }
+
     fn add_collection(&mut self, collection: &'static Collection) {
         if !self.collections.iter().any(|it| std::ptr::eq(*it, collection)) {
             self.collections.push(collection);
@@ -163,10 +190,7 @@ impl StoreBuilder {
     /// [`Error::Database`] when the URL is wrong or nobody answers there, [`Error::PoolTimeout`] when nobody answers in
     /// time, [`Error::Schema`] for a schema name that cannot be, or for two projections or collections of one name.
     pub async fn build(self) -> Result<Store> {
-        let schema = match self.schema {
-            Ok(schema) => schema,
-            Err(name) => SchemaName::new(&name)?,
-        };
+        let schema = self.schema_name()?;
         refuse_twins("projection", self.projections.iter().map(|it| it.projection.name()))?;
         refuse_twins("collection", self.collections.iter().map(|it| it.name))?;
         let pool = match self.source {

@@ -9,6 +9,7 @@ mod collection;
 mod docs;
 mod document_query;
 mod dynamic;
+mod epochs;
 mod events;
 mod grouped_query;
 mod outbox;
@@ -21,6 +22,7 @@ mod schema;
 mod schemaless;
 mod session;
 mod streams;
+mod tagged;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,15 +41,17 @@ pub use outbox::Outbox;
 pub use query_stream::QueryStream;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
-pub use schema::Schema;
+pub use schema::{Schema, SchemaTexts};
 pub use schemaless::Schemaless;
 pub use session::Session;
+pub use tagged::Tagged;
 
 use crate::Result;
 use crate::model::query::{Queries, Query};
-use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey};
+use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey, TagQuery};
 use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
+use crate::runtime::doctor::{self, Finding};
 use crate::runtime::{SharedCore, wait};
 use crate::storage::projections::{self, ProjectionStatus};
 use crate::storage::{queries, rows};
@@ -131,6 +135,11 @@ impl Store {
     pub fn aggregate<A: Aggregate>(&self, id: impl StreamKey) -> Aggregates<'_, A> {
         let stream_id: StreamId = id.stream_id();
         Aggregates::new(&self.core, stream_id)
+    }
+
+    /// State folded from all events that carry some tags, whatever their streams: look at it, decide on it.
+    pub fn tagged<A: Aggregate>(&self, query: TagQuery) -> Tagged<'_, A> {
+        Tagged::new(&self.core, query)
     }
 
     /// Begins a unit of work: documents and events that are written together, or not at all.
@@ -239,6 +248,25 @@ impl Store {
     /// As [`start_daemon`](Self::start_daemon).
     pub async fn start_daemon_with(&self, config: DaemonConfig) -> Result<Daemon> {
         Daemon::start(&self.core, config).await
+    }
+
+    /// Looks for what is wrong with the store: the connection, the server, the role, the schema, the sequence, who holds
+    /// the mark, projections that are behind and why, indexes, dead letters, dead rows. Changes nothing.
+    ///
+    /// ```no_run
+    /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
+    /// for finding in store.diagnose().await?.iter().filter(|it| it.severity >= rillflow::Severity::Warning) {
+    ///     eprintln!("{}: {} ({})", finding.check, finding.problem, finding.fix);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the database. What is wrong with the store is a finding, no error.
+    pub async fn diagnose(&self) -> Result<Vec<Finding>> {
+        doctor::diagnose(&self.core).await
     }
 
     /// Waits until a projection has done every event up to `position`, so that a reader sees its own writes.

@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::Events;
 use crate::Result;
-use crate::model::{EventEnvelope, EventSet, StreamKey};
+use crate::model::{EventEnvelope, EventSet, StreamKey, TagQuery};
 use crate::runtime::SharedCore;
 use crate::runtime::reading::{self, EventPage, PAGE, Range};
 use crate::storage::reading::Filter;
@@ -142,6 +142,15 @@ impl ReadAll<'_> {
     /// Reads only these streams, and those given before.
     pub fn streams<K: StreamKey>(mut self, streams: impl IntoIterator<Item = K>) -> Self {
         self.filter.streams.get_or_insert_default().extend(streams.into_iter().map(|it| it.stream_id().0));
+        self
+    }
+
+    /// Reads only events with these tags; of several queries, those that either finds.
+    pub fn tags(mut self, query: TagQuery) -> Self {
+        self.filter.tags = Some(match self.filter.tags.take() {
+            Some(before) => before.or(query),
+            None => query,
+        });
         self
     }
 

@@ -87,6 +87,24 @@ impl<A: Aggregate> AggregateRepository<A> {
         append_events(&self.core, id.stream_id(), expected, &events, &self.rules).await
     }
 
+    /// Appends events to what was loaded, if nobody else did meanwhile, and returns what they lead to.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit), and [`Error::VersionConflict`](crate::Error::VersionConflict) when somebody did.
+    pub async fn commit_for_aggregate(
+        &self,
+        id: impl StreamKey,
+        aggregate: Loaded<A>,
+        events: Vec<A::Event>,
+    ) -> Result<Loaded<A>> {
+        if events.is_empty() {
+            return Ok(aggregate);
+        }
+        let (appended, state) = append_to(&self.core, id.stream_id(), aggregate, &events, &self.rules).await?;
+        Ok(Loaded { state, version: appended.version })
+    }
+
     /// As [`Aggregates::decide`](super::Aggregates::decide), with the validators of this repository.
     ///
     /// # Errors

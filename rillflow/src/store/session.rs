@@ -5,18 +5,22 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::model::{
-    Aggregate, AppendOptions, Collection, Document, DocumentId, Event, Expected, IdValue, Message, StreamId, StreamKey,
-    jsonb,
+    Aggregate, AppendOptions, Collection, Document, DocumentId, Event, Expected, IdValue, Message, RawJson, StreamId,
+    StreamKey, jsonb,
 };
 use crate::runtime::SharedCore;
-use crate::runtime::marks::Marks;
-use crate::runtime::session::{Committed, commit, commit_on};
+use crate::runtime::aggregates::{Loaded, Rules, load};
+use crate::runtime::decide::DecideError;
+use crate::runtime::session::{Committed, Staging, Validate, apply_staged, commit, commit_on, validate};
+use crate::runtime::tagged::Observed;
 use crate::storage::append::{Append, Outcome};
 use crate::storage::documents::{self, In};
 use crate::storage::outbox::Outgoing;
-use crate::storage::session::{Change, Documents, Staged, Written};
+use crate::storage::session::{Change, Documents, Written};
+use crate::storage::snapshots::Until;
 use crate::{Error, Result};
 
 /// Documents and events that are written together, or not at all.
@@ -43,10 +47,18 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct Session {
     core: SharedCore,
-    appends: BTreeMap<StreamId, Append>,
-    messages: Vec<Outgoing>,
+    staging: Staging,
+    defaults: Defaults,
     /// By table, then by id: the order in which rows are locked.
     documents: BTreeMap<&'static str, Known>,
+}
+
+/// What events and messages of a session have when they do not say it themselves.
+#[derive(Debug, Default)]
+struct Defaults {
+    headers: Option<RawJson>,
+    causation_id: Option<Uuid>,
+    correlation_id: Option<Uuid>,
 }
 
 /// What a session knows of one collection.
@@ -68,7 +80,7 @@ struct Entry {
 
 impl Session {
     pub(super) fn new(core: SharedCore) -> Self {
-        Self { core, appends: BTreeMap::new(), messages: Vec::new(), documents: BTreeMap::new() }
+        Self { core, staging: Staging::default(), defaults: Defaults::default(), documents: BTreeMap::new() }
     }
 
     /// The document as this session sees it: what it staged, or loaded before, or what is stored.
@@ -154,6 +166,26 @@ impl Session {
         Ok(())
     }
 
+    /// Headers for every event staged from here on that has none of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`] when they do not serialise.
+    pub fn headers(&mut self, headers: &(impl Serialize + ?Sized)) -> Result<()> {
+        self.defaults.headers = Some(RawJson::encode("headers", headers)?);
+        Ok(())
+    }
+
+    /// What caused the events and messages staged from here on, for those that do not say so themselves.
+    pub fn causation_id(&mut self, id: Uuid) {
+        self.defaults.causation_id = Some(id);
+    }
+
+    /// What the events and messages staged from here on belong to, for those that do not say so themselves.
+    pub fn correlation_id(&mut self, id: Uuid) {
+        self.defaults.correlation_id = Some(id);
+    }
+
     /// Stages events for a stream. More of them for the same stream follow the first, whose expectation counts.
     ///
     /// # Errors
@@ -165,10 +197,10 @@ impl Session {
         expected: Expected,
         events: impl IntoIterator<Item = E>,
     ) -> Result<()> {
-        self.append_as(stream.stream_id(), "", expected, events)
+        self.append_as(stream.stream_id(), "", expected, events, None)
     }
 
-    /// Stages events of an aggregate.
+    /// Stages events of an aggregate. Its validator looks at what they lead to when the session commits.
     ///
     /// # Errors
     ///
@@ -179,7 +211,7 @@ impl Session {
         expected: Expected,
         events: impl IntoIterator<Item = A::Event>,
     ) -> Result<()> {
-        self.append_as(stream.stream_id(), A::STREAM, expected, events)
+        self.append_as(stream.stream_id(), A::STREAM, expected, events, validate::<A>())
     }
 
     fn append_as<E: Into<Event>>(
@@ -188,18 +220,89 @@ impl Session {
         category: &str,
         expected: Expected,
         events: impl IntoIterator<Item = E>,
+        validate: Option<Validate>,
     ) -> Result<()> {
-        let options = AppendOptions::default().expected(expected);
+        let options = AppendOptions { headers: self.defaults.headers.clone().map(Ok), ..self.options() };
+        let options = options.expected(expected);
         let mut append = Append::new(stream_id, category, options, events.into_iter().map(Into::into))?;
         self.core.carry(&mut append);
-        if append.events.is_empty() {
-            return Ok(());
-        }
-        match self.appends.get_mut(&stream_id) {
-            Some(first) => first.events.extend(append.events),
-            None => drop(self.appends.insert(stream_id, append)),
+        if !append.events.is_empty() {
+            self.staging.append(append, validate);
         }
         Ok(())
+    }
+
+    fn options(&self) -> AppendOptions {
+        let Defaults { causation_id, correlation_id, .. } = self.defaults;
+        AppendOptions { causation_id, correlation_id, ..AppendOptions::default() }
+    }
+
+    /// The aggregate as this session sees it: what is stored, and the events staged here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Aggregates::load`](crate::Aggregates::load).
+    pub async fn load_aggregate<A: Aggregate>(&self, stream: impl StreamKey) -> Result<Loaded<A>> {
+        let stream_id = stream.stream_id();
+        let mut loaded =
+            load::<A>(&self.core, stream_id, self.core.snapshots.of::<A>().as_ref(), Until::Latest).await?;
+        if let Some(staged) = self.staging.appends.get(&stream_id) {
+            apply_staged(&mut loaded.state, &staged.append)?;
+            loaded.version += staged.append.events.len() as i64;
+        }
+        Ok(loaded)
+    }
+
+    /// Loads an aggregate as this session sees it, asks `decision` which events to append, and stages them: the commit
+    /// expects the version that was loaded. Returns the state they lead to.
+    ///
+    /// Nobody asks again by itself when somebody else appends before the commit: that fails with
+    /// [`Error::VersionConflict`], and a new session decides anew.
+    ///
+    /// ```no_run
+    /// # use rillflow::{Aggregate, Event, handlers};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # pub struct Inc;
+    /// # #[derive(Event)]
+    /// # pub enum CounterEvent { Inc(Inc) }
+    /// # #[derive(Default, Aggregate)]
+    /// # #[aggregate(events = CounterEvent)]
+    /// # pub struct Counter { n: i64 }
+    /// # #[handlers]
+    /// # impl Counter { fn on_inc(&mut self, _: &Inc) { self.n += 1; } }
+    /// # async fn example(store: rillflow::Store, id: uuid::Uuid) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut session = store.session();
+    /// let increment = |it: &Counter| if it.n < 9 { Ok(vec![CounterEvent::Inc(Inc)]) } else { Err("enough") };
+    /// let counter = session.decide::<Counter, _>(id, increment).await?;
+    /// session.publish("counters", id, &counter.n)?;
+    /// session.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`DecideError::Rejected`] with the application's own error; [`DecideError::Store`] when loading fails, and with
+    /// [`Error::Invalid`] when the aggregate's validator refuses the new state. Nothing is staged then.
+    pub async fn decide<A: Aggregate, E>(
+        &mut self,
+        stream: impl StreamKey,
+        decision: impl FnOnce(&A) -> Result<Vec<A::Event>, E>,
+    ) -> Result<A, DecideError<E>> {
+        let stream_id = stream.stream_id();
+        let Loaded { mut state, version } = self.load_aggregate::<A>(stream_id).await?;
+        let staged = self.staging.appends.get(&stream_id).map_or(0, |it| it.append.events.len() as i64);
+        let events = decision(&state).map_err(DecideError::Rejected)?;
+        events.iter().for_each(|event| state.apply(event));
+        Rules::<A>::of(&self.core).check(stream_id, &state)?;
+        self.append_to::<A>(stream_id, Expected::Exact(version - staged), events)?;
+        Ok(state)
+    }
+
+    /// Makes the commit depend on what was [observed](crate::Tagged::load): it fails with [`Error::TagConflict`] when that is
+    /// no longer all there is. The last one counts.
+    pub fn require<A>(&mut self, observed: &Observed<A>) {
+        self.staging.condition = Some(observed.condition.clone());
     }
 
     /// Stages a message for other systems: it is there exactly when the rest of this session is.
@@ -222,7 +325,8 @@ impl Session {
     ///
     /// As [`publish`](Self::publish).
     pub fn publish_message(&mut self, message: Message) -> Result<()> {
-        self.messages.push(Outgoing::new(message)?);
+        let message = self.options().complete_message(message);
+        self.staging.messages.push(Outgoing::new(message)?);
         Ok(())
     }
 
@@ -237,40 +341,37 @@ impl Session {
     /// nothing was written, and everything is still staged. [`Error::OutcomeUnknown`]: committing again cannot append
     /// twice, as the events keep their ids; it is [`Error::IdempotencyConflict`] when the first one went through.
     pub async fn commit(&mut self) -> Result<Committed> {
-        let staged = self.staged();
-        let written = commit(&self.core, &staged).await?;
-        let documents = staged.documents;
+        let documents = self.documents();
+        let written = commit(&self.core, &mut self.staging, &documents).await?;
         Ok(self.committed(written, documents))
     }
 
     /// As [`commit`](Self::commit), in the caller's own transaction: nothing is there before that commits.
     ///
+    /// From here on the session takes everything for written: when the transaction is rolled back, begin a new one.
+    ///
     /// # Errors
     ///
-    /// As [`commit`](Self::commit), but the server's refusal is passed on as it is: the transaction can only be rolled
-    /// back.
+    /// As [`commit`](Self::commit): nothing was written, everything is still staged, and the transaction may go on. After
+    /// [`Error::Contention`], roll back and begin again.
     pub async fn commit_in_tx(&mut self, tx: &mut PgConnection) -> Result<Committed> {
-        let staged = self.staged();
-        let written = commit_on(tx, &self.core, &staged).await?;
-        let documents = staged.documents;
-        let committed = self.committed(written, documents);
-        Marks::appended(&self.core, committed.position());
-        Ok(committed)
+        let documents = self.documents();
+        let written = commit_on(tx, &self.core, &mut self.staging, &documents).await?;
+        Ok(self.committed(written, documents))
     }
 
-    fn staged(&self) -> Staged<'_> {
+    /// What is staged of each collection.
+    fn documents(&self) -> Vec<Documents> {
         let changes = |known: &Known| {
             let staged = known.entries.iter().filter_map(|(id, entry)| Some((id.clone(), entry.change.clone()?)));
             Documents { collection: known.collection, changes: staged.collect() }
         };
-        let documents = self.documents.values().map(changes).filter(|it| !it.changes.is_empty()).collect();
-        Staged { appends: self.appends.values().collect(), messages: &self.messages, documents }
+        self.documents.values().map(changes).filter(|it| !it.changes.is_empty()).collect()
     }
 
     /// Takes note of what was written: the new versions are those that the session expects from now on.
     fn committed(&mut self, written: Written, documents: Vec<Documents>) -> Committed {
-        self.appends.clear();
-        self.messages.clear();
+        self.staging.clear();
         for (documents, versions) in documents.into_iter().zip(written.versions) {
             for (id, _) in documents.changes {
                 let version = versions.get(&id.to_string()).copied().unwrap_or(0);

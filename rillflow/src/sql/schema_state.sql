@@ -1,5 +1,9 @@
--- What the global order rests on: one position at a time, never one twice, and the triggers that announce for others.
+-- Whether a program that wants this left the schema as it is now, and what the global order rests on: one position at a
+-- time, never one twice, and the triggers that announce for others.
+-- $1 wanted
 SELECT
+    (SELECT CASE WHEN state = public.rillflow_catalog_state(relations) THEN complete END
+     FROM public.rillflow_syncs WHERE wanted = $1::text),
     sequence.seqcache = 1 AND sequence.seqincrement = 1 AND NOT sequence.seqcycle,
     coalesce(pg_sequence_last_value('public.events_global_seq'), 0)
         >= coalesce(greatest(

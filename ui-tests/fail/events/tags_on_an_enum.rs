@@ -1,0 +1,8 @@
+use rillflow::EventTags;
+
+#[derive(EventTags)]
+enum CourseEvent {
+    Enrolled,
+}
+
+fn main() {}
