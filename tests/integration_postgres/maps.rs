@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use rillflow::{Cursor, Document, DocumentFields, Page, Query, Store, compiled_query};
 use serde::{Deserialize, Serialize};
 
+use crate::served::{many, served};
 use crate::support::{Db, TestResult, store_with};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentFields)]
@@ -122,6 +123,14 @@ fn some(colors: Vec<String>, number: i64) -> impl Query<Vec<i64>> {
         .order_by(|t| t.id.asc())
         .select(|t| t.id)
 }
+
+many!(Thing, 20_000, |n| Thing {
+    labels: HashMap::from([("color".to_owned(), format!("c{n}"))]),
+    places: BTreeMap::from([("home".to_owned(), Place { city: format!("city {n}"), floor: None })]),
+    variants: vec![HashMap::from([("size".to_owned(), format!("{n}")), ("fit".to_owned(), format!("f{n}"))])],
+    ..thing(n)
+});
+served!(labelled("color", "c7"), in_city("city 7"), slim("7"));
 
 #[tokio::test]
 async fn values_of_maps_are_conditions_like_fields() -> TestResult {

@@ -157,7 +157,10 @@ const fn ends_early(statement: &Statement, indexes: &[IndexDefinition], sort_all
     let sorted_by_index = !statement.order.is_empty() && (!sort_allowed || order_covered(statement, indexes));
     match (statement.output, statement.take) {
         (Output::Exists, _) => true,
-        (Output::OfAll(Aggregation::Min | Aggregation::Max, path), _) => begins_an_index(path, indexes),
+        // the least and the greatest uuid are found by their text
+        (Output::OfAll(Aggregation::Min | Aggregation::Max, path), _) => {
+            begins_an_index(path, indexes) && !matches!(path.sql_type, SqlType::Uuid)
+        }
         (_, Take::NumberedPage(_)) => false,
         (_, Take::Page(_)) => statement.order.is_empty() || sorted_by_index,
         (_, Take::First) => sorted_by_index,
