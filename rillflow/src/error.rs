@@ -251,6 +251,22 @@ pub enum Error {
         name: String,
     },
 
+    /// The projection is being rebuilt by another process, or its rebuild was cancelled. Nothing was swapped.
+    #[error("the rebuild of projection `{name}` is not this process's: another one is at it, or it was cancelled")]
+    RebuildLost {
+        /// The projection.
+        name: String,
+    },
+
+    /// The projection has no dead letter of this id: it was requeued or deleted meanwhile.
+    #[error("projection `{projection}` has no dead letter {id}")]
+    UnknownDeadLetter {
+        /// The projection.
+        projection: String,
+        /// The id asked for.
+        id: i64,
+    },
+
     /// A read model did not reach the position in time. It may still do so.
     #[error("projection `{name}` is at {reached} and did not reach {position} within {waited:?}")]
     WaitTimeout {

@@ -22,9 +22,9 @@ pub mod testing;
 pub use error::{BoxError, Error, PayloadProblem, Result};
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
-    Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentProjection, Event, EventEnvelope, EventPayload,
-    EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig, SchemaPlan, SchemaStep,
-    StreamId, StreamKey, StreamState, TableLock,
+    Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentOutcome, DocumentProjection, Event,
+    EventEnvelope, EventPayload, EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig,
+    SchemaPlan, SchemaStep, StreamId, StreamKey, StreamState, TableLock,
 };
 pub use model::{Checkpoint, EventTags, Message, OutboxMessage, Tag, TagField, TagQuery, TagValue};
 pub use model::{JsonFormat, query::Queries};
@@ -51,6 +51,23 @@ pub use store::{
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
 
+/// What projections are made of, and what is told about them.
+pub mod projections {
+    pub use crate::model::{DocumentOutcome, DocumentProjection, OnFailure, ProjectionHandler, SqlProjection};
+    pub use crate::runtime::dead_letters::Requeued;
+    pub use crate::runtime::rebuild::RebuildProgress;
+    pub use crate::storage::letters::DeadLetter;
+    pub use crate::storage::projections::{ProjectionMetrics, ProjectionStatus};
+    pub use crate::store::Projections;
+}
+
+/// Running projections.
+pub mod projection_runtime {
+    pub use crate::runtime::daemon::{Daemon, DaemonConfig, DaemonConfig as ProjectionWorkerConfig};
+    pub use crate::runtime::ticks::TickResult;
+    pub use crate::store::{ProjectionDaemon, ProjectionDaemonBuilder};
+}
+
 /// Queries that are put together while the program runs.
 pub mod query {
     pub use crate::model::{CompiledQuery, DocumentQueryContext, Predicate, SortDirection};
@@ -68,6 +85,7 @@ pub mod __private {
     pub use crate::model::*;
     pub use crate::sql::render::*;
     pub use crate::{BoxError, Error, Result};
+    pub use sqlx::{Postgres, Transaction};
     pub use {serde, serde_json};
 
     /// The parameters of a query.

@@ -48,6 +48,14 @@ mod pages;
 mod patch;
 /// Projections: inline, async, leases, failures.
 mod projections;
+/// Projections from outside: status, pausing, running by hand, dead letters.
+mod projections_admin;
+/// Workers killed, stopped, cut off; two daemons; what is asked of the server.
+mod projections_faults;
+/// Read models built anew beside the live one.
+mod projections_rebuild;
+/// Projections that write SQL of their own, and what becomes of events they fail on.
+mod projections_sql;
 /// Typed queries against real documents.
 mod queries;
 /// Reading streams and the whole log: directions, bounds, filters, pages.

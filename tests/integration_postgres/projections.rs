@@ -420,3 +420,120 @@ async fn projections_work_in_a_schema_of_their_own() -> TestResult {
     assert_eq!(store.docs().get::<OrderLog>(&id).await?.map(|(log, _)| log.events), Some(vec!["placed 3".to_owned()]));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_projection_comes_to_the_same_in_whatever_way_it_is_run() -> TestResult {
+    for lifecycle in [Inline, Async] {
+        let (_db, store) = store_with(|it| it.projection::<SalesProjection>(lifecycle)).await?;
+        for n in 0..30 {
+            place(&store, CustomerId(Uuid::from_u128(n % 4)), n as i64).await?;
+        }
+        rillflow::testing::assert_projection_agrees::<SalesProjection>(&store).await?;
+
+        // an effect that came twice, as after a crash without a checkpoint
+        sqlx::raw_sql("UPDATE docs_customer_sales SET doc = jsonb_set(doc, '{total}', '-1')")
+            .execute(store.pool())
+            .await?;
+        let checked = tokio::spawn({
+            let store = store.clone();
+            async move { rillflow::testing::assert_projection_agrees::<SalesProjection>(&store).await }
+        });
+        let panic = checked.await.err().ok_or("nothing was noticed")?.into_panic();
+        let message = panic.downcast_ref::<String>().ok_or("no message")?;
+        assert!(message.contains("as it is stored") && message.contains("-1"), "{message}");
+    }
+    Ok(())
+}
+
+/// Orders that are open: one that was shipped is deleted, one that was cancelled begins anew.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "open_orders")]
+struct OpenOrder {
+    #[document(id)]
+    id: Uuid,
+    total: i64,
+    events: i64,
+}
+
+struct OpenOrders;
+
+#[projection(name = "open-orders", events = OrderEvent, document = OpenOrder, key = stream)]
+impl OpenOrders {
+    fn on_placed(doc: &mut OpenOrder, e: &Placed) {
+        doc.total += e.total;
+        doc.events += 1;
+    }
+
+    fn on_shipped(_: &mut OpenOrder, _: &Shipped) -> rillflow::DocumentOutcome {
+        rillflow::DocumentOutcome::Delete
+    }
+
+    fn on_cancelled(doc: &mut OpenOrder, _: &Cancelled) -> Result<(), String> {
+        doc.events += 1;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_handler_deletes_a_document_and_a_later_event_makes_a_new_one() -> TestResult {
+    for lifecycle in [Inline, Async] {
+        let (_db, store) = store_with(|it| it.projection::<OpenOrders>(lifecycle)).await?;
+        let (kept, gone, again) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+        let kim = CustomerId::default();
+        let shipped = || OrderEvent::Shipped(Shipped { tracking: "1Z".to_owned() });
+        for stream in [kept, gone, again] {
+            store.events().append_stream(stream, Expected::Any, [placed(kim, 5)]).await?;
+        }
+        // of a stored document, of one that never was stored, and before the next event of the same batch
+        store.events().append_stream(gone, Expected::Any, [shipped()]).await?;
+        let never = Uuid::now_v7();
+        store.events().append_stream(never, Expected::Any, [placed(kim, 1), shipped()]).await?;
+        store.events().append_stream(again, Expected::Any, [shipped(), placed(kim, 7)]).await?;
+
+        rillflow::testing::assert_projection_agrees::<OpenOrders>(&store).await?;
+        let mut stored = store.docs().query::<OpenOrder>().fetch_all().await?;
+        stored.sort_by_key(|doc| doc.total);
+        let expected = [OpenOrder { id: kept, total: 5, events: 1 }, OpenOrder { id: again, total: 7, events: 1 }];
+        assert_eq!(stored, expected);
+    }
+    Ok(())
+}
+
+/// The state of an order as a document of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Document, rillflow::Aggregate)]
+#[document(collection = "order_states")]
+#[aggregate(events = OrderEvent, stream = "order-state")]
+struct OrderDocument {
+    #[document(id)]
+    id: Uuid,
+    total: i64,
+    shipped: bool,
+}
+
+#[rillflow::handlers(ignore(Cancelled))]
+impl OrderDocument {
+    fn on_placed(&mut self, e: &Placed) {
+        self.total = e.total;
+    }
+
+    fn on_shipped(&mut self, _: &Shipped) {
+        self.shipped = true;
+    }
+}
+
+#[tokio::test]
+async fn the_state_of_an_aggregate_is_kept_as_a_document() -> TestResult {
+    for lifecycle in [Inline, Async] {
+        let (_db, store) = store_with(|it| it.aggregate_document::<OrderDocument>(lifecycle)).await?;
+        let id = Uuid::now_v7();
+        let events = [placed(CustomerId::default(), 9), OrderEvent::Shipped(Shipped { tracking: "1Z".to_owned() })];
+        let appended = store.events().append_stream(id, Expected::NoStream, events).await?;
+        if lifecycle == Async {
+            store.projections().run_until_idle("order-state").await?;
+        }
+        store.wait_for("order-state", appended.position(), SOON).await?;
+        let state = store.docs().get::<OrderDocument>(&id).await?.map(|(doc, _)| doc);
+        assert_eq!(state, Some(OrderDocument { id, total: 9, shipped: true }));
+    }
+    Ok(())
+}

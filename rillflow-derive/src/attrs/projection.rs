@@ -1,4 +1,4 @@
-//! `#[projection(name = "..", version = n, events = .., document = .., key = stream, ignore(..))]`.
+//! `#[projection(name = "..", version = n, events = .., document = .., key = stream, on_failure = .., ignore(..))]`.
 
 use proc_macro2::TokenStream;
 use syn::{Ident, LitInt, LitStr, Type};
@@ -14,13 +14,14 @@ pub(crate) struct ProjectionOptions {
     pub(crate) events: Option<Type>,
     pub(crate) document: Option<Type>,
     pub(crate) key: Option<Ident>,
+    pub(crate) on_failure: Option<Ident>,
     pub(crate) ignored: Vec<Type>,
 }
 
 /// Reads them.
 pub(crate) fn read(attr: TokenStream, problems: &mut Problems) -> ProjectionOptions {
     let mut options = ProjectionOptions::default();
-    let expected = "`name`, `version`, `events`, `document`, `key = stream` or `ignore(..)`";
+    let expected = "`name`, `version`, `events`, `document`, `key = stream`, `on_failure` or `ignore(..)`";
     options::of_macro(attr, expected, problems, |meta, problems| {
         if meta.path.is_ident("name") {
             options::value(meta, &mut options.name, problems)
@@ -32,6 +33,8 @@ pub(crate) fn read(attr: TokenStream, problems: &mut Problems) -> ProjectionOpti
             options::value(meta, &mut options.document, problems)
         } else if meta.path.is_ident("key") {
             options::value(meta, &mut options.key, problems)
+        } else if meta.path.is_ident("on_failure") {
+            options::value(meta, &mut options.on_failure, problems)
         } else if meta.path.is_ident("ignore") {
             options::types(meta, &mut options.ignored)
         } else {

@@ -31,8 +31,8 @@ fn expand(set: &EventEnum) -> TokenStream {
     let payloads = set.events.iter().map(|event| payload(&set.ident, event));
     let event_set = event_set(set);
     let dispatch = dispatch(set);
-    let route = route(set);
-    quote!(#(#payloads)* #event_set #dispatch #route)
+    let (route, route_sql) = (route(set), route_sql(set));
+    quote!(#(#payloads)* #event_set #dispatch #route #route_sql)
 }
 
 /// One payload: its type, its decoding, its place in the set.
@@ -205,6 +205,29 @@ fn route(set: &EventEnum) -> TokenStream {
                 match self {
                     #(Self::#variants(event) => {
                         <__P as ::rillflow::__private::On<#payloads>>::apply(doc, event, at)
+                    })*
+                }
+            }
+        }
+    }
+}
+
+fn route_sql(set: &EventEnum) -> TokenStream {
+    let EventEnum { ident, events } = set;
+    let variants: Vec<_> = events.iter().map(|event| &event.ident).collect();
+    let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
+    let apply = stand_in::route_sql();
+    quote! {
+        #[automatically_derived]
+        impl<__P> ::rillflow::__private::RouteSql<__P> for #ident
+        where
+            __P: ::rillflow::__private::SqlProjection,
+            #(__P: ::rillflow::__private::OnSql<#payloads>,)*
+        {
+            #apply {
+                match self {
+                    #(Self::#variants(event) => {
+                        <__P as ::rillflow::__private::OnSql<#payloads>>::apply(event, at, tx).await
                     })*
                 }
             }

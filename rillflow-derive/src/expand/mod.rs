@@ -10,6 +10,7 @@ pub(crate) mod output;
 pub(crate) mod paths;
 pub(crate) mod projection;
 pub(crate) mod query;
+mod sql_projection;
 pub(crate) mod stand_in;
 pub(crate) mod tags;
 pub(crate) mod value;

@@ -5,10 +5,11 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{ItemImpl, Type};
 
+use super::sql_projection;
 use crate::attrs::options::span_of;
 use crate::attrs::problems::Problems;
 use crate::model::functions::impl_of;
-use crate::model::projection::{Handler, Key, Projection, check};
+use crate::model::projection::{Checked, Handler, Key, Projection, check};
 
 /// The impl with the projection, or with the mistakes and a stand-in.
 pub(crate) fn projection(attr: TokenStream, item: TokenStream) -> TokenStream {
@@ -17,9 +18,11 @@ pub(crate) fn projection(attr: TokenStream, item: TokenStream) -> TokenStream {
         let problems = problems.into_tokens();
         return quote!(#item #problems);
     };
-    let code = check(attr, &mut parsed, &mut problems).map(|projection| match problems.is_empty() {
-        true => expand(&projection),
-        false => stand_in(&projection, &parsed),
+    let code = check(attr, &mut parsed, &mut problems).map(|checked| match (checked, problems.is_empty()) {
+        (Checked::Documents(projection), true) => expand(&projection),
+        (Checked::Documents(projection), false) => stand_in(&projection, &parsed),
+        (Checked::Sql(projection), true) => sql_projection::expand(&projection),
+        (Checked::Sql(projection), false) => sql_projection::stand_in(&projection, &parsed),
     });
     let problems = problems.into_tokens();
     quote!(#parsed #problems #code)
@@ -39,7 +42,8 @@ fn expand(projection: &Projection) -> TokenStream {
 }
 
 fn document_projection(projection: &Projection, types: TokenStream) -> TokenStream {
-    let Projection { projection, name, version, events, document, .. } = projection;
+    let Projection { projection, name, version, on_failure, events, document, .. } = projection;
+    let on_failure = Ident::new(on_failure, Span::call_site());
     quote! {
         impl ::rillflow::__private::DocumentProjection for #projection {
             type Events = #events;
@@ -47,6 +51,7 @@ fn document_projection(projection: &Projection, types: TokenStream) -> TokenStre
             const NAME: &'static str = #name;
             const VERSION: i32 = #version;
             const TYPES: &'static [::rillflow::__private::EventType] = #types;
+            const ON_FAILURE: ::rillflow::__private::OnFailure = ::rillflow::__private::OnFailure::#on_failure;
         }
     }
 }
@@ -80,7 +85,7 @@ fn signatures(document: &Type, event: &impl ToTokens) -> (TokenStream, TokenStre
             doc: &mut #document,
             event: &#event,
             at: &::rillflow::__private::EventEnvelope,
-        ) -> ::core::result::Result<(), ::rillflow::__private::BoxError>
+        ) -> ::core::result::Result<::rillflow::__private::DocumentOutcome, ::rillflow::__private::BoxError>
     };
     (keys, apply)
 }
@@ -118,7 +123,7 @@ fn apply(handler: &Handler) -> TokenStream {
     let call = quote_spanned!(span=> Self::#name(#doc, event #envelope));
     let outcome = match returns {
         Some(_) => quote_spanned!(span=> ::rillflow::__private::IntoOutcome::into_outcome(#call)),
-        None => quote!(#call; ::core::result::Result::Ok(())),
+        None => quote!(#call; ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep)),
     };
     quote!(let _ = at; #outcome)
 }
@@ -130,7 +135,7 @@ fn ignore(projection: &Projection, event: &Type) -> TokenStream {
     quote_spanned! {span_of(event)=>
         impl ::rillflow::__private::On<#event> for #projection {
             #keys { let _ = (event, at, push, <#set as ::rillflow::__private::HasEvent<#event>>::TYPE); }
-            #apply { let _ = (doc, event, at); ::core::result::Result::Ok(()) }
+            #apply { let _ = (doc, event, at); ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep) }
         }
     }
 }
@@ -149,20 +154,20 @@ fn stand_in(projection: &Projection, item: &ItemImpl) -> TokenStream {
         #document_projection
         impl<__E> ::rillflow::__private::On<__E> for #me {
             #keys { let _ = (event, at, push); }
-            #apply { let _ = (doc, event, at); ::core::result::Result::Ok(()) }
+            #apply { let _ = (doc, event, at); ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep) }
         }
     }
 }
 
 /// `ident` as if it stood at `span`.
-fn moved(ident: &Ident, span: Span) -> Ident {
+pub(super) fn moved(ident: &Ident, span: Span) -> Ident {
     let mut ident = ident.clone();
     ident.set_span(span);
     ident
 }
 
 /// `ty` as if it stood where `place` stands.
-fn respan(ty: &Type, place: &Type) -> TokenStream {
+pub(super) fn respan(ty: &Type, place: &Type) -> TokenStream {
     moved_all(ty.to_token_stream(), span_of(place))
 }
 

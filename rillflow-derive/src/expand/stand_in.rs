@@ -8,7 +8,7 @@ use syn::Type;
 
 /// An event set that has every event.
 pub(crate) fn events(set: &Ident) -> TokenStream {
-    let (keys, apply) = (route_keys(), route_apply());
+    let (keys, apply, apply_sql) = (route_keys(), route_apply(), route_sql());
     quote! {
         #[automatically_derived]
         impl ::rillflow::__private::EventSet for #set {
@@ -35,7 +35,11 @@ pub(crate) fn events(set: &Ident) -> TokenStream {
         #[automatically_derived]
         impl<__P: ::rillflow::__private::DocumentProjection> ::rillflow::__private::Route<__P> for #set {
             #keys { let _ = (at, push); }
-            #apply { let _ = (doc, at); ::core::result::Result::Ok(()) }
+            #apply { let _ = (doc, at); ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep) }
+        }
+        #[automatically_derived]
+        impl<__P: ::rillflow::__private::SqlProjection> ::rillflow::__private::RouteSql<__P> for #set {
+            #apply_sql { let _ = (at, tx); ::core::result::Result::Ok(()) }
         }
     }
 }
@@ -95,6 +99,17 @@ pub(crate) fn route_apply() -> TokenStream {
             &self,
             doc: &mut <__P as ::rillflow::__private::DocumentProjection>::Document,
             at: &::rillflow::__private::EventEnvelope,
+        ) -> ::core::result::Result<::rillflow::__private::DocumentOutcome, ::rillflow::__private::BoxError>
+    }
+}
+
+/// The signature of `RouteSql<__P>::apply_sql`.
+pub(crate) fn route_sql() -> TokenStream {
+    quote! {
+        async fn apply_sql(
+            &self,
+            at: &::rillflow::__private::EventEnvelope,
+            tx: &mut ::rillflow::__private::Transaction<'_, ::rillflow::__private::Postgres>,
         ) -> ::core::result::Result<(), ::rillflow::__private::BoxError>
     }
 }

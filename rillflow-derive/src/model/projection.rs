@@ -1,4 +1,5 @@
-//! A document projection: per event a handler and the key of the documents that it changes.
+//! A projection: per event a handler and the key of the documents that it changes, or, without documents, an async
+//! handler that writes SQL.
 
 use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
@@ -6,15 +7,24 @@ use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, Retur
 
 use super::functions::{by_reference, cfgs, is_handler, once_each, plain_function, plain_impl, refuse, text, wanted};
 use super::names;
+use super::sql_projection::SqlProjection;
 use crate::attrs::options::{self, span_of};
 use crate::attrs::problems::Problems;
 use crate::attrs::projection::{ProjectionOptions, read};
 
-/// The projection.
+/// One of the two kinds.
+pub(crate) enum Checked {
+    Documents(Projection),
+    Sql(SqlProjection),
+}
+
+/// A document projection.
 pub(crate) struct Projection {
     pub(crate) projection: Type,
     pub(crate) name: LitStr,
     pub(crate) version: i32,
+    /// The variant of `OnFailure`.
+    pub(crate) on_failure: &'static str,
     pub(crate) events: Type,
     pub(crate) document: Type,
     pub(crate) handlers: Vec<(Handler, Key)>,
@@ -51,17 +61,34 @@ pub(crate) struct KeyFunction {
     pub(crate) returns: Type,
 }
 
-/// Checks the impl and notes every mistake; takes the `#[key]` marks away.
-pub(crate) fn check(attr: TokenStream, item: &mut ItemImpl, problems: &mut Problems) -> Option<Projection> {
+/// Checks the impl and notes every mistake; takes the `#[key]` and `#[reset]` marks away.
+pub(crate) fn check(attr: TokenStream, item: &mut ItemImpl, problems: &mut Problems) -> Option<Checked> {
     let options = read(attr, problems);
     plain_impl(item, "#[projection(..)]", problems);
+    let on_failure = on_failure(&options, problems);
+    let is_async = |item: &ImplItem| matches!(item, ImplItem::Fn(f) if is_handler(f) && f.sig.asyncness.is_some());
+    if options.document.is_none() && item.items.iter().any(is_async) {
+        return super::sql_projection::check(options, on_failure, item, problems).map(Checked::Sql);
+    }
+    documents(options, on_failure, item, problems).map(Checked::Documents)
+}
+
+fn documents(
+    options: ProjectionOptions,
+    on_failure: &'static str,
+    item: &mut ItemImpl,
+    problems: &mut Problems,
+) -> Option<Projection> {
     let required = required(&options, &item.self_ty, problems);
     let version = options::version(options.version.as_ref(), problems);
     let by_stream = by_stream(&options, problems);
 
     let (mut keys, mut handlers) = (Vec::new(), Vec::new());
     for f in item.items.iter_mut().filter_map(|item| if let ImplItem::Fn(f) = item { Some(f) } else { None }) {
-        if let Some(mark) = take_mark(f) {
+        if let Some(mark) = take_mark(f, "reset") {
+            problems.at(mark, "the documents of a projection are emptied by themselves: remove `#[reset]`");
+        }
+        if let Some(mark) = take_mark(f, "key") {
             if by_stream.is_some() {
                 problems.at(mark, "`key = stream` names the documents already: remove one of the two");
             }
@@ -83,12 +110,40 @@ pub(crate) fn check(attr: TokenStream, item: &mut ItemImpl, problems: &mut Probl
     };
     let (name, events, document) = required?;
     let projection = (*item.self_ty).clone();
-    Some(Projection { projection, name, version, events, document, handlers, ignored: options.ignored })
+    Some(Projection { projection, name, version, on_failure, events, document, handlers, ignored: options.ignored })
+}
+
+/// The variant of `OnFailure` that the user asked for.
+fn on_failure(options: &ProjectionOptions, problems: &mut Problems) -> &'static str {
+    let Some(word) = &options.on_failure else { return "Stop" };
+    match word.to_string().as_str() {
+        "stop" => "Stop",
+        "skip" => "Skip",
+        "park" => "Park",
+        _ => {
+            problems.at(word.span(), "write `on_failure = stop`, `on_failure = skip` or `on_failure = park`");
+            "Stop"
+        }
+    }
 }
 
 /// The options that have no default.
 fn required(options: &ProjectionOptions, me: &Type, problems: &mut Problems) -> Option<(LitStr, Type, Type)> {
-    let ProjectionOptions { name, events, document, .. } = options;
+    let readable = problems.is_empty();
+    let named = named(options, me, problems);
+    if readable && options.document.is_none() {
+        problems.at(
+            Span::call_site(),
+            "a projection needs the documents it keeps: add `document = SomeDocument`, or make its handlers async to write SQL",
+        );
+    }
+    let (name, events) = named?;
+    Some((name, events, options.document.clone()?))
+}
+
+/// Its name and its events.
+pub(super) fn named(options: &ProjectionOptions, me: &Type, problems: &mut Problems) -> Option<(LitStr, Type)> {
+    let ProjectionOptions { name, events, .. } = options;
     // a mistake in the options may be the very option that is missing
     let readable = problems.is_empty();
     let mut need = |given: bool, what: &str, example: &str| {
@@ -98,11 +153,10 @@ fn required(options: &ProjectionOptions, me: &Type, problems: &mut Problems) -> 
     };
     need(name.is_some(), "a name for its checkpoint", &format!("name = \"{}\"", names::kebab(&text(me))));
     need(events.is_some(), "the events it reads", "events = SomeEvent");
-    need(document.is_some(), "the documents it keeps", "document = SomeDocument");
     if let Some(name) = name.as_ref().filter(|name| name.value().is_empty()) {
         problems.at(name.span(), "a projection's name is not empty: its checkpoint is kept under it");
     }
-    Some((name.clone()?, events.clone()?, document.clone()?))
+    Some((name.clone()?, events.clone()?))
 }
 
 /// Where the user asked for `key = stream`.
@@ -114,9 +168,9 @@ fn by_stream(options: &ProjectionOptions, problems: &mut Problems) -> Option<Spa
     Some(key.span())
 }
 
-/// Removes `#[key]` and says where it was.
-fn take_mark(f: &mut ImplItemFn) -> Option<Span> {
-    let at = f.attrs.iter().position(|attr| attr.path().is_ident("key"))?;
+/// Removes `#[key]` or `#[reset]` and says where it was.
+pub(super) fn take_mark(f: &mut ImplItemFn, mark: &str) -> Option<Span> {
+    let at = f.attrs.iter().position(|attr| attr.path().is_ident(mark))?;
     Some(f.attrs.remove(at).path().span())
 }
 
@@ -129,7 +183,7 @@ fn handler(f: &ImplItemFn, document: Option<&Type>) -> syn::Result<Handler> {
         return refuse(
             token.span(),
             format!(
-                "a document projection only changes the document it is given, so its handlers cannot be async: {shape}; what has to await belongs into a SQL projection or a subscription"
+                "a document projection only changes the document it is given, so its handlers cannot be async: {shape}; what has to await belongs into an SQL projection, which has no `document`, or into a subscription"
             ),
         );
     }
@@ -191,7 +245,7 @@ fn document_first(arg: &FnArg, shape: &str) -> syn::Result<Type> {
 }
 
 /// True when one more parameter follows.
-fn takes_envelope<'a>(mut rest: impl Iterator<Item = &'a FnArg>, shape: &str) -> syn::Result<bool> {
+pub(super) fn takes_envelope<'a>(mut rest: impl Iterator<Item = &'a FnArg>, shape: &str) -> syn::Result<bool> {
     let envelope = rest.next();
     if let Some(FnArg::Typed(arg)) = envelope
         && !matches!(&*arg.ty, Type::Reference(_))
@@ -204,7 +258,7 @@ fn takes_envelope<'a>(mut rest: impl Iterator<Item = &'a FnArg>, shape: &str) ->
     }
 }
 
-fn result(output: &ReturnType) -> Option<Type> {
+pub(super) fn result(output: &ReturnType) -> Option<Type> {
     match output {
         ReturnType::Type(_, ty) if !super::functions::returns_nothing(output) => Some((**ty).clone()),
         _ => None,

@@ -44,8 +44,9 @@ pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};
 pub use predicate::{Predicate, SortDirection};
 pub use projection::{
-    AnyProjection, Changes, DocumentProjection, IntoKeys, IntoOutcome, Lifecycle, On, ProjectionBatch, Registered,
-    Route,
+    AnyHandler, AnyProjection, Changes, DocumentOutcome, DocumentProjection, IntoHandled, IntoKeys, IntoOutcome,
+    Lifecycle, On, OnFailure, OnSql, ProjectionBatch, ProjectionHandler, Registered, Route, RouteSql, SqlProjection,
+    Work,
 };
 pub use schema::{SchemaConfig, SchemaPlan, SchemaStep, TableLock};
 pub use shape::Shape;

@@ -1,10 +1,15 @@
 //! Projections: pure functions from events to changed documents. The runtime loads, writes and keeps the checkpoint.
 
 mod batch;
+mod handler;
+mod registered;
 #[cfg(all(test, feature = "derive"))]
 mod tests;
 
-pub use batch::Registered;
+use std::sync::Arc;
+
+pub use handler::{AnyHandler, IntoHandled, OnSql, ProjectionHandler, RouteSql, SqlProjection};
+pub use registered::{Registered, Work};
 
 use super::{Collection, Document, DocumentId, EventEnvelope, EventSet, EventType, IdValue, SqlValue};
 use crate::{BoxError, Result};
@@ -16,6 +21,57 @@ pub enum Lifecycle {
     Inline,
     /// Behind the append, by the daemon: batches, a checkpoint, one owner at a time.
     Async,
+}
+
+/// What becomes of an event that a projection fails on, when trying again did not help.
+///
+/// A failure is a handler's error or panic, an event that cannot be read, or a write that PostgreSQL refuses. A lost
+/// connection is none: that is tried again for as long as it takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The projection stays before the event, shows the error in its status, and keeps trying.
+    #[default]
+    Stop,
+    /// The event becomes a dead letter, and the projection goes on without it.
+    Skip,
+    /// The event becomes a dead letter, and so do all later events of the same key: they wait in their order until
+    /// the first is requeued or deleted. The key is the document; of an SQL projection, the stream.
+    Park,
+}
+
+/// What a handler says about the document it was given.
+///
+/// ```
+/// # use rillflow::{Document, DocumentOutcome, Event, projection};
+/// # use serde::{Deserialize, Serialize};
+/// # use uuid::Uuid;
+/// # #[derive(Serialize, Deserialize)]
+/// # pub struct Opened { pub title: String }
+/// # #[derive(Serialize, Deserialize)]
+/// # pub struct Closed {}
+/// # #[derive(Event)]
+/// # pub enum TicketEvent { Opened(Opened), Closed(Closed) }
+/// # #[derive(Default, Serialize, Deserialize, Document)]
+/// # pub struct OpenTicket { #[document(id)] id: Uuid, title: String }
+/// # pub struct OpenTickets;
+/// #[projection(name = "open-tickets", events = TicketEvent, document = OpenTicket, key = stream)]
+/// impl OpenTickets {
+///     fn on_opened(doc: &mut OpenTicket, e: &Opened) {
+///         doc.title = e.title.clone();
+///     }
+///
+///     fn on_closed(_: &mut OpenTicket, _: &Closed) -> DocumentOutcome {
+///         DocumentOutcome::Delete
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DocumentOutcome {
+    /// It is stored.
+    #[default]
+    Keep,
+    /// It is removed. A later event of the same key begins with a new one.
+    Delete,
 }
 
 /// Events of many streams folded into one kind of document. `#[projection]` writes the implementation.
@@ -91,6 +147,8 @@ pub trait DocumentProjection: Sized + Send + Sync + 'static {
     const VERSION: i32;
     /// The events it handles; the others are never read for it.
     const TYPES: &'static [EventType];
+    /// What becomes of an event that it fails on.
+    const ON_FAILURE: OnFailure = OnFailure::Stop;
 }
 
 /// The id type of the documents that a projection keeps.
@@ -111,7 +169,7 @@ pub trait On<E>: DocumentProjection {
     /// # Errors
     ///
     /// Whatever the handler reports.
-    fn apply(doc: &mut Self::Document, event: &E, at: &EventEnvelope) -> Result<(), BoxError>;
+    fn apply(doc: &mut Self::Document, event: &E, at: &EventEnvelope) -> Result<DocumentOutcome, BoxError>;
 }
 
 /// Hands an event to its handler; implemented only for projections that handle or ignore every event of the set.
@@ -121,7 +179,7 @@ pub trait Route<P: DocumentProjection> {
     fn keys(&self, at: &EventEnvelope, push: &mut dyn FnMut(KeyOf<P>));
     /// As [`On::apply`].
     #[allow(clippy::missing_errors_doc, reason = "hidden")]
-    fn apply(&self, doc: &mut P::Document, at: &EventEnvelope) -> Result<(), BoxError>;
+    fn apply(&self, doc: &mut P::Document, at: &EventEnvelope) -> Result<DocumentOutcome, BoxError>;
 }
 
 /// What a `#[key]` function may return: a key, an `Option` of one, or a `Vec` of several.
@@ -152,36 +210,40 @@ impl<K> IntoKeys<K> for Vec<K> {
     }
 }
 
-/// What an `on_*` function may return: nothing, or a `Result`.
+/// What an `on_*` function may return: nothing, a [`DocumentOutcome`], or a `Result` of one of them.
 #[diagnostic::on_unimplemented(
-    message = "a projection handler returns nothing or a `Result<(), E>`, not `{Self}`",
+    message = "a projection handler returns nothing, a `DocumentOutcome`, or a `Result` of one of them, not `{Self}`",
     label = "not a handler's result"
 )]
 pub trait IntoOutcome {
     /// As the runtime takes it.
     #[allow(clippy::missing_errors_doc, reason = "the error is the handler's")]
-    fn into_outcome(self) -> Result<(), BoxError>;
+    fn into_outcome(self) -> Result<DocumentOutcome, BoxError>;
+}
+
+impl IntoOutcome for DocumentOutcome {
+    fn into_outcome(self) -> Result<DocumentOutcome, BoxError> {
+        Ok(self)
+    }
 }
 
 impl IntoOutcome for () {
-    fn into_outcome(self) -> Result<(), BoxError> {
-        Ok(())
+    fn into_outcome(self) -> Result<DocumentOutcome, BoxError> {
+        Ok(DocumentOutcome::Keep)
     }
 }
 
-impl<E: Into<BoxError>> IntoOutcome for Result<(), E> {
-    fn into_outcome(self) -> Result<(), BoxError> {
-        self.map_err(Into::into)
+impl<T: IntoOutcome, E: Into<BoxError>> IntoOutcome for Result<T, E> {
+    fn into_outcome(self) -> Result<DocumentOutcome, BoxError> {
+        self.map_err(Into::into)?.into_outcome()
     }
 }
 
-/// A projection as the runtime sees it: no types, no I/O.
+/// A document projection as the runtime sees it: no types, no I/O.
 #[doc(hidden)]
 pub trait AnyProjection: Send + Sync {
     /// [`DocumentProjection::NAME`].
     fn name(&self) -> &'static str;
-    /// [`DocumentProjection::VERSION`].
-    fn version(&self) -> i32;
     /// [`DocumentProjection::TYPES`].
     fn types(&self) -> &'static [EventType];
     /// Where its documents live.
@@ -195,7 +257,10 @@ pub trait AnyProjection: Send + Sync {
 pub trait ProjectionBatch: Send {
     /// Decodes an event and notes which documents it changes.
     #[allow(clippy::missing_errors_doc, reason = "hidden")]
-    fn push(&mut self, event: EventEnvelope) -> Result<()>;
+    fn push(&mut self, event: Arc<EventEnvelope>) -> Result<()>;
+    /// The documents that an event changes, without pushing it.
+    #[allow(clippy::missing_errors_doc, reason = "hidden")]
+    fn keys_of(&self, event: &EventEnvelope) -> Result<Vec<IdValue>>;
     /// The ids to load, as one array parameter.
     fn ids(&self) -> SqlValue;
     /// True when no document is touched.
@@ -213,14 +278,18 @@ pub trait ProjectionBatch: Send {
     fn changes(&self) -> Result<Changes>;
 }
 
-/// Documents to write in one statement: three arrays of one length, in the order of the ids.
+/// What a batch writes in one statement, each list in the order of the ids.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Changes {
-    /// The ids, as one array parameter.
+    /// The ids of the documents to store, as one array parameter.
     pub ids: SqlValue,
     /// The version each was loaded at, 0 for a new one.
     pub versions: Vec<i64>,
     /// The documents as JSON text.
     pub docs: Vec<String>,
+    /// The ids of the documents to remove, as one array parameter.
+    pub removed: SqlValue,
+    /// The version each was loaded at.
+    pub removed_versions: Vec<i64>,
 }

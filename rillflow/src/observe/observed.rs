@@ -1,6 +1,7 @@
 //! One operation: its span, its time, its error.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tracing::field::display;
 use tracing::{Instrument, Span};
@@ -69,7 +70,7 @@ pub(crate) fn projecting<'c>(
     observer: &Observer,
     operation: Operation<'c>,
     projection: &str,
-    events: &[EventEnvelope],
+    events: &[Arc<EventEnvelope>],
 ) -> Operation<'c> {
     let operation = operation.events(events.len());
     if let Some(last) = events.last() {

@@ -1,6 +1,8 @@
 //! Appends: one statement, or one transaction when projections run inline.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
@@ -8,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use super::backoff::Backoff;
 use super::marks::Marks;
 use super::{Core, SharedCore, lanes};
-use crate::model::{AnyProjection, Appended, EventEnvelope, ProjectionBatch};
+use crate::model::{AnyProjection, Appended, EventEnvelope, ProjectionBatch, Registered};
 use crate::observe::{self, operation};
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{broke, repeated};
@@ -102,7 +104,7 @@ pub(crate) async fn append_on(conn: &mut PgConnection, core: &Core, append: &App
     };
     if !appended.repeated {
         for registered in core.inline() {
-            project(conn, core, &*registered.projection, append.envelopes(&appended)).await?;
+            project(conn, core, registered, append.envelopes(&appended)).await?;
         }
     }
     Ok(appended)
@@ -203,11 +205,12 @@ async fn conflict(conn: &mut PgConnection, core: &Core, append: &Append) -> Resu
 pub(super) async fn project(
     conn: &mut PgConnection,
     core: &Core,
-    projection: &dyn AnyProjection,
+    registered: &Registered,
     events: Vec<EventEnvelope>,
 ) -> Result<()> {
+    let Some(projection) = registered.documents() else { return Ok(()) };
     let types = projection.types();
-    let events: Vec<_> = events.into_iter().filter(|e| types.iter().any(|t| *t.name == *e.typ)).collect();
+    let events = events.into_iter().filter(|e| types.iter().any(|t| *t.name == *e.typ)).map(Arc::new).collect();
     let mut batch = projection.batch();
     push_all(projection, &mut *batch, events)?;
     if batch.is_empty() {
@@ -226,11 +229,11 @@ pub(super) async fn project(
 pub(super) fn push_all(
     projection: &dyn AnyProjection,
     batch: &mut dyn ProjectionBatch,
-    events: Vec<EventEnvelope>,
+    events: Vec<Arc<EventEnvelope>>,
 ) -> Result<()> {
     for event in events {
         let position = event.global_seq;
-        guarded(projection, position, || batch.push(event))?;
+        guarded(projection.name(), position, || batch.push(event))?;
     }
     Ok(())
 }
@@ -238,22 +241,25 @@ pub(super) fn push_all(
 /// Folds a batch. A failure says at which event; a panic is a failure.
 pub(super) fn fold(projection: &dyn AnyProjection, batch: &mut dyn ProjectionBatch) -> Result<()> {
     while let Some(position) = batch.next() {
-        guarded(projection, position, || batch.fold_next())?;
+        guarded(projection.name(), position, || batch.fold_next())?;
     }
     Ok(())
 }
 
 /// Runs the application's code: its error or panic becomes [`Error::Projection`] at `position`.
-fn guarded(projection: &dyn AnyProjection, position: i64, run: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(super) fn guarded(name: &str, position: i64, run: impl FnOnce() -> Result<()>) -> Result<()> {
     let source = match std::panic::catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(Error::Projection { source, .. })) => source,
         Ok(Err(error)) => error.into(),
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
-            format!("the handler panicked: {text}").into()
-        }
+        Err(panic) => panicked(&*panic).into(),
     };
-    Err(Error::Projection { name: projection.name().to_owned(), position, source })
+    Err(Error::Projection { name: name.to_owned(), position, source })
+}
+
+/// A panic as text.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into());
+    format!("the handler panicked: {text}")
 }

@@ -1,77 +1,333 @@
-//! The daemon: starts, and stops, what runs behind the appends.
+//! The daemon: takes its share of the projections, runs them behind the appends, and gives them back.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::projector::Projector;
+use super::backoff::Backoff;
+use super::marks::Marks;
+use super::projector::{Advance, Projector};
+use super::rebuild::rebuild;
 use super::{SharedCore, Task, listener};
-use crate::Result;
-use crate::model::Lifecycle;
-use crate::storage::projections;
+use crate::model::{Registered, Work};
+use crate::storage::projections::{self, Lease, Tended, Wanted};
+use crate::{Error, Result};
 
-/// How the daemon works.
+/// How projections are run.
+///
+/// ```
+/// use std::time::Duration;
+/// let mut config = rillflow::DaemonConfig::default();
+/// config.lease_ttl = Duration::from_secs(5);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct DaemonConfig {
-    /// How many events one batch holds at most.
+    /// How many events one batch holds at most. Batches begin small, and grow while they are fast.
     pub batch_size: i64,
-    /// How long a projection stays with an owner that is not heard of: the time a take-over needs after a crash.
+    /// How long a projection stays with an owner that is not heard of. After a crash another process takes over within
+    /// four thirds of it. Also the longest that one call of an async handler may take.
     pub lease_ttl: Duration,
     /// The pause after a first failure. It doubles with each.
     pub first_retry: Duration,
     /// The longest pause between two tries.
     pub longest_retry: Duration,
+    /// How often an event is tried before it becomes a dead letter, where the projection's
+    /// [`OnFailure`](crate::projections::OnFailure) says so.
+    pub max_attempts: u32,
 }
 
 impl Default for DaemonConfig {
     fn default() -> Self {
         Self {
-            batch_size: 500,
+            batch_size: 1000,
             lease_ttl: Duration::from_secs(15),
             first_retry: Duration::from_millis(100),
             longest_retry: Duration::from_secs(30),
+            max_attempts: 5,
         }
     }
 }
 
 /// The running async projections of a store.
 ///
-/// Any number of processes may run one: each projection has one owner at a time. Dropping it stops its tasks where they
-/// are, which loses nothing; [`shutdown`](Self::shutdown) also hands the projections over at once.
+/// Any number of processes may run one: each projection has one owner at a time, and each process takes its share.
+/// Dropping it stops its tasks where they are, which loses nothing; [`shutdown`](Self::shutdown) also hands the
+/// projections over at once.
 #[derive(Debug)]
 #[must_use = "the daemon stops when it is dropped"]
 pub struct Daemon {
     stop: watch::Sender<bool>,
-    projectors: Vec<Task>,
+    tender: Task,
     _listener: Task,
 }
 
 impl Daemon {
     pub(crate) async fn start(core: &SharedCore, config: DaemonConfig) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
-        let owner = Uuid::new_v4();
-        let mut projectors = Vec::new();
         let mut conn = core.pool.acquire().await?;
-        for registered in core.projections.iter().filter(|it| it.lifecycle == Lifecycle::Async) {
-            let projection = registered.projection.clone();
-            projections::register(&mut conn, &core.texts, projection.name(), projection.version()).await?;
-            let projector = Projector { core: core.clone(), projection, owner, config, stop: stopped.clone() };
-            projectors.push(Task::spawn(projector.run()));
+        for registered in core.behind() {
+            projections::register(&mut conn, &core.texts, &registered.name, registered.version).await?;
         }
-        Ok(Self { stop, projectors, _listener: Task::spawn(listener::listen(core.clone())) })
+        drop(conn);
+        let tender = Tender::new(core.clone(), config, stopped);
+        Ok(Self { stop, tender: Task::spawn(tender.run()), _listener: Task::spawn(listener::listen(core.clone())) })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.
     pub async fn shutdown(self) {
-        // an error means that every projector has ended already
-        if self.stop.send(true).is_ok() {
-            for projector in self.projectors {
-                if let Err(error) = projector.join().await {
-                    tracing::error!(%error, "a projection's task ended badly");
+        // an error means that the task has ended already
+        if self.stop.send(true).is_ok()
+            && let Err(error) = self.tender.join().await
+        {
+            tracing::error!(%error, "the daemon's task ended badly");
+        }
+    }
+}
+
+/// The task that holds a process's leases: one statement per beat for all of them.
+struct Tender {
+    core: SharedCore,
+    config: DaemonConfig,
+    owner: Uuid,
+    stop: watch::Receiver<bool>,
+    running: HashMap<Arc<str>, Running>,
+    /// Those whose stored read model is of an older version: built anew beside it.
+    rebuilding: HashMap<Arc<str>, Task>,
+    /// Those that failed, until when they rest.
+    resting: HashMap<Arc<str>, (Backoff, Instant)>,
+    ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
+}
+
+/// A projection that this process owns.
+struct Running {
+    token: i64,
+    stop: watch::Sender<bool>,
+    task: Task,
+}
+
+/// A projection that ran here does so no more.
+struct Ended {
+    name: Arc<str>,
+    token: i64,
+    /// Whether it handled anything.
+    moved: bool,
+    /// Whether it failed.
+    failed: bool,
+}
+
+impl Tender {
+    fn new(core: SharedCore, config: DaemonConfig, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            core,
+            config,
+            owner: Uuid::new_v4(),
+            stop,
+            running: HashMap::new(),
+            rebuilding: HashMap::new(),
+            resting: HashMap::new(),
+            ended: mpsc::unbounded_channel(),
+        }
+    }
+
+    async fn run(mut self) {
+        if self.core.behind().next().is_none() {
+            // the daemon went away, or says so
+            let _stop = self.stop.changed().await;
+            return;
+        }
+        while !*self.stop.borrow() {
+            if let Err(error) = self.beat().await {
+                tracing::warn!(%error, "could not tend the leases of this process's projections; trying again");
+            }
+            let next = self.next_beat();
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                Some(ended) = self.ended.1.recv() => self.note(ended),
+                _stop = self.stop.changed() => {}
+            }
+        }
+        self.leave().await;
+    }
+
+    /// The next beat, sooner when a projection has rested enough.
+    fn next_beat(&self) -> Instant {
+        let beat = Instant::now() + self.config.lease_ttl / 3;
+        let rested = self.resting.iter().filter(|(name, _)| !self.running.contains_key(*name)).map(|(_, rest)| rest.1);
+        rested.min().map_or(beat, |rested| rested.min(beat))
+    }
+
+    async fn beat(&mut self) -> Result<()> {
+        let core = self.core.clone();
+        let now = Instant::now();
+        let wanted: Vec<_> = core
+            .behind()
+            .map(|it| Wanted {
+                name: &it.name,
+                version: it.version,
+                now: self.resting.get(&it.name).is_none_or(|rest| rest.1 <= now),
+                restarts: matches!(it.work, Work::Sql(_)),
+            })
+            .collect();
+        let mut conn = core.pool.acquire().await?;
+        let tended =
+            projections::tend_leases(&mut conn, &core.texts, self.owner, self.config.lease_ttl, &wanted).await?;
+        for (name, token) in self.reconcile(tended) {
+            projections::release_lease(&mut conn, &core.texts, &name, token).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts what was taken and stops what was lost. Returns leases that nobody here runs under.
+    fn reconcile(&mut self, tended: Tended) -> Vec<(String, i64)> {
+        let still = |name: &str, token| tended.held.iter().any(|held| held.0 == name && held.1 == token);
+        self.running.retain(|name, running| still(name, running.token));
+        let runs = |name: &str, token| self.running.get(name).is_some_and(|it| it.token == token);
+        let unused = tended.held.iter().filter(|held| !runs(&held.0, held.1));
+        let unused = unused.map(|(name, token, _)| (name.clone(), *token)).collect();
+        // one per beat, as the other process's next one may change the balance
+        let spare = tended.held.iter().find_map(|held| self.running.get(&*held.0).filter(|_| held.2));
+        if let Some(spare) = spare {
+            spare.stop.send_replace(true);
+        }
+        for (name, lease) in tended.taken {
+            self.start(&name, lease);
+        }
+        self.rebuilding.retain(|_, task| !task.is_finished());
+        for name in tended.stale {
+            self.rebuild(&name);
+        }
+        unused
+    }
+
+    fn start(&mut self, name: &str, lease: Lease) {
+        let Some(registered) = self.core.projections.iter().find(|it| &*it.name == name) else { return };
+        let (stop, stopped) = watch::channel(false);
+        let owned = Owned {
+            core: self.core.clone(),
+            registered: registered.clone(),
+            config: self.config,
+            stop: stopped,
+            ended: self.ended.0.clone(),
+        };
+        let running = Running { token: lease.token, stop, task: Task::spawn(owned.run(lease)) };
+        self.running.insert(registered.name.clone(), running);
+    }
+
+    /// Builds a newer version of a read model, when no process is at it yet.
+    fn rebuild(&mut self, name: &str) {
+        let Some(registered) = self.core.projections.iter().find(|it| &*it.name == name).cloned() else { return };
+        let (core, config) = (self.core.clone(), self.config);
+        self.rebuilding.entry(registered.name.clone()).or_insert_with(|| {
+            Task::spawn(async move {
+                let name = registered.name.clone();
+                match rebuild(&core, &registered, config, &mut |_| {}).await {
+                    Ok(_) => tracing::info!(projection = &*name, version = registered.version, "a new version serves"),
+                    // the next beat looks again, and by then the other process may be done
+                    Err(Error::RebuildLost { .. }) => {}
+                    Err(error) => {
+                        tracing::warn!(projection = &*name, %error, "could not build the new version; trying again")
+                    }
+                }
+            })
+        });
+    }
+
+    fn note(&mut self, ended: Ended) {
+        if self.running.get(&ended.name).is_some_and(|it| it.token == ended.token) {
+            self.running.remove(&ended.name);
+        }
+        let (first, longest) = (self.config.first_retry, self.config.longest_retry);
+        let rest = self.resting.entry(ended.name).or_insert_with(|| (Backoff::new(first, longest), Instant::now()));
+        if ended.moved || !ended.failed {
+            rest.0.reset();
+        }
+        // one that was lost or handed over rests for a moment too, so that nobody takes turns at full speed
+        rest.1 = Instant::now() + rest.0.next();
+    }
+
+    async fn leave(self) {
+        for running in self.running.values() {
+            running.stop.send_replace(true);
+        }
+        for (name, running) in self.running {
+            if let Err(error) = running.task.join().await {
+                tracing::error!(projection = &*name, %error, "a projection's task ended badly");
+            }
+        }
+        let left = async {
+            let mut conn = self.core.pool.acquire().await?;
+            projections::leave_work(&mut conn, &self.core.texts, self.owner).await
+        };
+        if let Err(error) = left.await {
+            tracing::warn!(%error, "could not give the projections back: their leases run out by themselves");
+        }
+    }
+}
+
+/// The task of one projection, while this process owns it.
+struct Owned {
+    core: SharedCore,
+    registered: Registered,
+    config: DaemonConfig,
+    stop: watch::Receiver<bool>,
+    ended: mpsc::UnboundedSender<Ended>,
+}
+
+impl Owned {
+    async fn run(mut self, lease: Lease) {
+        let mut moved = false;
+        let worked = self.work(lease, &mut moved).await;
+        let failed = worked.is_err();
+        if let Err(error) = worked {
+            tracing::warn!(projection = &*self.registered.name, %error, "a projection stopped; trying again");
+        }
+        let name = self.registered.name.clone();
+        // nobody listens when the daemon is gone
+        let _nobody = self.ended.send(Ended { name, token: lease.token, moved, failed });
+    }
+
+    /// Works until told to stop or until the lease is lost; the lease is given back unless it is lost.
+    async fn work(&mut self, lease: Lease, moved: &mut bool) -> Result<()> {
+        let worked = match Projector::begin(&self.core, &self.registered, lease, self.config).await {
+            Ok(Some(projector)) => self.advance(projector.sharing_reads(), moved).await,
+            Ok(None) => return Ok(()),
+            Err(error) => Err(error),
+        };
+        let (texts, name) = (&self.core.texts, &self.registered.name);
+        let mut conn = self.core.pool.acquire().await?;
+        if let Err(error) = &worked {
+            projections::note_failure(&mut conn, texts, name, lease.token, &error.to_string()).await?;
+        }
+        projections::release_lease(&mut conn, texts, name, lease.token).await?;
+        worked
+    }
+
+    async fn advance(&mut self, mut projector: Projector, moved: &mut bool) -> Result<()> {
+        let mut mark = Marks::follow(&self.core);
+        while !*self.stop.borrow() {
+            match projector.advance().await? {
+                Advance::Moved(_) => *moved = true,
+                Advance::Lost => return Ok(()),
+                Advance::UpToDate => {
+                    tokio::select! {
+                        _changed = mark.changed() => {}
+                        _stop = self.stop.changed() => {}
+                    }
+                }
+                Advance::Again(pause, error) => {
+                    tracing::warn!(%error, ?pause, "an event failed; trying it again");
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        _stop = self.stop.changed() => {}
+                    }
                 }
             }
         }
+        Ok(())
     }
 }

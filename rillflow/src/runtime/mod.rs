@@ -5,19 +5,24 @@ pub(crate) mod aliases;
 pub(crate) mod append;
 mod backoff;
 pub(crate) mod daemon;
+pub(crate) mod dead_letters;
 pub(crate) mod decide;
 pub(crate) mod doctor;
+mod handling;
 pub(crate) mod lanes;
 mod listener;
+mod log_reader;
 pub(crate) mod marks;
 pub(crate) mod plan;
 mod projector;
 pub(crate) mod reading;
+pub(crate) mod rebuild;
 pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod sync;
 pub(crate) mod tagged;
+pub(crate) mod ticks;
 pub(crate) mod wait;
 
 use std::sync::Arc;
@@ -38,12 +43,40 @@ pub(crate) struct Core {
     pub(crate) lanes: lanes::Lanes,
     pub(crate) marks: marks::Marks,
     pub(crate) progress: wait::Progress,
+    pub(crate) log: log_reader::LogReader,
     pub(crate) aliases: aliases::AliasCache,
     pub(crate) snapshots: snapshots::SnapshotPolicies,
     pub(crate) observer: Observer,
 }
 
 impl Core {
+    /// With projections alone.
+    pub(crate) fn new(pool: PgPool, texts: Texts, projections: Vec<Registered>) -> Self {
+        Self {
+            pool,
+            texts,
+            projections,
+            lanes: lanes::Lanes::new(0),
+            marks: Default::default(),
+            progress: Default::default(),
+            log: Default::default(),
+            aliases: Default::default(),
+            snapshots: Default::default(),
+            observer: Default::default(),
+        }
+    }
+
+    /// The projection of this name, when it is registered here.
+    pub(crate) fn registered(&self, name: &str) -> crate::Result<&Registered> {
+        let found = self.projections.iter().find(|it| &*it.name == name);
+        found.ok_or_else(|| crate::Error::UnknownProjection { name: name.to_owned() })
+    }
+
+    /// The projections that run behind the appends.
+    pub(crate) fn behind(&self) -> impl Iterator<Item = &Registered> {
+        self.projections.iter().filter(|it| it.lifecycle == crate::model::Lifecycle::Async)
+    }
+
     /// Gives the events of an append the trace context that the caller is in.
     pub(crate) fn carry(&self, append: &mut Append) {
         if let Some(traceparent) = self.observer.traceparent() {
@@ -64,6 +97,11 @@ pub(crate) struct Task(tokio::task::JoinHandle<()>);
 impl Task {
     pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(future))
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.is_finished()
     }
 
     /// Waits for the task to end by itself.

@@ -1,212 +1,306 @@
-//! One async projection: take the lease, then read a batch, fold it, write documents and checkpoint together.
+//! One projection while this process owns it: read a batch, handle it, write what it came to with the checkpoint.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sqlx::Connection;
-use tokio::sync::watch;
-use uuid::Uuid;
-
-use super::SharedCore;
-use super::append::{fold, push_all};
 use super::backoff::Backoff;
 use super::daemon::DaemonConfig;
-use super::marks::Marks;
-use crate::model::{AnyProjection, EventEnvelope};
+use super::handling::{self, Handling, keys_of};
+use super::{Core, SharedCore};
+use crate::model::{EventEnvelope, OnFailure, Registered, Work};
 use crate::observe::{measure, operation, projecting};
-use crate::storage::projections::{self, Checkpoint, Lease};
-use crate::storage::{documents, events, marks};
+use crate::storage::failure::passing;
+use crate::storage::letters::{self, Letter, storable};
+use crate::storage::projections::{self, Checkpoint, Fence, Lease};
+use crate::storage::{events, marks};
 use crate::{Error, Result};
 
-/// Runs one projection whenever this process can own it.
+/// How many events a first batch holds at most.
+const FIRST_BATCH: i64 = 200;
+/// Faster batches grow, slower ones shrink.
+const FAST: Duration = Duration::from_millis(100);
+const SLOW: Duration = Duration::from_millis(500);
+
+/// A projection and the lease on it.
 pub(super) struct Projector {
-    pub(super) core: SharedCore,
-    pub(super) projection: Arc<dyn AnyProjection>,
-    pub(super) owner: Uuid,
-    pub(super) config: DaemonConfig,
-    pub(super) stop: watch::Receiver<bool>,
-}
-
-/// Why an owner is one no more.
-enum End {
-    Stopped,
-    Lost,
-}
-
-/// What one batch came to.
-enum Step {
-    Moved,
-    UpToDate,
-    Lost,
-}
-
-/// What an owner knows.
-struct Owned {
+    core: SharedCore,
+    registered: Registered,
+    config: DaemonConfig,
+    /// Whether it reads from the window that all projections of the process share.
+    shared: bool,
     token: i64,
     position: i64,
-    /// Events before this one are done first, as it failed within a larger batch.
-    before: Option<i64>,
+    /// How many events the next batch holds at most.
+    limit: i64,
+    /// The keys whose events wait behind one that failed.
+    parked: HashSet<String>,
+    suspect: Option<Suspect>,
+    /// The pauses between the tries of one event.
+    backoff: Backoff,
+}
+
+/// Where a batch failed, so that the next ones are smaller.
+#[derive(Clone, Copy)]
+enum Suspect {
+    /// At this event: what is before it is done first, then it stands alone.
+    At(i64),
+    /// Somewhere up to here: one event after the other.
+    Within(i64),
+}
+
+/// What one step came to.
+pub(super) enum Advance {
+    /// This many events were handled; 0 when the next step is a smaller one.
+    Moved(u64),
+    /// There is nothing up to the known mark.
+    UpToDate,
+    /// Another owner has it, or it is paused. Nothing was written.
+    Lost,
+    /// An event failed, and is tried again after the pause.
+    Again(Duration, Error),
 }
 
 impl Projector {
-    /// Runs until told to stop.
-    pub(super) async fn run(mut self) {
-        let mut backoff = Backoff::new(self.config.first_retry, self.config.longest_retry);
-        while !*self.stop.borrow() {
-            let pause = match self.try_to_own(&mut backoff).await {
-                Ok(Some(End::Stopped)) => return,
-                Ok(Some(End::Lost)) | Ok(None) => self.config.lease_ttl / 3,
-                Err(error) => {
-                    tracing::warn!(projection = self.projection.name(), %error, "a projection stopped; trying again");
-                    backoff.next()
-                }
-            };
-            self.pause(pause).await;
-        }
-    }
-
-    /// Takes the lease and works until it is lost or given back; `None` when another owner holds it.
-    async fn try_to_own(&mut self, backoff: &mut Backoff) -> Result<Option<End>> {
-        let Some(lease) = self.take_lease().await? else { return Ok(None) };
-        let token = lease.token;
-        let end = self.own(lease, backoff).await;
-        if matches!(end, Ok(End::Stopped) | Err(_)) {
-            let mut conn = self.core.pool.acquire().await?;
-            if let Err(error) = &end {
-                projections::note_failure(
-                    &mut conn,
-                    &self.core.texts,
-                    self.projection.name(),
-                    token,
-                    &error.to_string(),
-                )
-                .await?;
-            }
-            projections::release_lease(&mut conn, &self.core.texts, self.projection.name(), token).await?;
-        }
-        end.map(Some)
-    }
-
-    async fn take_lease(&self) -> Result<Option<Lease>> {
-        let mut conn = self.core.pool.acquire().await?;
-        let (name, version) = (self.projection.name(), self.projection.version());
-        projections::take_lease(&mut conn, &self.core.texts, name, version, self.owner, self.config.lease_ttl).await
-    }
-
-    async fn own(&mut self, lease: Lease, backoff: &mut Backoff) -> Result<End> {
-        let Some(mut owned) = self.begin(lease).await? else { return Ok(End::Lost) };
-        let mut mark = Marks::follow(&self.core);
-        loop {
-            if *self.stop.borrow() {
-                return Ok(End::Stopped);
-            }
-            match self.step(&mut owned).await {
-                Ok(Step::Moved) => {
-                    backoff.reset();
-                    self.core.progress.moved();
-                }
-                Ok(Step::Lost) => return Ok(End::Lost),
-                Ok(Step::UpToDate) => {
-                    tokio::select! {
-                        _changed = mark.changed() => {}
-                        _stop = self.stop.changed() => {}
-                        () = tokio::time::sleep(self.config.lease_ttl / 3) => {
-                            if !self.keep_lease(&owned).await? { return Ok(End::Lost) }
-                        }
-                    }
-                }
-                // what came before the failing event is done first; then it stands alone
-                Err(Error::Projection { position, .. }) if owned.before.is_none_or(|before| before > position) => {
-                    owned.before = Some(position);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Checks that the stored checkpoint is of this history, and begins anew for a new version.
-    async fn begin(&self, lease: Lease) -> Result<Option<Owned>> {
-        let name = self.projection.name();
-        let mut conn = self.core.pool.acquire().await?;
-        let owned = Owned { token: lease.token, position: lease.position, before: None };
-        if lease.version != self.projection.version() {
-            let mut tx = conn.begin().await?;
-            let (version, collection) = (self.projection.version(), self.projection.collection());
-            if !projections::restart(&mut tx, &self.core.texts, name, lease.token, version, collection).await? {
-                return Ok(None);
-            }
-            tx.commit().await?;
-            return Ok(Some(Owned { position: 0, ..owned }));
-        }
-        let known = match lease.last {
-            Some((position, id)) => events::event_at(&mut conn, &self.core.texts, position).await? == Some(id),
-            None => true,
+    /// Takes up a projection at its checkpoint: checks that this is its history, and begins anew for a new version.
+    /// `None`: the lease is lost.
+    pub(super) async fn begin(
+        core: &SharedCore,
+        registered: &Registered,
+        lease: Lease,
+        config: DaemonConfig,
+    ) -> Result<Option<Self>> {
+        let position = match lease.version == registered.version {
+            true => check_history(core, registered, lease).await?,
+            false => match restart(core, registered, lease.token).await? {
+                true => 0,
+                false => return Ok(None),
+            },
         };
-        if !known || marks::safe_mark(&mut conn, &self.core.texts).await?.drawn < lease.position {
-            return Err(Error::HistoryDiverged { name: name.to_owned(), position: lease.position });
-        }
-        Ok(Some(owned))
+        let mut conn = core.pool.acquire().await?;
+        let parked = match registered.on_failure {
+            OnFailure::Park => letters::parked_keys(&mut conn, &core.texts, &registered.name).await?,
+            OnFailure::Stop | OnFailure::Skip => Vec::new(),
+        };
+        Ok(Some(Self {
+            core: core.clone(),
+            registered: registered.clone(),
+            config,
+            shared: false,
+            token: lease.token,
+            position,
+            limit: config.batch_size.clamp(1, FIRST_BATCH),
+            parked: parked.into_iter().collect(),
+            suspect: None,
+            backoff: Backoff::new(config.first_retry, config.longest_retry),
+        }))
     }
 
-    /// One batch: everything it writes, it writes in one statement.
-    async fn step(&self, owned: &mut Owned) -> Result<Step> {
+    /// Reads from the window that the projections of this process share.
+    pub(super) fn sharing_reads(self) -> Self {
+        Self { shared: true, ..self }
+    }
+
+    /// Every event up to here is done.
+    pub(super) fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// Extends the lease. `false`: it is lost.
+    pub(super) async fn keep(&self) -> Result<bool> {
+        let stay = Checkpoint { position: self.position, last: None, handled: 0, letters: None };
+        let mut conn = self.core.pool.acquire().await?;
+        projections::save_checkpoint(&mut conn, &self.core.texts, self.fence(), stay).await
+    }
+
+    /// Gives the lease back.
+    pub(super) async fn release(&self) -> Result<()> {
+        let mut conn = self.core.pool.acquire().await?;
+        projections::release_lease(&mut conn, &self.core.texts, &self.registered.name, self.token).await
+    }
+
+    /// One batch.
+    pub(super) async fn advance(&mut self) -> Result<Advance> {
         let mark = self.core.known_mark();
-        // a failing event is retried by itself, which bounds the batch to it or to what is before it
-        let until =
-            owned.before.map_or(mark, |failing| if owned.position < failing - 1 { failing - 1 } else { failing });
-        if owned.position >= until {
-            return Ok(Step::UpToDate);
+        let (until, limit) = match self.suspect {
+            None => (mark, self.limit),
+            Some(Suspect::At(failing)) if self.position < failing - 1 => (failing - 1, self.limit),
+            Some(Suspect::At(failing)) => (failing, 1),
+            Some(Suspect::Within(_)) => (mark, 1),
+        };
+        if self.position >= until {
+            return Ok(Advance::UpToDate);
         }
-        let mut conn = self.core.pool.acquire().await?;
-        let types: Vec<_> = self.projection.types().iter().map(|t| t.name).collect();
-        let limit = self.config.batch_size;
-        let events = events::read_all(&mut conn, &self.core.texts, owned.position, until, Some(&types), limit).await?;
+        let begun = Instant::now();
+        let types = self.registered.types.as_deref();
+        let batch = self.core.log.read(&self.core, self.shared, self.position, until, types, limit).await?;
+        let handled = batch.events.len() as u64;
+        match self.handle(&batch.events, batch.reached).await {
+            Ok(true) => {
+                self.moved(batch.reached);
+                self.adapt(begun.elapsed(), handled as i64 == limit && self.suspect.is_none());
+                Ok(Advance::Moved(handled))
+            }
+            Ok(false) => Ok(Advance::Lost),
+            Err(error) => self.failed(error, &batch.events).await,
+        }
+    }
+
+    fn moved(&mut self, position: i64) {
+        self.position = position;
+        self.backoff.reset();
+        self.suspect = self.suspect.filter(|&(Suspect::At(to) | Suspect::Within(to))| position < to);
+        self.core.progress.moved(&self.registered.name, position);
+    }
+
+    /// Full batches that are fast become larger, slow ones smaller.
+    fn adapt(&mut self, took: Duration, full: bool) {
+        if took > SLOW {
+            self.limit = (self.limit / 2).max(1);
+        } else if full && took < FAST {
+            self.limit = (self.limit * 2).min(self.config.batch_size.max(1));
+        }
+    }
+
+    /// Handles events and moves the checkpoint to `position`. `false`: the lease is lost, and nothing was written.
+    async fn handle(&mut self, events: &[Arc<EventEnvelope>], position: i64) -> Result<bool> {
         let last = events.last().map(|e| (e.global_seq, e.event_id));
-        let full = events.len() as i64 == limit;
-        let position = last.filter(|_| full).map_or(until, |(position, _)| position);
-        let (number, name) = (events.len(), self.projection.name());
+        let (events, waiting) = self.set_apart(events)?;
+        let checkpoint =
+            Checkpoint { position, last, handled: events.len() as i64, letters: as_json(&waiting, &self.registered)? };
+        let (number, name) = (events.len(), &*self.registered.name);
         let operation = projecting(&self.core.observer, operation!(&self.core, "project", name), name, &events);
-        let written = operation.run(self.write(&mut conn, owned.token, Checkpoint { position, last }, events)).await?;
-        measure::projected(name, number, position, mark);
-        if !written {
-            return Ok(Step::Lost);
+        let handling = Handling { core: &self.core, registered: &self.registered, fence: self.fence() };
+        let written = operation.run(handling.run(events, checkpoint)).await?;
+        measure::projected(name, number, position, self.core.known_mark());
+        if written {
+            self.parked.extend(waiting.into_iter().flat_map(|letter| letter.keys));
         }
-        owned.position = position;
-        owned.before = owned.before.filter(|&failing| position < failing);
-        Ok(Step::Moved)
+        Ok(written)
     }
 
-    /// Folds the events and writes their documents with the checkpoint. `false`: the lease is lost.
-    async fn write(
-        &self,
-        conn: &mut sqlx::PgConnection,
-        token: i64,
-        checkpoint: Checkpoint,
-        events: Vec<EventEnvelope>,
-    ) -> Result<bool> {
-        let (texts, projection, ttl) = (&self.core.texts, &*self.projection, self.config.lease_ttl);
-        let mut batch = projection.batch();
-        push_all(projection, &mut *batch, events)?;
-        if batch.is_empty() {
-            return projections::save_checkpoint(conn, texts, projection.name(), token, checkpoint, ttl).await;
-        }
-        // no lock: the lease keeps other writers away, and the token in the write keeps out those who lost theirs
-        documents::load_batch(conn, texts, projection.collection(), &mut *batch, false).await?;
-        fold(projection, &mut *batch)?;
-        let (collection, changes) = (projection.collection(), batch.changes()?);
-        projections::write_batch(conn, texts, projection.name(), token, checkpoint, ttl, collection, changes).await
+    fn fence(&self) -> Fence<'_> {
+        Fence { name: &self.registered.name, token: self.token, from: self.position, ttl: self.config.lease_ttl }
     }
 
-    async fn keep_lease(&self, owned: &Owned) -> Result<bool> {
+    /// Splits off the events that wait behind one that failed, and those that wait behind them.
+    fn set_apart(&self, events: &[Arc<EventEnvelope>]) -> Result<(Vec<Arc<EventEnvelope>>, Vec<Letter>)> {
+        if self.parked.is_empty() {
+            return Ok((events.to_vec(), Vec::new()));
+        }
+        let (mut go_on, mut waiting, mut parked) = (Vec::new(), Vec::new(), self.parked.clone());
+        for event in events {
+            let keys = keys_of(&self.registered, event)?;
+            if keys.iter().any(|key| parked.contains(key)) {
+                parked.extend(keys.iter().cloned());
+                waiting.push(letter(event, keys, None, 0));
+            } else {
+                go_on.push(event.clone());
+            }
+        }
+        Ok((go_on, waiting))
+    }
+
+    /// What to do about a batch that failed. Nothing of it was written.
+    async fn failed(&mut self, error: Error, events: &[Arc<EventEnvelope>]) -> Result<Advance> {
+        if passing(&error) {
+            return Err(error);
+        }
+        let event = match events {
+            [] => return Err(error),
+            [alone] => alone,
+            [.., last] => {
+                self.suspect = Some(match error {
+                    Error::Projection { position, .. } => Suspect::At(position),
+                    _ => Suspect::Within(last.global_seq),
+                });
+                return Ok(Advance::Moved(0));
+            }
+        };
+        let error = match error {
+            Error::Projection { .. } => error,
+            other => Error::Projection {
+                name: self.registered.name.to_string(),
+                position: event.global_seq,
+                source: other.into(),
+            },
+        };
+        let pause = self.backoff.next();
+        if self.registered.on_failure == OnFailure::Stop || self.backoff.tries() < self.config.max_attempts {
+            self.note_failure(&error).await?;
+            return Ok(Advance::Again(pause, error));
+        }
+        self.set_aside(event, &error).await
+    }
+
+    /// Keeps an event as a dead letter, and moves past it.
+    async fn set_aside(&mut self, event: &EventEnvelope, error: &Error) -> Result<Advance> {
+        tracing::error!(projection = &*self.registered.name, position = event.global_seq, %error, "an event is set aside");
+        // an event that cannot be read names no document: nothing can wait behind it
+        let keys = keys_of(&self.registered, event).unwrap_or_default();
+        let letter = letter(event, keys.clone(), Some(storable(&error.to_string())), self.backoff.tries());
+        let checkpoint = Checkpoint {
+            position: event.global_seq,
+            last: Some((event.global_seq, event.event_id)),
+            handled: 0,
+            letters: as_json(&[letter], &self.registered)?,
+        };
         let mut conn = self.core.pool.acquire().await?;
-        projections::keep_lease(&mut conn, &self.core.texts, self.projection.name(), owned.token, self.config.lease_ttl)
-            .await
+        if !projections::save_checkpoint(&mut conn, &self.core.texts, self.fence(), checkpoint).await? {
+            return Ok(Advance::Lost);
+        }
+        drop(conn);
+        if self.registered.on_failure == OnFailure::Park {
+            self.parked.extend(keys);
+        }
+        self.moved(event.global_seq);
+        Ok(Advance::Moved(0))
     }
 
-    async fn pause(&mut self, pause: Duration) {
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _stop = self.stop.changed() => {}
-        }
+    /// Keeps an error where people look for it.
+    pub(super) async fn note_failure(&self, error: &Error) -> Result<()> {
+        let mut conn = self.core.pool.acquire().await?;
+        let error = storable(&error.to_string());
+        projections::note_failure(&mut conn, &self.core.texts, &self.registered.name, self.token, &error).await
     }
+}
+
+fn letter(event: &EventEnvelope, keys: Vec<String>, error: Option<String>, attempts: u32) -> Letter {
+    Letter { position: event.global_seq, event_id: event.event_id, keys, error, attempts }
+}
+
+fn as_json(letters: &[Letter], registered: &Registered) -> Result<Option<String>> {
+    if letters.is_empty() {
+        return Ok(None);
+    }
+    let json = serde_json::to_string(letters);
+    json.map(Some)
+        .map_err(|e| Error::Encode { what: format!("dead letters of {}", registered.name), reason: e.to_string() })
+}
+
+/// The checkpoint, when it is one of this history.
+async fn check_history(core: &Core, registered: &Registered, lease: Lease) -> Result<i64> {
+    let mut conn = core.pool.acquire().await?;
+    let known = match lease.last {
+        Some((position, id)) => events::event_at(&mut conn, &core.texts, position).await? == Some(id),
+        None => true,
+    };
+    if !known || marks::safe_mark(&mut conn, &core.texts).await?.drawn < lease.position {
+        return Err(Error::HistoryDiverged { name: registered.name.to_string(), position: lease.position });
+    }
+    Ok(lease.position)
+}
+
+/// Begins a projection anew: what it wrote is emptied in the same transaction. `false`: the lease is lost.
+pub(super) async fn restart(core: &Core, registered: &Registered, token: i64) -> Result<bool> {
+    let mut tx = core.pool.begin().await?;
+    if !projections::restart(&mut tx, &core.texts, &registered.name, token, registered.version).await? {
+        return Ok(false);
+    }
+    match &registered.work {
+        Work::Documents(_, collection) => projections::empty(&mut tx, &core.texts, collection).await?,
+        Work::Sql(handler) => handling::empty(registered, &**handler, &mut tx).await?,
+    }
+    tx.commit().await?;
+    Ok(true)
 }

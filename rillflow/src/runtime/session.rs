@@ -227,7 +227,7 @@ async fn write(conn: &mut PgConnection, core: &Core, staged: &Staged<'_>) -> Res
             && !appended.repeated
         {
             for registered in core.inline() {
-                project(conn, core, &*registered.projection, append.envelopes(appended)).await?;
+                project(conn, core, registered, append.envelopes(appended)).await?;
             }
         }
     }

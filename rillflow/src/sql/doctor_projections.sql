@@ -2,4 +2,5 @@
 SELECT name, status, position, lease_until > clock_timestamp(), error,
     extract(epoch FROM clock_timestamp() - updated_at)::float8
 FROM public.projections
+WHERE beside IS NULL
 ORDER BY name

@@ -3,6 +3,7 @@
 //! Every text is written for the schema `public` and runs as it stands; [`Texts`] turns it into a store's own.
 
 pub(crate) mod appends;
+pub(crate) mod beside;
 mod combined;
 pub(crate) mod difference;
 pub(crate) mod dynamic;
@@ -76,12 +77,32 @@ statements! {
     REGISTER_PROJECTION = "register_projection.sql";
     PROJECTION_STATUS = "projection_status.sql";
     TAKE_LEASE = "take_lease.sql";
-    KEEP_LEASE = "keep_lease.sql";
+    TEND_LEASES = "tend_leases.sql";
+    SEIZE_LEASE = "seize_lease.sql";
+    LEAVE_WORK = "leave_work.sql";
+    GUARD_BATCH = "guard_batch.sql";
     RELEASE_LEASE = "release_lease.sql";
     SAVE_CHECKPOINT = "save_checkpoint.sql";
     WRITE_BATCH = "write_batch.sql";
     RESTART_PROJECTION = "restart_projection.sql";
     NOTE_FAILURE = "note_failure.sql";
+    PROJECTION_METRICS = "projection_metrics.sql";
+    PAUSE_PROJECTION = "pause_projection.sql";
+    RESUME_PROJECTION = "resume_projection.sql";
+    RESET_CHECKPOINT = "reset_checkpoint.sql";
+
+    BEGIN_REBUILD = "begin_rebuild.sql";
+    MAKE_BESIDE = "make_beside.sql";
+    DROP_BESIDE = "drop_beside.sql";
+    LOCK_TIMEOUT = "lock_timeout.sql";
+    SWAP_READ_MODEL = "swap_read_model.sql";
+
+    PARKED_KEYS = "parked_keys.sql";
+    DEAD_LETTERS = "dead_letters.sql";
+    LETTERS_OF_KEY = "letters_of_key.sql";
+    LETTER_EVENT = "letter_event.sql";
+    NOTE_LETTER = "note_letter.sql";
+    DELETE_LETTER = "delete_letter.sql";
 
     PUT_DOCUMENT = "put_document.sql";
     INSERT_DOCUMENT = "insert_document.sql";
@@ -147,5 +168,6 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
     (6, "tags_and_outbox", include_str!("../../migrations/0006_tags_and_outbox.sql")),
+    (7, "projections_runtime", include_str!("../../migrations/0007_projections_runtime.sql")),
     (9, "schema", include_str!("../../migrations/0009_schema.sql")),
 ];

@@ -1,5 +1,10 @@
--- How far a projection is.
--- $1 name
-SELECT name, version, status, position, lease_owner, lease_until > clock_timestamp() AS owned, error
-FROM public.projections
-WHERE name = $1::text
+-- How far projections are.
+-- $1 name, NULL for all
+SELECT live.name, live.version, live.status, live.position,
+    CASE WHEN live.lease_until > clock_timestamp() THEN live.lease_owner END,
+    live.error, build.position, build.version,
+    (SELECT count(*) FROM public.dead_letters AS letter WHERE letter.projection = live.name)
+FROM public.projections AS live
+LEFT JOIN public.projections AS build ON build.name = live.name || '@rebuild'
+WHERE live.beside IS NULL AND ($1::text IS NULL OR live.name = $1)
+ORDER BY live.name

@@ -118,7 +118,7 @@ pub(crate) fn collection_statements(texts: &Texts, collection: &'static Collecti
 }
 
 /// The statement that makes an index. Its operator class is named with the schema of the extension it comes from.
-fn index_statement(texts: &Texts, index: &'static Index, there: &Extensions) -> String {
+pub(crate) fn index_statement(texts: &Texts, index: &'static Index, there: &Extensions) -> String {
     let text = texts.query(index.create).as_str().to_owned();
     let Some(extension) = index.requires else { return text };
     let schema = there.get(extension).map_or("public", String::as_str);

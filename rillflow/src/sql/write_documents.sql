@@ -1,9 +1,23 @@
 -- Writes the documents of an inline projection. Fewer rows than documents: somebody else made one of them meanwhile.
--- $1 ids, $2 documents, $3 the versions they were loaded at, 0 for a new one
-INSERT INTO public.docs_collection AS stored (id, doc, version)
-SELECT batch.id, batch.doc::jsonb, batch.loaded + 1
-FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS batch (id, doc, loaded)
-ON CONFLICT (id) DO UPDATE
-    SET doc = excluded.doc, version = excluded.version, updated_at = now(), deleted_at = NULL
-    WHERE stored.version = excluded.version - 1
-RETURNING id
+-- $1 ids, $2 documents, $3 the versions they were loaded at, 0 for a new one; $4 ids to remove and $5 their versions
+WITH written AS (
+    INSERT INTO public.docs_collection AS stored (id, doc, version)
+    SELECT batch.id, batch.doc::jsonb, batch.loaded + 1
+    FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS batch (id, doc, loaded)
+    ON CONFLICT (id) DO UPDATE
+        SET doc = excluded.doc, version = excluded.version, updated_at = now(), deleted_at = NULL
+        WHERE stored.version = excluded.version - 1
+    RETURNING id
+), removed AS (
+    DELETE FROM public.docs_collection AS stored
+    USING unnest($4::uuid[], $5::bigint[]) AS batch (id, loaded)
+    WHERE stored.id = batch.id AND stored.version = batch.loaded
+    RETURNING stored.id
+)
+SELECT id FROM written
+UNION ALL
+SELECT id FROM removed
+UNION ALL
+-- one that was not there, and of which nothing was to be kept: whoever made it meanwhile must not be passed over
+SELECT batch.id FROM unnest($4::uuid[], $5::bigint[]) AS batch (id, loaded)
+WHERE batch.loaded = 0 AND NOT EXISTS (SELECT FROM public.docs_collection AS stored WHERE stored.id = batch.id)

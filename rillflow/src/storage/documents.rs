@@ -178,8 +178,14 @@ pub(crate) async fn write_batch(
     collection: &'static Collection,
     changes: Changes,
 ) -> Result<bool> {
-    let wanted = changes.docs.len() as u64;
-    let values = vec![changes.ids, SqlValue::Texts(changes.docs), SqlValue::Ints(changes.versions)];
+    let wanted = (changes.docs.len() + changes.removed_versions.len()) as u64;
+    let values = vec![
+        changes.ids,
+        SqlValue::Texts(changes.docs),
+        SqlValue::Ints(changes.versions),
+        changes.removed,
+        SqlValue::Ints(changes.removed_versions),
+    ];
     let query = sqlx::query_with(texts.of(sql::WRITE_DOCUMENTS, collection), arguments(values)?);
     let done = query.execute(conn).await.map_err(|e| of_collection(e, collection))?;
     Ok(done.rows_affected() == wanted)

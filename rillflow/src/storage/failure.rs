@@ -63,6 +63,39 @@ fn is_shutdown(error: &Error) -> bool {
     matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
 }
 
+/// Whether an error says nothing about what was being done: a connection lost, a transaction given up for another's sake,
+/// none free. Looks through the errors that the application's code wrapped it in.
+pub(crate) fn passing(error: &Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = match error {
+        Error::Projection { source, .. } => Some(&**source),
+        other => Some(other),
+    };
+    while let Some(error) = next {
+        let passes = match (error.downcast_ref::<Error>(), error.downcast_ref::<sqlx::Error>()) {
+            (Some(Error::PoolTimeout | Error::Contention(_)), _) => true,
+            (Some(Error::Database(theirs)), _) | (None, Some(theirs)) => passes(theirs),
+            _ => false,
+        };
+        if passes {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn passes(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => true,
+        // serialization_failure, deadlock_detected, lock_not_available; the session was ended
+        sqlx::Error::Database(refused) => matches!(
+            refused.code().as_deref(),
+            Some("40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "25P03")
+        ),
+        _ => false,
+    }
+}
+
 fn unique_index(error: &sqlx::Error) -> Option<String> {
     let violated = error.as_database_error().filter(|e| e.is_unique_violation())?;
     violated.constraint().map(str::to_owned)

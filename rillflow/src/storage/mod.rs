@@ -9,6 +9,7 @@ pub(crate) mod dynamic;
 pub(crate) mod epochs;
 pub(crate) mod events;
 pub(crate) mod failure;
+pub(crate) mod letters;
 pub(crate) mod marks;
 #[cfg(feature = "cli")]
 pub(crate) mod named;
@@ -16,6 +17,7 @@ pub(crate) mod outbox;
 pub(crate) mod projections;
 pub(crate) mod queries;
 pub(crate) mod reading;
+pub(crate) mod rebuild;
 pub(crate) mod rows;
 pub(crate) mod schema;
 pub(crate) mod session;

@@ -1,7 +1,9 @@
 //! Projections: the lease, the checkpoint, and a batch's documents together with it.
 
-use sqlx::{PgConnection, Row};
 use std::time::Duration;
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::bind::arguments;
@@ -21,12 +23,26 @@ pub(crate) struct Lease {
     pub(crate) last: Option<(i64, Uuid)>,
 }
 
-/// A checkpoint to write.
+/// What a write must find for it to happen: the lease still held, the checkpoint where the batch began.
 #[derive(Clone, Copy, Debug)]
+pub(crate) struct Fence<'f> {
+    pub(crate) name: &'f str,
+    pub(crate) token: i64,
+    pub(crate) from: i64,
+    /// How long the lease goes on from here.
+    pub(crate) ttl: Duration,
+}
+
+/// A checkpoint to write, and what goes with it.
+#[derive(Clone, Debug)]
 pub(crate) struct Checkpoint {
     pub(crate) position: i64,
     /// The last event processed; `None` keeps the one stored.
     pub(crate) last: Option<(i64, Uuid)>,
+    /// How many events were handled.
+    pub(crate) handled: i64,
+    /// The letters of the batch, as a JSON array.
+    pub(crate) letters: Option<String>,
 }
 
 /// How far a projection is, and who runs it.
@@ -45,6 +61,55 @@ pub struct ProjectionStatus {
     pub owner: Option<Uuid>,
     /// What stops it, until it goes on.
     pub error: Option<String>,
+    /// How far a rebuild beside it is, and of which version, while there is one.
+    pub rebuilding: Option<(i64, i32)>,
+    /// How many events are set aside, as it failed on them or as they wait behind one that it failed on.
+    pub dead_letters: i64,
+}
+
+/// What a projection has done, and what it has still to do.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ProjectionMetrics {
+    /// Its name.
+    pub name: String,
+    /// Every event up to here is in the read model.
+    pub position: i64,
+    /// How many events it has still to look at. Up to 10,000 they are counted; beyond, it is the difference of positions,
+    /// which have gaps.
+    pub lag_events: i64,
+    /// How many seconds ago the first of them was appended; 0 when there is none.
+    pub lag_seconds: f64,
+    /// How many events it handled since it began.
+    pub processed: i64,
+    /// How many events per second it handled in its last batch.
+    pub events_per_second: f64,
+    /// How often it failed since it began.
+    pub failures: i64,
+    /// How many events are set aside.
+    pub dead_letters: i64,
+}
+
+/// What a beat of the leases found.
+#[derive(Debug, Default)]
+pub(crate) struct Tended {
+    /// Leases taken in this beat.
+    pub(crate) taken: Vec<(String, Lease)>,
+    /// Those that were held before, by name and token, and whether one is for a process that holds fewer.
+    pub(crate) held: Vec<(String, i64, bool)>,
+    /// Projections whose stored read model is of an older version.
+    pub(crate) stale: Vec<String>,
+}
+
+/// One projection that a process would run.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted<'w> {
+    pub(crate) name: &'w str,
+    pub(crate) version: i32,
+    /// Whether its lease may be taken now.
+    pub(crate) now: bool,
+    /// Whether it begins anew under a new version, for lack of a model to build beside the old one.
+    pub(crate) restarts: bool,
 }
 
 /// Makes the projection's row, or finds it.
@@ -64,26 +129,64 @@ pub(crate) async fn take_lease(
 ) -> Result<Option<Lease>> {
     let query =
         sqlx::query(texts.statement(sql::TAKE_LEASE)).bind(name).bind(owner).bind(ttl.as_secs_f64()).bind(version);
-    let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
-    let last: (Option<i64>, Option<Uuid>) = (row.try_get(3)?, row.try_get(4)?);
-    Ok(Some(Lease {
-        token: row.try_get(0)?,
-        version: row.try_get(1)?,
-        position: row.try_get(2)?,
-        last: last.0.zip(last.1),
-    }))
+    query.fetch_optional(conn).await?.as_ref().map(lease).transpose()
 }
 
-/// Extends the lease. `false`: it is lost.
-pub(crate) async fn keep_lease(
+/// Takes the lease from whoever holds it.
+pub(crate) async fn seize_lease(
     conn: &mut PgConnection,
     texts: &Texts,
     name: &str,
-    token: i64,
+    owner: Uuid,
     ttl: Duration,
-) -> Result<bool> {
-    let query = sqlx::query(texts.statement(sql::KEEP_LEASE)).bind(name).bind(token).bind(ttl.as_secs_f64());
-    Ok(query.fetch_optional(conn).await?.is_some())
+) -> Result<Option<Lease>> {
+    let query = sqlx::query(texts.statement(sql::SEIZE_LEASE)).bind(name).bind(owner).bind(ttl.as_secs_f64());
+    query.fetch_optional(conn).await?.as_ref().map(lease).transpose()
+}
+
+fn lease(row: &PgRow) -> Result<Lease> {
+    let last: (Option<i64>, Option<Uuid>) = (row.try_get(3)?, row.try_get(4)?);
+    Ok(Lease { token: row.try_get(0)?, version: row.try_get(1)?, position: row.try_get(2)?, last: last.0.zip(last.1) })
+}
+
+/// Extends the leases of a process and takes those that fall to it, in one statement.
+pub(crate) async fn tend_leases(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    owner: Uuid,
+    ttl: Duration,
+    wanted: &[Wanted<'_>],
+) -> Result<Tended> {
+    let query = sqlx::query(texts.statement(sql::TEND_LEASES))
+        .bind(owner)
+        .bind(ttl.as_secs_f64())
+        .bind(wanted.iter().map(|it| it.name).collect::<Vec<_>>())
+        .bind(wanted.iter().map(|it| it.version).collect::<Vec<_>>())
+        .bind(wanted.iter().map(|it| it.now).collect::<Vec<_>>())
+        .bind(wanted.iter().map(|it| it.restarts).collect::<Vec<_>>());
+    let mut tended = Tended::default();
+    for row in query.fetch_all(conn).await? {
+        let (kind, name, token): (&str, String, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        match kind {
+            "taken" => {
+                let last: (Option<i64>, Option<Uuid>) = (row.try_get(5)?, row.try_get(6)?);
+                let (version, position) = (row.try_get(3)?, row.try_get(4)?);
+                tended.taken.push((name, Lease { token, version, position, last: last.0.zip(last.1) }));
+            }
+            "held" | "spare" => {
+                let spare = kind == "spare";
+                tended.held.push((name, token, spare));
+            }
+            _ => tended.stale.push(name),
+        }
+    }
+    Ok(tended)
+}
+
+/// Gives back every lease of a process.
+pub(crate) async fn leave_work(conn: &mut PgConnection, texts: &Texts, owner: Uuid) -> Result<()> {
+    sqlx::query(texts.statement(sql::LEAVE_WORK)).bind(owner).execute(conn).await?;
+    Ok(())
 }
 
 /// Gives the lease back.
@@ -92,68 +195,72 @@ pub(crate) async fn release_lease(conn: &mut PgConnection, texts: &Texts, name: 
     Ok(())
 }
 
-/// Moves the checkpoint. `false`: the lease is lost, and nothing was written.
+/// Has the server end the transaction when nothing is heard of its client for so long.
+pub(crate) async fn guard_batch(conn: &mut PgConnection, texts: &Texts, silence: Duration) -> Result<()> {
+    let silence = silence.as_millis().max(1).to_string();
+    sqlx::query(texts.statement(sql::GUARD_BATCH)).bind(silence).execute(conn).await?;
+    Ok(())
+}
+
+/// Moves the checkpoint. `false`: the fence does not hold, and nothing was written.
 pub(crate) async fn save_checkpoint(
     conn: &mut PgConnection,
     texts: &Texts,
-    name: &str,
-    token: i64,
+    fence: Fence<'_>,
     checkpoint: Checkpoint,
-    ttl: Duration,
 ) -> Result<bool> {
-    let query = sqlx::query(texts.statement(sql::SAVE_CHECKPOINT))
-        .bind(name)
-        .bind(token)
-        .bind(checkpoint.position)
-        .bind(checkpoint.last.map(|last| last.0))
-        .bind(checkpoint.last.map(|last| last.1))
-        .bind(ttl.as_secs_f64());
+    let arguments = arguments(checkpoint_values(fence, checkpoint))?;
+    let query = sqlx::query_with(texts.statement(sql::SAVE_CHECKPOINT), arguments);
     Ok(query.fetch_optional(conn).await?.is_some())
 }
 
-/// Writes a batch's documents and its checkpoint in one statement. `false`: the lease is lost, and nothing was written.
-#[expect(clippy::too_many_arguments, reason = "one question, and all of these are its parameters")]
+/// Writes a batch's documents and its checkpoint in one statement. `false`: the fence does not hold, and nothing was
+/// written.
 pub(crate) async fn write_batch(
     conn: &mut PgConnection,
     texts: &Texts,
-    name: &str,
-    token: i64,
+    fence: Fence<'_>,
     checkpoint: Checkpoint,
-    ttl: Duration,
     collection: &'static Collection,
     changes: Changes,
 ) -> Result<bool> {
+    let mut values = checkpoint_values(fence, checkpoint);
+    values.extend([changes.ids, SqlValue::Texts(changes.docs), changes.removed]);
+    let query = sqlx::query_with(texts.of(sql::WRITE_BATCH, collection), arguments(values)?);
+    Ok(query.fetch_optional(conn).await.map_err(|e| of_collection(e, collection))?.is_some())
+}
+
+fn checkpoint_values(fence: Fence<'_>, checkpoint: Checkpoint) -> Vec<SqlValue> {
     let (last_position, last_id) = checkpoint.last.unzip();
-    let values = vec![
-        SqlValue::Text(name.to_owned()),
-        SqlValue::Int(token),
+    vec![
+        SqlValue::Text(fence.name.to_owned()),
+        SqlValue::Int(fence.token),
+        SqlValue::Int(fence.from),
         SqlValue::Int(checkpoint.position),
         last_position.map_or(SqlValue::Null(SqlType::Int), SqlValue::Int),
         last_id.map_or(SqlValue::Null(SqlType::Uuid), SqlValue::Uuid),
-        SqlValue::Float(ttl.as_secs_f64()),
-        changes.ids,
-        SqlValue::Texts(changes.docs),
-    ];
-    let query = sqlx::query_with(texts.of(sql::WRITE_BATCH, collection), arguments(values)?);
-    let row = query.fetch_optional(conn).await.map_err(|e| of_collection(e, collection))?;
-    Ok(row.is_some())
+        SqlValue::Float(fence.ttl.as_secs_f64()),
+        SqlValue::Int(checkpoint.handled),
+        checkpoint.letters.map_or(SqlValue::Null(SqlType::Json), SqlValue::Json),
+    ]
 }
 
-/// Begins the projection anew for a new version. `false`: the lease is lost. In the transaction that empties the collection.
+/// Begins the projection anew. `false`: the lease is lost.
 pub(crate) async fn restart(
     conn: &mut PgConnection,
     texts: &Texts,
     name: &str,
     token: i64,
     version: i32,
-    collection: &'static Collection,
 ) -> Result<bool> {
     let query = sqlx::query(texts.statement(sql::RESTART_PROJECTION)).bind(name).bind(token).bind(version);
-    if query.fetch_optional(&mut *conn).await?.is_none() {
-        return Ok(false);
-    }
+    Ok(query.fetch_optional(conn).await?.is_some())
+}
+
+/// Removes every document of a collection that a projection owns.
+pub(crate) async fn empty(conn: &mut PgConnection, texts: &Texts, collection: &'static Collection) -> Result<()> {
     sqlx::query(texts.of(sql::EMPTY_COLLECTION, collection)).execute(conn).await?;
-    Ok(true)
+    Ok(())
 }
 
 /// Keeps what stopped the projection where people look for it.
@@ -168,17 +275,59 @@ pub(crate) async fn note_failure(
     Ok(())
 }
 
-/// How far a projection is; `None` when it has no row.
-pub(crate) async fn status(conn: &mut PgConnection, texts: &Texts, name: &str) -> Result<Option<ProjectionStatus>> {
-    let query = sqlx::query(texts.statement(sql::PROJECTION_STATUS)).bind(name);
+/// How far projections are: one by name, or all.
+pub(crate) async fn status(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    name: Option<&str>,
+) -> Result<Vec<ProjectionStatus>> {
+    let rows = sqlx::query(texts.statement(sql::PROJECTION_STATUS)).bind(name).fetch_all(conn).await?;
+    let read = |row: &PgRow| {
+        let build: (Option<i64>, Option<i32>) = (row.try_get(6)?, row.try_get(7)?);
+        Ok(ProjectionStatus {
+            name: row.try_get(0)?,
+            version: row.try_get(1)?,
+            status: row.try_get(2)?,
+            position: row.try_get(3)?,
+            owner: row.try_get(4)?,
+            error: row.try_get(5)?,
+            rebuilding: build.0.zip(build.1),
+            dead_letters: row.try_get(8)?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// What a projection has done and has still to do; `None` when it has no row.
+pub(crate) async fn metrics(conn: &mut PgConnection, texts: &Texts, name: &str) -> Result<Option<ProjectionMetrics>> {
+    let query = sqlx::query(texts.statement(sql::PROJECTION_METRICS)).bind(name);
     let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
-    let owned: Option<bool> = row.try_get(5)?;
-    Ok(Some(ProjectionStatus {
+    let (counted, by_position): (i64, i64) = (row.try_get(5)?, row.try_get(6)?);
+    Ok(Some(ProjectionMetrics {
         name: row.try_get(0)?,
-        version: row.try_get(1)?,
-        status: row.try_get(2)?,
-        position: row.try_get(3)?,
-        owner: if owned == Some(true) { row.try_get(4)? } else { None },
-        error: row.try_get(6)?,
+        position: row.try_get(1)?,
+        processed: row.try_get(2)?,
+        failures: row.try_get(3)?,
+        events_per_second: row.try_get(4)?,
+        lag_events: if counted > 10_000 { by_position.max(counted) } else { counted },
+        lag_seconds: row.try_get::<Option<f64>, _>(7)?.unwrap_or(0.0),
+        dead_letters: row.try_get(8)?,
     }))
+}
+
+/// Pauses a projection, or lets it run. `false`: it has no row.
+pub(crate) async fn set_running(conn: &mut PgConnection, texts: &Texts, name: &str, running: bool) -> Result<bool> {
+    let text = if running { sql::RESUME_PROJECTION } else { sql::PAUSE_PROJECTION };
+    Ok(sqlx::query(texts.statement(text)).bind(name).fetch_optional(conn).await?.is_some())
+}
+
+/// Sets a checkpoint by hand. `false`: there is no row.
+pub(crate) async fn reset_checkpoint(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    name: &str,
+    position: i64,
+) -> Result<bool> {
+    let query = sqlx::query(texts.statement(sql::RESET_CHECKPOINT)).bind(name).bind(position);
+    Ok(query.fetch_optional(conn).await?.is_some())
 }

@@ -4,11 +4,11 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Row, SqlSafeStr, T
 use uuid::Uuid;
 
 use super::failure;
-use crate::model::Collection;
 use crate::model::catalog::{Catalog, Column, Constraint, IndexState, Table, Trigger};
+use crate::model::{Collection, Index};
 use crate::sql::fold::{Literals, fold};
 use crate::sql::wanted::{self, Extensions, Wanted};
-use crate::sql::{self, SchemaName, Texts};
+use crate::sql::{self, SchemaName, Texts, beside};
 use crate::{Error, Result};
 
 /// How a schema is, against how a program left it.
@@ -220,4 +220,17 @@ impl CatalogRow {
             _ => drop(table.triggers.insert(name, Trigger { definition, enabled: self.flag })),
         }
     }
+}
+
+/// Builds an index on the table that is built beside a collection's own.
+pub(crate) async fn create_index_beside(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    collection: &'static Collection,
+    index: &'static Index,
+) -> Result<()> {
+    let required: Vec<_> = index.requires.into_iter().collect();
+    let there = extensions(conn, texts, &required).await?;
+    let statement = wanted::index_statement(texts, index, &there);
+    run(conn, &beside::index(&statement, index, collection)).await
 }

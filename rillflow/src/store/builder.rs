@@ -7,9 +7,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgPool};
+use uuid::Uuid;
 
 use super::{SchemaTexts, Store};
-use crate::model::{Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, Registered, Snapshots};
+use crate::model::{
+    Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, ProjectionHandler, Registered, Snapshots,
+    SqlProjection,
+};
 use crate::observe::{Observer, TraceContext, TraceSink};
 use crate::runtime::Core;
 use crate::runtime::lanes::Lanes;
@@ -130,6 +134,57 @@ impl StoreBuilder {
         self
     }
 
+    /// Keeps the state of an aggregate as a document: its `Document` derive says where. The document's id is the stream's.
+    ///
+    /// The projection is called as the aggregate's streams. It reads the aggregate's events wherever they are.
+    ///
+    /// ```
+    /// # use rillflow::{Aggregate, Document, Event, Lifecycle, Store, handlers};
+    /// # use serde::{Deserialize, Serialize};
+    /// # use uuid::Uuid;
+    /// # #[derive(Serialize, Deserialize)]
+    /// # pub struct Renamed { pub name: String }
+    /// # #[derive(Event)]
+    /// # pub enum ShopEvent { Renamed(Renamed) }
+    /// #[derive(Default, Serialize, Deserialize, Aggregate, Document)]
+    /// #[aggregate(events = ShopEvent)]
+    /// pub struct Shop {
+    ///     #[document(id)]
+    ///     id: Uuid,
+    ///     name: String,
+    /// }
+    ///
+    /// #[handlers]
+    /// impl Shop {
+    ///     fn on_renamed(&mut self, e: &Renamed) {
+    ///         self.name = e.name.clone();
+    ///     }
+    /// }
+    ///
+    /// let builder = Store::builder("postgres://localhost/app").aggregate_document::<Shop>(Lifecycle::Async);
+    /// ```
+    pub fn aggregate_document<A: Aggregate + Document>(mut self, lifecycle: Lifecycle) -> Self
+    where
+        A::Id: From<Uuid>,
+    {
+        self.add_collection(A::COLLECTION);
+        self.projections.push(Registered::aggregate::<A>(lifecycle));
+        self
+    }
+
+    /// Makes an SQL projection known to the store: `#[projection]` with async handlers. It runs behind the appends.
+    pub fn sql_projection<P: SqlProjection>(mut self) -> Self {
+        self.projections.push(Registered::sql::<P>());
+        self
+    }
+
+    /// Makes a handler of events by their stored names known to the store, as the projection `name`. It runs behind the
+    /// appends.
+    pub fn projection_handler(mut self, name: &str, handler: impl ProjectionHandler) -> Self {
+        self.projections.push(Registered::handler(name, handler));
+        self
+    }
+
     /// Keeps a snapshot of an aggregate at every crossing of `events` events; 0 turns off what its
     /// `#[aggregate(snapshot_every = ..)]` says.
     pub fn snapshot_every<A: Aggregate + Serialize + DeserializeOwned>(mut self, events: u32) -> Self {
@@ -191,7 +246,7 @@ impl StoreBuilder {
     /// time, [`Error::Schema`] for a schema name that cannot be, or for two projections or collections of one name.
     pub async fn build(self) -> Result<Store> {
         let schema = self.schema_name()?;
-        refuse_twins("projection", self.projections.iter().map(|it| it.projection.name()))?;
+        refuse_twins("projection", self.projections.iter().map(|it| &*it.name))?;
         refuse_twins("collection", self.collections.iter().map(|it| it.name))?;
         let pool = match self.source {
             Source::Pool(pool) => pool,
@@ -212,17 +267,9 @@ impl StoreBuilder {
                 options.connect(&url).await?
             }
         };
-        let core = Core {
-            texts: Texts::new(schema),
-            lanes: Lanes::new(if self.batch_appends { lanes(&pool) } else { 0 }),
-            projections: self.projections,
-            marks: Default::default(),
-            progress: Default::default(),
-            aliases: Default::default(),
-            snapshots: self.snapshots,
-            observer: self.observer,
-            pool,
-        };
+        let lanes = Lanes::new(if self.batch_appends { lanes(&pool) } else { 0 });
+        let core = Core::new(pool, Texts::new(schema), self.projections);
+        let core = Core { lanes, snapshots: self.snapshots, observer: self.observer, ..core };
         Ok(Store { core: Arc::new(core), collections: self.collections.into() })
     }
 }

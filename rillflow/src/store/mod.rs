@@ -14,6 +14,8 @@ mod events;
 mod grouped_query;
 mod outbox;
 mod patch;
+mod projection_daemon;
+mod projections;
 mod query_stream;
 mod reading;
 mod related_query;
@@ -38,6 +40,8 @@ pub use document_query::{DocumentQuery, SelectQuery};
 pub use dynamic::DynamicQuery;
 pub use events::Events;
 pub use outbox::Outbox;
+pub use projection_daemon::{ProjectionDaemon, ProjectionDaemonBuilder};
+pub use projections::Projections;
 pub use query_stream::QueryStream;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
@@ -53,7 +57,7 @@ use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::doctor::{self, Finding};
 use crate::runtime::{SharedCore, wait};
-use crate::storage::projections::{self, ProjectionStatus};
+use crate::storage::projections::{ProjectionStatus, status};
 use crate::storage::{queries, rows};
 
 /// Documents and events in one PostgreSQL.
@@ -250,6 +254,18 @@ impl Store {
         Daemon::start(&self.core, config).await
     }
 
+    /// The projections: how far they are, pausing and moving them, running them by hand, their dead letters.
+    #[must_use]
+    pub fn projections(&self) -> Projections {
+        Projections::new(self.core.clone(), DaemonConfig::default())
+    }
+
+    /// When a projection of this store runs.
+    #[cfg(feature = "testing")]
+    pub(crate) fn lifecycle(&self, projection: &str) -> Result<Lifecycle> {
+        Ok(self.core.registered(projection)?.lifecycle)
+    }
+
     /// Looks for what is wrong with the store: the connection, the server, the role, the schema, the sequence, who holds
     /// the mark, projections that are behind and why, indexes, dead letters, dead rows. Changes nothing.
     ///
@@ -279,7 +295,7 @@ impl Store {
     /// [`Error::UnknownProjection`](crate::Error::UnknownProjection) when nobody ever registered it.
     pub async fn wait_for(&self, projection: &str, position: i64, timeout: Duration) -> Result<()> {
         let inline = |it: &&crate::model::Registered| it.lifecycle == Lifecycle::Inline;
-        if self.core.projections.iter().filter(inline).any(|it| it.projection.name() == projection) {
+        if self.core.projections.iter().filter(inline).any(|it| &*it.name == projection) {
             return Ok(()); // committed with the append itself
         }
         wait::wait_for(&self.core, projection, position, timeout).await
@@ -292,6 +308,6 @@ impl Store {
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
     pub async fn projection_status(&self, projection: &str) -> Result<Option<ProjectionStatus>> {
         let mut conn = self.core.pool.acquire().await?;
-        projections::status(&mut conn, &self.core.texts, projection).await
+        Ok(status(&mut conn, &self.core.texts, Some(projection)).await?.pop())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
@@ -9,6 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Verdict;
+use super::agreement::ids;
 use crate::model::{
     Document, DocumentId, DocumentProjection, Event, EventEnvelope, IdValue, Lifecycle, RawJson, Registered, StreamId,
     StreamKey,
@@ -157,15 +159,21 @@ impl<P: DocumentProjection> GivenProjection<P> {
         if !P::TYPES.iter().any(|handled| *handled.name == *at.typ) {
             return Ok(());
         }
-        let mut batch = Registered::new::<P>(Lifecycle::Inline).projection.batch();
-        batch.push(at.clone())?;
+        let registered = Registered::new::<P>(Lifecycle::Inline);
+        let Some(projection) = registered.documents() else { return Ok(()) };
+        let mut batch = projection.batch();
+        batch.push(Arc::new(at.clone()))?;
         for (id, json) in &self.documents {
             batch.load(id, 1, json.as_bytes())?;
         }
         while batch.next().is_some() {
             batch.fold_next()?;
         }
-        for json in batch.changes()?.docs {
+        let changes = batch.changes()?;
+        for id in ids(changes.removed) {
+            self.documents.remove(&id);
+        }
+        for json in changes.docs {
             let document: P::Document = serde_json::from_str(&json)
                 .map_err(|source| crate::Error::Decode { what: P::Document::COLLECTION.name.to_owned(), source })?;
             self.documents.insert(document.id().id_value(), json);

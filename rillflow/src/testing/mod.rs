@@ -1,6 +1,7 @@
 //! Helpers for tests: a database of its own for each, and much that needs none.
 //!
 //! - [`given`] and [`given_projection`]: aggregates and projections in memory, events in, events or documents out.
+//! - [`assert_projection_agrees`]: a projection comes to the same in whatever way it is run.
 //! - [`assert_schema_lock!`](assert_schema_lock): what is stored can still be read.
 //! - [`TestDatabase`]: a PostgreSQL database that lives as long as the test.
 //!
@@ -12,6 +13,7 @@
 //!
 //! Without any of them the tests of all processes share one throw-away server, see [`Postgres`](crate::dev::Postgres).
 
+mod agreement;
 mod database;
 mod difference;
 #[cfg(feature = "testing-docker")]
@@ -26,6 +28,7 @@ mod template;
 
 #[doc(inline)]
 pub use crate::__assert_schema_lock as assert_schema_lock;
+pub use agreement::assert_projection_agrees;
 pub use database::TestDatabase;
 pub use given::{Given, Verdict, When, given};
 pub use given_projection::{GivenProjection, given_projection};

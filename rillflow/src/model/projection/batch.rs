@@ -1,32 +1,88 @@
-//! A projection without its types, and the batch in which it folds events into documents.
+//! The batch in which a document projection folds events.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::{AnyProjection, Changes, DocumentProjection, KeyOf, Lifecycle, ProjectionBatch, Route};
-use crate::model::{Collection, Document, DocumentId, EventEnvelope, EventType, IdValue, SqlValue, jsonb};
-use crate::{Error, Result};
+use uuid::Uuid;
 
-/// Makes a [`DocumentProjection`] an [`AnyProjection`].
-struct Erased<P>(PhantomData<fn() -> P>);
+use super::{AnyProjection, Changes, DocumentOutcome, DocumentProjection, ProjectionBatch, Route};
+use crate::model::{
+    Aggregate, Collection, Document, DocumentId, EventEnvelope, EventSet, EventType, IdValue, SqlValue, jsonb,
+};
+use crate::{BoxError, Error, Result};
 
-impl<P: DocumentProjection> AnyProjection for Erased<P> {
-    fn name(&self) -> &'static str {
-        P::NAME
+/// What a batch needs to know of a projection.
+pub(super) trait Folding: 'static {
+    type Event: EventSet;
+    type Document: Document + Default;
+    const NAME: &'static str;
+    const TYPES: &'static [EventType];
+    fn keys(event: &Self::Event, at: &EventEnvelope, push: &mut dyn FnMut(IdOf<Self>));
+    fn apply(doc: &mut Self::Document, event: &Self::Event, at: &EventEnvelope) -> Result<DocumentOutcome, BoxError>;
+}
+
+type IdOf<F> = <<F as Folding>::Document as Document>::Id;
+
+/// What `#[projection]` declares.
+pub(super) struct Typed<P>(PhantomData<fn() -> P>);
+
+impl<P: DocumentProjection> Folding for Typed<P> {
+    type Event = P::Events;
+    type Document = P::Document;
+    const NAME: &'static str = P::NAME;
+    const TYPES: &'static [EventType] = P::TYPES;
+
+    fn keys(event: &P::Events, at: &EventEnvelope, push: &mut dyn FnMut(IdOf<Self>)) {
+        event.keys(at, push);
     }
-    fn version(&self) -> i32 {
-        P::VERSION
+    fn apply(doc: &mut P::Document, event: &P::Events, at: &EventEnvelope) -> Result<DocumentOutcome, BoxError> {
+        event.apply(doc, at)
+    }
+}
+
+/// The state of one stream, under the stream's id.
+pub(super) struct Single<A>(PhantomData<fn() -> A>);
+
+impl<A: Aggregate + Document> Folding for Single<A>
+where
+    A::Id: From<Uuid>,
+{
+    type Event = A::Event;
+    type Document = A;
+    const NAME: &'static str = A::STREAM;
+    const TYPES: &'static [EventType] = A::Event::TYPES;
+
+    fn keys(_: &A::Event, at: &EventEnvelope, push: &mut dyn FnMut(A::Id)) {
+        push(at.stream_id.0.into());
+    }
+    fn apply(doc: &mut A, event: &A::Event, _: &EventEnvelope) -> Result<DocumentOutcome, BoxError> {
+        Aggregate::apply(doc, event);
+        Ok(DocumentOutcome::Keep)
+    }
+}
+
+/// Makes a [`Folding`] an [`AnyProjection`].
+pub(super) struct Erased<F>(PhantomData<fn() -> F>);
+
+impl<F: Folding> Erased<F> {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(PhantomData))
+    }
+}
+
+impl<F: Folding> AnyProjection for Erased<F> {
+    fn name(&self) -> &'static str {
+        F::NAME
     }
     fn types(&self) -> &'static [EventType] {
-        P::TYPES
+        F::TYPES
     }
     fn collection(&self) -> &'static Collection {
-        P::Document::COLLECTION
+        F::Document::COLLECTION
     }
     fn batch(&self) -> Box<dyn ProjectionBatch> {
-        Box::new(Batch::<P> {
+        Box::new(Batch::<F> {
             events: Vec::new(),
             slots: Vec::new(),
             index: HashMap::new(),
@@ -36,40 +92,19 @@ impl<P: DocumentProjection> AnyProjection for Erased<P> {
     }
 }
 
-/// A projection the store knows, and when it runs.
-#[doc(hidden)]
-#[derive(Clone)]
-pub struct Registered {
-    /// The projection.
-    pub projection: Arc<dyn AnyProjection>,
-    /// When it runs.
-    pub lifecycle: Lifecycle,
-}
-
-impl Registered {
-    /// Erases `P`.
-    #[must_use]
-    pub fn new<P: DocumentProjection>(lifecycle: Lifecycle) -> Self {
-        Self { projection: Arc::new(Erased::<P>(PhantomData)), lifecycle }
-    }
-}
-
-impl fmt::Debug for Registered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} v{} ({:?})", self.projection.name(), self.projection.version(), self.lifecycle)
-    }
-}
-
 /// A document that the batch touches.
-struct Slot<P: DocumentProjection> {
+struct Slot<F: Folding> {
+    key: IdOf<F>,
     id: IdValue,
+    /// The version it was loaded at, 0 when nothing is stored.
     version: i64,
-    doc: P::Document,
+    doc: F::Document,
+    deleted: bool,
 }
 
-struct Batch<P: DocumentProjection> {
-    events: Vec<(P::Events, EventEnvelope)>,
-    slots: Vec<Slot<P>>,
+struct Batch<F: Folding> {
+    events: Vec<(F::Event, Arc<EventEnvelope>)>,
+    slots: Vec<Slot<F>>,
     index: HashMap<IdValue, usize>,
     /// Which event changes which slot, in the order of the events.
     touches: Vec<(usize, usize)>,
@@ -77,24 +112,33 @@ struct Batch<P: DocumentProjection> {
     folded: usize,
 }
 
-impl<P: DocumentProjection> Batch<P> {
-    /// The slot of `key`; a new one holds the document as it is when nothing is stored.
-    fn slot(slots: &mut Vec<Slot<P>>, index: &mut HashMap<IdValue, usize>, key: KeyOf<P>) -> usize {
-        let id = key.id_value();
-        *index.entry(id).or_insert_with_key(|id| {
-            let mut doc = P::Document::default();
-            doc.set_id(key);
-            slots.push(Slot { id: id.clone(), version: 0, doc });
+/// The document as it is when nothing is stored.
+fn new_document<F: Folding>(key: IdOf<F>) -> F::Document {
+    let mut doc = F::Document::default();
+    doc.set_id(key);
+    doc
+}
+
+impl<F: Folding> Batch<F> {
+    /// The slot of `key`.
+    fn slot(slots: &mut Vec<Slot<F>>, index: &mut HashMap<IdValue, usize>, key: IdOf<F>) -> usize {
+        *index.entry(key.id_value()).or_insert_with_key(|id| {
+            let doc = new_document::<F>(key.clone());
+            slots.push(Slot { key, id: id.clone(), version: 0, doc, deleted: false });
             slots.len() - 1
         })
     }
+
+    fn array<'s>(slots: impl Iterator<Item = &'s Slot<F>>) -> SqlValue {
+        IdValue::array(IdOf::<F>::SQL_TYPE, slots.map(|slot| slot.id.clone()))
+    }
 }
 
-impl<P: DocumentProjection> ProjectionBatch for Batch<P> {
-    fn push(&mut self, at: EventEnvelope) -> Result<()> {
-        let event: P::Events = at.decode()?;
+impl<F: Folding> ProjectionBatch for Batch<F> {
+    fn push(&mut self, at: Arc<EventEnvelope>) -> Result<()> {
+        let event: F::Event = at.decode()?;
         let number = self.events.len();
-        event.keys(&at, &mut |key| {
+        F::keys(&event, &at, &mut |key| {
             let slot = Self::slot(&mut self.slots, &mut self.index, key);
             self.touches.push((number, slot));
         });
@@ -102,8 +146,14 @@ impl<P: DocumentProjection> ProjectionBatch for Batch<P> {
         Ok(())
     }
 
+    fn keys_of(&self, at: &EventEnvelope) -> Result<Vec<IdValue>> {
+        let mut keys = Vec::new();
+        F::keys(&at.decode()?, at, &mut |key| keys.push(key.id_value()));
+        Ok(keys)
+    }
+
     fn ids(&self) -> SqlValue {
-        IdValue::array(<KeyOf<P> as DocumentId>::SQL_TYPE, self.slots.iter().map(|slot| slot.id.clone()))
+        Self::array(self.slots.iter())
     }
 
     fn is_empty(&self) -> bool {
@@ -113,7 +163,7 @@ impl<P: DocumentProjection> ProjectionBatch for Batch<P> {
     fn load(&mut self, id: &IdValue, version: i64, json: &[u8]) -> Result<()> {
         if let Some(slot) = self.index.get(id).and_then(|&at| self.slots.get_mut(at)) {
             slot.doc = serde_json::from_slice(json)
-                .map_err(|source| Error::Decode { what: format!("{} {id}", P::Document::COLLECTION.name), source })?;
+                .map_err(|source| Error::Decode { what: format!("{} {id}", F::Document::COLLECTION.name), source })?;
             slot.version = version;
         }
         Ok(())
@@ -127,26 +177,34 @@ impl<P: DocumentProjection> ProjectionBatch for Batch<P> {
         let Some(&(event, slot)) = self.touches.get(self.folded) else { return Ok(()) };
         self.folded += 1;
         let (event, at) = &self.events[event];
-        event.apply(&mut self.slots[slot].doc, at).map_err(|source| Error::Projection {
-            name: P::NAME.to_owned(),
+        let slot = &mut self.slots[slot];
+        let outcome = F::apply(&mut slot.doc, event, at).map_err(|source| Error::Projection {
+            name: F::NAME.to_owned(),
             position: at.global_seq,
             source,
-        })
+        })?;
+        slot.deleted = outcome == DocumentOutcome::Delete;
+        if slot.deleted {
+            slot.doc = new_document::<F>(slot.key.clone());
+        }
+        Ok(())
     }
 
     fn changes(&self) -> Result<Changes> {
         // in id order, so that writers of the same documents lock them in the same order
         let mut slots: Vec<_> = self.slots.iter().collect();
         slots.sort_by(|a, b| a.id.cmp(&b.id));
-        let docs = slots.iter().map(|slot| encode::<P>(slot)).collect::<Result<_>>()?;
+        let (removed, kept): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| slot.deleted);
         Ok(Changes {
-            ids: IdValue::array(<KeyOf<P> as DocumentId>::SQL_TYPE, slots.iter().map(|slot| slot.id.clone())),
-            versions: slots.iter().map(|slot| slot.version).collect(),
-            docs,
+            ids: Self::array(kept.iter().copied()),
+            versions: kept.iter().map(|slot| slot.version).collect(),
+            docs: kept.iter().map(|slot| encode::<F>(slot)).collect::<Result<_>>()?,
+            removed: Self::array(removed.iter().copied()),
+            removed_versions: removed.iter().map(|slot| slot.version).collect(),
         })
     }
 }
 
-fn encode<P: DocumentProjection>(slot: &Slot<P>) -> Result<String> {
-    jsonb::encode(&slot.doc, || format!("{} {}", P::Document::COLLECTION.name, slot.id))
+fn encode<F: Folding>(slot: &Slot<F>) -> Result<String> {
+    jsonb::encode(&slot.doc, || format!("{} {}", F::Document::COLLECTION.name, slot.id))
 }

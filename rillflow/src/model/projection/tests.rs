@@ -122,9 +122,9 @@ fn recorded(global_seq: i64, event: &OrderEvent) -> EventEnvelope {
 }
 
 fn batch<P: DocumentProjection>(events: &[OrderEvent]) -> Box<dyn ProjectionBatch> {
-    let mut batch = Registered::new::<P>(Lifecycle::Async).projection.batch();
+    let mut batch = Registered::new::<P>(Lifecycle::Async).documents().unwrap().batch();
     for (global_seq, event) in (1..).zip(events) {
-        batch.push(recorded(global_seq, event)).unwrap();
+        batch.push(recorded(global_seq, event).into()).unwrap();
     }
     batch
 }
@@ -135,9 +135,9 @@ fn documents(changes: &Changes) -> Vec<CustomerSales> {
 
 #[test]
 fn a_projection_asks_for_the_events_it_handles_and_for_no_other() {
-    let projection = Registered::new::<Sales>(Lifecycle::Inline).projection;
-    assert_eq!((projection.name(), projection.version()), ("customer-sales", 3));
-    let names: Vec<_> = projection.types().iter().map(|event| event.name).collect();
+    let registered = Registered::new::<Sales>(Lifecycle::Inline);
+    assert_eq!((&*registered.name, registered.version), ("customer-sales", 3));
+    let names: Vec<_> = registered.types.iter().flat_map(|types| types.iter()).map(|name| &**name).collect();
     assert_eq!(names, ["order-placed", "cancelled", "customers.merged"]);
     assert_eq!(OrderTotals::VERSION, 1);
 }

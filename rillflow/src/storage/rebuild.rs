@@ -1,0 +1,62 @@
+//! Read models beside the live one: begun, swapped, given up.
+
+use sqlx::PgConnection;
+use std::time::Duration;
+
+use crate::Result;
+use crate::model::Collection;
+use crate::sql::beside::{self, Beside};
+use crate::sql::{self, Texts};
+
+/// Makes the row and the table of a rebuild, or finds those that were begun for this version. `false`: for another.
+pub(crate) async fn begin(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    projection: &str,
+    version: i32,
+    collection: &Collection,
+) -> Result<bool> {
+    let row = sqlx::query(texts.statement(sql::BEGIN_REBUILD)).bind(projection).bind(version);
+    if row.fetch_optional(&mut *conn).await?.is_none() {
+        return Ok(false);
+    }
+    let key = beside::index_name(Beside::Rebuild, &format!("{}_pkey", beside::table(collection)));
+    let make = sqlx::query(texts.statement(sql::MAKE_BESIDE)).bind(beside::table(collection)).bind(key);
+    make.execute(conn).await?;
+    Ok(true)
+}
+
+/// Gives up a read model beside the live one. `false`: there was none.
+pub(crate) async fn give_up(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    projection: &str,
+    collection: &Collection,
+    which: Beside,
+) -> Result<bool> {
+    let drop = sqlx::query_scalar(texts.statement(sql::DROP_BESIDE));
+    Ok(drop.bind(projection).bind(beside::table(collection)).bind(which.word()).fetch_one(conn).await?)
+}
+
+/// Bounds the wait for locks, until the transaction ends.
+pub(crate) async fn bound_locks(conn: &mut PgConnection, texts: &Texts, longest: Duration) -> Result<()> {
+    let longest = longest.as_millis().max(1).to_string();
+    sqlx::query(texts.statement(sql::LOCK_TIMEOUT)).bind(longest).execute(conn).await?;
+    Ok(())
+}
+
+/// Puts the read model beside in the place of the live one. `false`: it is not as far, or there is none.
+pub(crate) async fn swap(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    projection: &str,
+    token: i64,
+    collection: &Collection,
+    which: Beside,
+) -> Result<bool> {
+    let names = beside::index_names(collection);
+    let called = |at: Beside| names.iter().map(|name| beside::index_name(at, name)).collect::<Vec<_>>();
+    let swap = sqlx::query_scalar(texts.statement(sql::SWAP_READ_MODEL));
+    let swap = swap.bind(projection).bind(token).bind(beside::table(collection)).bind(which.word());
+    Ok(swap.bind(&names).bind(called(which)).bind(called(Beside::Old)).fetch_one(conn).await?)
+}

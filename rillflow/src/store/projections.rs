@@ -1,0 +1,267 @@
+//! Projections from outside: how far they are, pausing and moving them, running them by hand, their dead letters.
+
+use crate::model::{Lifecycle, Registered};
+use crate::runtime::SharedCore;
+use crate::runtime::daemon::DaemonConfig;
+use crate::runtime::dead_letters::{self, Requeued, Retry};
+use crate::runtime::rebuild::{self, RebuildProgress};
+use crate::runtime::ticks::{self, TickResult, Until};
+use crate::sql::beside::Beside;
+use crate::storage::letters::{self, DeadLetter};
+use crate::storage::projections::{self, ProjectionMetrics, ProjectionStatus};
+use crate::{Error, Result};
+
+/// The projections of a store, for those who look after them.
+///
+/// What only looks, pauses or moves them works for every projection that has a row in the database. What runs a
+/// projection's own code needs it registered here.
+///
+/// ```no_run
+/// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
+/// for projection in store.projections().list().await? {
+///     let metrics = store.projections().metrics(&projection.name).await?;
+///     println!("{} at {}, {} behind", projection.name, projection.position, metrics.lag_events);
+/// }
+/// store.projections().run_until_idle(None).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Projections {
+    core: SharedCore,
+    config: DaemonConfig,
+}
+
+impl Projections {
+    pub(super) fn new(core: SharedCore, config: DaemonConfig) -> Self {
+        Self { core, config }
+    }
+
+    /// Runs with these settings: batch size, lease, retries.
+    #[must_use]
+    pub fn with_config(mut self, config: DaemonConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// All projections, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`] when the schema was not synced.
+    pub async fn list(&self) -> Result<Vec<ProjectionStatus>> {
+        let mut conn = self.core.pool.acquire().await?;
+        projections::status(&mut conn, &self.core.texts, None).await
+    }
+
+    /// How far a projection is, and who runs it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when nobody ever ran one of this name.
+    pub async fn status(&self, name: &str) -> Result<ProjectionStatus> {
+        let mut conn = self.core.pool.acquire().await?;
+        let found = projections::status(&mut conn, &self.core.texts, Some(name)).await?.pop();
+        found.ok_or_else(|| unknown(name))
+    }
+
+    /// What a projection has done, and what it has still to do.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn metrics(&self, name: &str) -> Result<ProjectionMetrics> {
+        let mut conn = self.core.pool.acquire().await?;
+        projections::metrics(&mut conn, &self.core.texts, name).await?.ok_or_else(|| unknown(name))
+    }
+
+    /// Pauses a projection: once this returns, nothing more is written by it, in whatever process it runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn pause(&self, name: &str) -> Result<()> {
+        self.set_running(name, false).await
+    }
+
+    /// Lets a paused projection run again. Whoever runs the daemon takes it up within a third of the lease.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn resume(&self, name: &str) -> Result<()> {
+        self.set_running(name, true).await
+    }
+
+    async fn set_running(&self, name: &str, running: bool) -> Result<()> {
+        let mut conn = self.core.pool.acquire().await?;
+        let found = projections::set_running(&mut conn, &self.core.texts, name, running).await?;
+        found.then_some(()).ok_or_else(|| unknown(name))
+    }
+
+    /// Sets the checkpoint of a projection, and nothing else: the next event it handles is the first after `position`.
+    ///
+    /// The read model stays as it is, so events are folded twice or passed over, as the caller wants. To build a read
+    /// model anew, rebuild it. Whoever runs the projection begins at the new place.
+    ///
+    /// # Errors
+    ///
+    /// As [`status`](Self::status).
+    pub async fn reset_checkpoint(&self, name: &str, position: i64) -> Result<()> {
+        let mut conn = self.core.pool.acquire().await?;
+        let found = projections::reset_checkpoint(&mut conn, &self.core.texts, name, position.max(0)).await?;
+        found.then_some(()).ok_or_else(|| unknown(name))
+    }
+
+    /// Runs one batch of one projection, or of each in turn.
+    ///
+    /// Takes the projection for as long as it works, and gives it back. An event that fails is tried as often as the
+    /// settings say. Dropping the future leaves the projection to nobody until its lease has run out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here, [`Error::Projection`] when it stops at an event,
+    /// [`Error::HistoryDiverged`] when its checkpoint is of another history. With `None` the first error comes back
+    /// after all had their turn.
+    pub async fn run_once(&self, name: impl Into<Option<&str>>) -> Result<Vec<(String, TickResult)>> {
+        self.run(name.into(), Until::Once).await
+    }
+
+    /// Runs one projection, or each in turn, until every event that is settled by now is handled.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_once`](Self::run_once).
+    pub async fn run_until_idle(&self, name: impl Into<Option<&str>>) -> Result<Vec<(String, TickResult)>> {
+        self.run(name.into(), Until::Idle).await
+    }
+
+    async fn run(&self, name: Option<&str>, until: Until) -> Result<Vec<(String, TickResult)>> {
+        let chosen: Vec<&Registered> = match name {
+            Some(name) => vec![self.core.registered(name)?],
+            None => self.core.behind().collect(),
+        };
+        let (mut results, mut first_error) = (Vec::new(), None);
+        for registered in chosen {
+            match ticks::run(&self.core, registered, self.config, until).await {
+                Ok(result) => results.push((registered.name.to_string(), result)),
+                Err(error) => {
+                    tracing::warn!(projection = &*registered.name, %error, "a projection failed");
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        first_error.map_or(Ok(results), Err)
+    }
+
+    /// Builds a read model anew: beside the live one, which is read and followed meanwhile, and then in its place.
+    ///
+    /// The tables, their indexes and the checkpoint change in one transaction, so no reader sees a half-built model; the
+    /// swap waits for those that read at that moment, at most a second at a time. Grants go with it; a view on the table
+    /// is refused, as it would go on reading the old one. What is replaced is kept until
+    /// [`drop_old`](Self::drop_old), for [`roll_back`](Self::roll_back).
+    ///
+    /// Dropping the future stops the rebuild where it is; the next one goes on from there.
+    /// [`cancel_rebuild`](Self::cancel_rebuild) gives it up. The daemon does the same by itself for a projection whose
+    /// version is newer than what is stored.
+    ///
+    /// An SQL projection, whose tables are the application's, is emptied by its `reset` and begins anew in its place.
+    ///
+    /// ```no_run
+    /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
+    /// store.projections().rebuild("customer-sales", |it| println!("{} of {}", it.position, it.target)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here, or runs inline; [`Error::RebuildLost`] when another
+    /// process rebuilds it, or when it was cancelled; [`Error::Projection`] when an event fails that the projection does
+    /// not set aside. The live model is as it was then.
+    pub async fn rebuild(&self, name: &str, mut progress: impl FnMut(RebuildProgress) + Send) -> Result<()> {
+        let registered = self.core.registered(name)?;
+        if registered.lifecycle == Lifecycle::Inline {
+            return Err(unknown(name));
+        }
+        rebuild::rebuild(&self.core, registered, self.config, &mut progress).await.map(drop)
+    }
+
+    /// Gives up a rebuild that is under way or was broken off, here or elsewhere. `false`: there was none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here.
+    pub async fn cancel_rebuild(&self, name: &str) -> Result<bool> {
+        rebuild::give_up(&self.core, self.core.registered(name)?, Beside::Rebuild).await
+    }
+
+    /// Puts the read model that the last rebuild replaced back in its place, with its version and checkpoint: for
+    /// programs of that version, which go on from there. The other one is kept in turn. `false`: none is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here, [`Error::Contention`] when readers did not let it in.
+    pub async fn roll_back(&self, name: &str) -> Result<bool> {
+        rebuild::roll_back(&self.core, self.core.registered(name)?, self.config).await
+    }
+
+    /// Drops the read model that the last rebuild replaced. `false`: none is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here.
+    pub async fn drop_old(&self, name: &str) -> Result<bool> {
+        rebuild::give_up(&self.core, self.core.registered(name)?, Beside::Old).await
+    }
+
+    /// The events that a projection set aside, in their order: those it failed on, and those that wait behind them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Schema`] when the schema was not synced.
+    pub async fn dlq_list(&self, name: &str, limit: u32) -> Result<Vec<DeadLetter>> {
+        let mut conn = self.core.pool.acquire().await?;
+        letters::list(&mut conn, &self.core.texts, name, 0, limit.into()).await
+    }
+
+    /// Tries a dead letter again. Of a projection that parks, the first letter of its key is tried, and then those that
+    /// wait behind it in their order, up to the first that fails.
+    ///
+    /// What succeeded stays, in one transaction. Waits for the batch that the projection's owner has in hand; the owner
+    /// goes on afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here, [`Error::UnknownDeadLetter`]. A letter that fails
+    /// again is no error here but part of the result.
+    pub async fn dlq_requeue(&self, name: &str, id: i64) -> Result<Requeued> {
+        self.retry(name, id, Retry::Requeue).await
+    }
+
+    /// What [`dlq_requeue`](Self::dlq_requeue) would come to. Nothing of it stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`dlq_requeue`](Self::dlq_requeue).
+    pub async fn dlq_dry_run(&self, name: &str, id: i64) -> Result<Requeued> {
+        self.retry(name, id, Retry::DryRun).await
+    }
+
+    /// Gives an event up for good. Those that only waited behind it are tried in their order, if the projection parks.
+    ///
+    /// # Errors
+    ///
+    /// As [`dlq_requeue`](Self::dlq_requeue).
+    pub async fn dlq_delete(&self, name: &str, id: i64) -> Result<Requeued> {
+        self.retry(name, id, Retry::Delete).await
+    }
+
+    async fn retry(&self, name: &str, id: i64, retry: Retry) -> Result<Requeued> {
+        dead_letters::retry(&self.core, self.core.registered(name)?, self.config, id, retry).await
+    }
+}
+
+fn unknown(name: &str) -> Error {
+    Error::UnknownProjection { name: name.to_owned() }
+}

@@ -1,0 +1,15 @@
+use rillflow::projection;
+use rillflow_ui_tests::events::*;
+use sqlx::{Postgres, Transaction};
+
+struct Sales;
+
+#[projection(name = "sales", events = OrderEvent, ignore(Shipped, Cancelled))]
+impl Sales {
+    async fn on_placed(tx: &mut Transaction<'_, Postgres>, e: &Placed) -> i64 {
+        let _ = tx;
+        e.total
+    }
+}
+
+fn main() {}
