@@ -31,6 +31,7 @@ impl<M: Map, K: Value + 'static> Field for Key<M, K> {
 
 /// `map.get(key)`, in const.
 #[doc(hidden)]
+#[allow(clippy::type_complexity, reason = "a name would hide what the closure sees")]
 pub const fn entry<P: Path, K: ComparableTo<String> + 'static>(
     _: Column<P>,
     _: &K,
