@@ -280,6 +280,43 @@ pub enum Error {
         waited: std::time::Duration,
     },
 
+    /// There is no subscription of this name.
+    #[error("there is no subscription `{name}`: make it with `create_or_update`, or subscribe to it")]
+    UnknownSubscription {
+        /// The name asked for.
+        name: String,
+    },
+
+    /// The event's partition has another owner by now, which gets the event again. An acknowledgement wrote nothing; one in
+    /// a transaction has ended that transaction: roll it back.
+    #[error(
+        "subscription `{name}` lost its hold on the event at position {position} to another member, which gets it again"
+    )]
+    SubscriptionLost {
+        /// The subscription.
+        name: String,
+        /// The event.
+        position: i64,
+    },
+
+    /// The event was acknowledged before, so what the transaction does was done before. It has ended: roll it back.
+    #[error("the event at position {position} was acknowledged before by subscription `{name}`: its effect is there")]
+    AlreadyAcked {
+        /// The subscription.
+        name: String,
+        /// The event.
+        position: i64,
+    },
+
+    /// This handle never delivered the event, so there is nothing to acknowledge.
+    #[error("subscription `{name}` has not delivered an event at position {position} here")]
+    NotDelivered {
+        /// The subscription.
+        name: String,
+        /// The position given.
+        position: i64,
+    },
+
     /// Text that is no checkpoint of this library.
     #[error("`{text}` is no checkpoint: keep what `Checkpoint::to_string` wrote")]
     InvalidCheckpoint {
@@ -289,7 +326,7 @@ pub enum Error {
 
     /// The event a checkpoint points to is no longer there: the history was restored or replaced.
     #[error(
-        "`{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild it from the beginning"
+        "`{name}` stopped: the event at its checkpoint {position} is not the one it processed, so this history is another one; rebuild it from the beginning, or reset it"
     )]
     HistoryDiverged {
         /// The projection, or the checkpoint of a reader outside of the store.

@@ -10,6 +10,8 @@ pub mod cli;
 pub mod dev;
 mod error;
 pub mod model;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod observe;
 mod sql;
 mod storage;
@@ -20,6 +22,7 @@ mod store;
 pub mod testing;
 
 pub use error::{BoxError, Error, PayloadProblem, Result};
+pub use model::Transport;
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, Document, DocumentId, DocumentOutcome, DocumentProjection, Event,
@@ -72,6 +75,17 @@ pub mod projection_runtime {
 pub mod query {
     pub use crate::model::{CompiledQuery, DocumentQueryContext, Predicate, SortDirection};
     pub use crate::store::DynamicQuery;
+}
+
+/// Subscriptions: events as they come, from a place that is kept, alone or shared in a group.
+pub mod subscriptions {
+    pub use crate::model::{
+        AckMode, GroupStatus, MemberStatus, PartitionStatus, StartAt, SubscriptionDeadLetter, SubscriptionFilter,
+        SubscriptionInfo, SubscriptionOptions,
+    };
+    pub use crate::runtime::relay::RelayOptions;
+    pub use crate::runtime::subscriber::{SubscriptionHealth, Trouble};
+    pub use crate::store::{DecodedSubscription, Relay, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
 }
 
 /// What the derives write code against; nothing here is for people.

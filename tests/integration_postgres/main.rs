@@ -74,6 +74,8 @@ mod snapshots;
 mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
 mod streams;
+/// Subscriptions: delivery, acknowledgement, groups, and what goes wrong meanwhile.
+mod subscriptions;
 /// Tags: reading by them, and decisions that rest on them.
 mod tags;
 /// Several queries in one statement.

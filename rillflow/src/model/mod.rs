@@ -22,8 +22,10 @@ mod schema;
 mod shape;
 mod snapshot;
 mod stream;
+mod subscription;
 mod tags;
 pub(crate) mod traceparent;
+mod transport;
 mod value;
 
 pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
@@ -52,6 +54,11 @@ pub use schema::{SchemaConfig, SchemaPlan, SchemaStep, TableLock};
 pub use shape::Shape;
 pub use snapshot::{Json, SnapshotState, Snapshots, Verdict, fingerprint};
 pub use stream::{Expected, Newtype, StreamId, StreamKey, StreamState};
+pub use subscription::{
+    AckMode, GroupStatus, MemberStatus, PartitionStatus, StartAt, SubscriptionDeadLetter, SubscriptionFilter,
+    SubscriptionInfo, SubscriptionOptions,
+};
 pub use tags::{EventTags, NoTags, Tag, TagField, TagQuery, TagValue, TagsOf};
 pub(crate) use tags::{TagCondition, array_literal, array_literal_in_order};
+pub use transport::Transport;
 pub use value::{SqlType, SqlValue};

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::backoff::Backoff;
+use super::listener::{Listener, Listening};
 use super::marks::Marks;
 use super::projector::{Advance, Projector};
 use super::rebuild::rebuild;
-use super::{SharedCore, Task, listener};
+use super::{SharedCore, Task};
 use crate::model::{Registered, Work};
 use crate::storage::projections::{self, Lease, Tended, Wanted};
 use crate::{Error, Result};
@@ -63,7 +64,7 @@ impl Default for DaemonConfig {
 pub struct Daemon {
     stop: watch::Sender<bool>,
     tender: Task,
-    _listener: Task,
+    _listening: Listening,
 }
 
 impl Daemon {
@@ -75,7 +76,7 @@ impl Daemon {
         }
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);
-        Ok(Self { stop, tender: Task::spawn(tender.run()), _listener: Task::spawn(listener::listen(core.clone())) })
+        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: Listener::share(core) })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.

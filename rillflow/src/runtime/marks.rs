@@ -12,8 +12,10 @@ use tokio::sync::{Notify, watch};
 use super::{Core, SharedCore, Task};
 use crate::storage::marks;
 
-/// How often the head is looked at while somebody waits for events and nothing is known to be open.
-const POLL: Duration = Duration::from_secs(1);
+/// How often the head is looked at while somebody waits for events and nothing is known to be open: what other software
+/// inserted is found then, and what was told while nobody listened. With the check of a connection that rested, this and
+/// the members' heartbeat stay below one statement per second.
+const POLL: Duration = Duration::from_secs(3);
 /// How soon after an append that the mark has not reached it is looked at again, and the longest such pause.
 const SOON: Duration = Duration::from_millis(2);
 const LATE: Duration = Duration::from_millis(50);
@@ -40,6 +42,11 @@ impl Marks {
         core.marks.appended.fetch_max(position, Ordering::Relaxed);
         Self::start(core);
         core.marks.wake.notify_one();
+    }
+
+    /// Looks at the head again now, as a publication may have been missed.
+    pub(crate) fn look_again(&self) {
+        self.wake.notify_one();
     }
 
     /// Notes what another process published.

@@ -10,16 +10,18 @@ pub(crate) mod decide;
 pub(crate) mod doctor;
 mod handling;
 pub(crate) mod lanes;
-mod listener;
+pub(crate) mod listener;
 mod log_reader;
 pub(crate) mod marks;
 pub(crate) mod plan;
 mod projector;
 pub(crate) mod reading;
 pub(crate) mod rebuild;
+pub(crate) mod relay;
 pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod snapshots;
+pub(crate) mod subscriber;
 pub(crate) mod sync;
 pub(crate) mod tagged;
 pub(crate) mod ticks;
@@ -42,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) projections: Vec<Registered>,
     pub(crate) lanes: lanes::Lanes,
     pub(crate) marks: marks::Marks,
+    pub(crate) listener: listener::Listener,
+    pub(crate) members: subscriber::Members,
     pub(crate) progress: wait::Progress,
     pub(crate) log: log_reader::LogReader,
     pub(crate) aliases: aliases::AliasCache,
@@ -58,6 +62,8 @@ impl Core {
             projections,
             lanes: lanes::Lanes::new(0),
             marks: Default::default(),
+            listener: Default::default(),
+            members: Default::default(),
             progress: Default::default(),
             log: Default::default(),
             aliases: Default::default(),

@@ -104,6 +104,32 @@ statements! {
     NOTE_LETTER = "note_letter.sql";
     DELETE_LETTER = "delete_letter.sql";
 
+    CREATE_SUBSCRIPTION = "create_subscription.sql";
+    CREATE_SUBSCRIPTION_GROUP = "create_subscription_group.sql";
+    SUBSCRIPTION_GROUP_PARTITIONS = "subscription_group_partitions.sql";
+    POSITION_BEFORE = "position_before.sql";
+    TEND_MEMBERS = "tend_members.sql";
+    ACK_SUBSCRIPTION = "ack_subscription.sql";
+    REFUSE = "refuse.sql";
+    NACK_SUBSCRIPTION = "nack_subscription.sql";
+    RELEASE_PARTITIONS = "release_partitions.sql";
+    LEAVE_GROUP = "leave_group.sql";
+    READ_SUBSCRIPTION = "read_subscription.sql";
+    READ_OUTBOX_PARTITIONS = "read_outbox_partitions.sql";
+    READ_OUTBOX_POSITIONS = "read_outbox_positions.sql";
+    DELETE_RELAYED = "delete_relayed.sql";
+    READ_POSITIONS = "read_positions.sql";
+    SUBSCRIPTION_RETRIES = "subscription_retries.sql";
+    DROP_RETRIES = "drop_retries.sql";
+    LIST_SUBSCRIPTIONS = "list_subscriptions.sql";
+    GROUP_STATUS = "group_status.sql";
+    SET_GROUP_STATUS = "set_group_status.sql";
+    RESET_GROUP = "reset_group.sql";
+    DELETE_SUBSCRIPTION = "delete_subscription.sql";
+    SUBSCRIPTION_DEAD_LETTERS = "subscription_dead_letters.sql";
+    REQUEUE_DEAD_LETTERS = "requeue_dead_letters.sql";
+    DELETE_DEAD_LETTERS = "delete_dead_letters.sql";
+
     PUT_DOCUMENT = "put_document.sql";
     INSERT_DOCUMENT = "insert_document.sql";
     CREATE_DOCUMENT = "create_document.sql";
@@ -169,5 +195,6 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
     (6, "tags_and_outbox", include_str!("../../migrations/0006_tags_and_outbox.sql")),
     (7, "projections_runtime", include_str!("../../migrations/0007_projections_runtime.sql")),
+    (8, "subscriptions", include_str!("../../migrations/0008_subscriptions.sql")),
     (9, "schema", include_str!("../../migrations/0009_schema.sql")),
 ];

@@ -157,6 +157,8 @@ impl Texts {
     }
 
     /// Our own text, which may name the schema inside literals too (`'public.events'::regclass`).
+    ///
+    /// In the default schema it stays as it is, whoever runs it: a channel that is named in a literal has one name.
     pub(crate) fn qualify(&self, text: &str) -> String {
         if self.is_default() {
             return text.to_owned();

@@ -106,6 +106,16 @@ pub(crate) fn refused(error: &Error) -> bool {
     matches!(error, Error::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("RF001"))
 }
 
+/// What a refused acknowledgement means. (The codes are ours: `rillflow_ack`.)
+pub(super) fn refusal_of_ack(error: sqlx::Error, subscription: &str, position: Option<i64>) -> Error {
+    let (name, position) = (subscription.to_owned(), position.unwrap_or_default());
+    match error.as_database_error().and_then(|it| it.code()).as_deref() {
+        Some("RF003") => Error::SubscriptionLost { name, position },
+        Some("RF004") => Error::AlreadyAcked { name, position },
+        _ => error.into(),
+    }
+}
+
 /// What an error while everything is made anew means.
 pub(super) fn of_creation(error: sqlx::Error, schema: &str) -> Error {
     let Some(refused) = error.as_database_error() else { return error.into() };

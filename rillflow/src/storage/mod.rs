@@ -23,4 +23,5 @@ pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod snapshots;
 pub(crate) mod streams;
+pub(crate) mod subscriptions;
 pub(crate) mod tags;

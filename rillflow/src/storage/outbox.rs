@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::bind::push;
 use super::failure::text;
+use super::subscriptions::GroupKey;
 use crate::Result;
 use crate::model::{Message, OutboxMessage, RawJson};
 use crate::sql::{self, Texts};
@@ -86,5 +87,11 @@ pub(crate) async fn read(
 /// Deletes the messages up to a position, which must not be past a mark that was computed; says how many.
 pub(crate) async fn delete_up_to(conn: &mut PgConnection, texts: &Texts, position: i64) -> Result<u64> {
     let query = sqlx::query(texts.statement(sql::DELETE_OUTBOX)).bind(position);
+    Ok(query.execute(conn).await?.rows_affected())
+}
+
+/// Deletes the messages that a group has handed on; says how many.
+pub(crate) async fn delete_relayed(conn: &mut PgConnection, texts: &Texts, key: &GroupKey) -> Result<u64> {
+    let query = sqlx::query(texts.statement(sql::DELETE_RELAYED)).bind(&key.subscription).bind(&key.group);
     Ok(query.execute(conn).await?.rows_affected())
 }

@@ -24,6 +24,7 @@ mod schema;
 mod schemaless;
 mod session;
 mod streams;
+mod subscriptions;
 mod tagged;
 
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub use repository::AggregateRepository;
 pub use schema::{Schema, SchemaTexts};
 pub use schemaless::Schemaless;
 pub use session::Session;
+pub use subscriptions::{DecodedSubscription, Relay, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
 pub use tagged::Tagged;
 
 use crate::Result;
@@ -139,6 +141,12 @@ impl Store {
     pub fn aggregate<A: Aggregate>(&self, id: impl StreamKey) -> Aggregates<'_, A> {
         let stream_id: StreamId = id.stream_id();
         Aggregates::new(&self.core, stream_id)
+    }
+
+    /// Subscriptions: events as they come, each until it is acknowledged.
+    #[must_use]
+    pub fn subscriptions(&self) -> Subscriptions {
+        Subscriptions::of(&self.core)
     }
 
     /// State folded from all events that carry some tags, whatever their streams: look at it, decide on it.

@@ -198,6 +198,10 @@ impl ReadAll<'_> {
 pub struct EventStream(BoxStream<'static, Result<EventEnvelope>>);
 
 impl EventStream {
+    pub(super) fn new(events: BoxStream<'static, Result<EventEnvelope>>) -> Self {
+        Self(events)
+    }
+
     /// The payloads alone, as one of a closed set. An event that is not of the set is an error.
     ///
     /// ```no_run

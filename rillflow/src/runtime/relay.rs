@@ -1,0 +1,248 @@
+//! The relay: takes messages from a subscription to a transport, each key in its order, until the transport has them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::backoff::Backoff;
+use super::subscriber::Shared;
+use super::{SharedCore, Task};
+use crate::model::{EventEnvelope, Message, OutboxMessage, RawJson, Transport};
+use crate::storage::outbox;
+use crate::{BoxError, Result};
+
+/// How often messages that were handed on are deleted, at most.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often after the last was handed on: the first time its acknowledgement may not be stored yet.
+const SWEEPS: u32 = 3;
+
+/// How a relay works.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RelayOptions {
+    /// How many messages are in hand at most; 256 by default.
+    pub max_in_flight: usize,
+    /// Over how many partitions the keys are spread: so many relays of one name can work at a time. 16 by default; fixed
+    /// when the name is first used.
+    pub partitions: i32,
+    /// How often a message is tried before it becomes a dead letter; 10 by default.
+    pub max_attempts: u32,
+    /// The pause after a first failure. It doubles with each.
+    pub first_retry: Duration,
+    /// The longest pause between two tries.
+    pub longest_retry: Duration,
+    /// How long the transport may take for one call; 30 seconds by default.
+    pub timeout: Duration,
+    /// How long what a relay owns stays its own when nothing is heard of it; 30 seconds by default.
+    pub lease_ttl: Duration,
+    /// Whether messages stay in the outbox once they were handed on; false by default. Events always stay.
+    pub keep: bool,
+}
+
+impl Default for RelayOptions {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 256,
+            partitions: 16,
+            max_attempts: 10,
+            first_retry: Duration::from_millis(100),
+            longest_retry: Duration::from_secs(30),
+            timeout: Duration::from_secs(30),
+            lease_ttl: Duration::from_secs(30),
+            keep: false,
+        }
+    }
+}
+
+/// Turns what a subscription delivers into a message; `None`: there is none to send.
+pub(crate) type ToMessage = Box<dyn Fn(EventEnvelope) -> Result<Option<OutboxMessage>> + Send + Sync>;
+
+/// The messages of one key, the first of which is being tried.
+struct Queue {
+    waiting: VecDeque<OutboxMessage>,
+    backoff: Backoff,
+    due: Instant,
+}
+
+pub(crate) struct Relay<T> {
+    pub(crate) core: SharedCore,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) transport: T,
+    pub(crate) to_message: ToMessage,
+    pub(crate) options: RelayOptions,
+    /// Whether its messages come from the outbox, and go from there once they were handed on.
+    pub(crate) sweeps: bool,
+}
+
+/// A message's key and headers, as `read_outbox_partitions` puts them.
+#[derive(Deserialize)]
+struct Sealed {
+    key: String,
+    headers: Option<Box<RawValue>>,
+}
+
+/// The message that an envelope made from a row of the outbox holds.
+pub(crate) fn from_outbox(row: EventEnvelope) -> Result<Option<OutboxMessage>> {
+    let sealed = row.headers.as_ref().map(RawJson::parse::<Sealed>).transpose()?;
+    let (key, headers) = sealed.map_or((String::new(), None), |it| (it.key, it.headers));
+    Ok(Some(OutboxMessage {
+        position: row.global_seq,
+        message_id: row.event_id,
+        topic: row.typ.into(),
+        key,
+        headers: headers.map(|it| RawJson::from_text(it.get())),
+        payload: row.body,
+        causation_id: row.causation_id,
+        correlation_id: row.correlation_id,
+        created_at: row.created_at,
+    }))
+}
+
+/// The message that an event becomes. Its id is the event's, so that it is known when it comes again.
+pub(crate) fn from_event(event: &EventEnvelope, message: Message) -> Result<OutboxMessage> {
+    Ok(OutboxMessage {
+        position: event.global_seq,
+        message_id: event.event_id,
+        topic: message.topic,
+        key: message.key,
+        headers: message.headers.transpose()?,
+        payload: message.payload?,
+        causation_id: message.causation_id.or(event.causation_id),
+        correlation_id: message.correlation_id.or(event.correlation_id),
+        created_at: event.created_at,
+    })
+}
+
+impl<T: Transport> Relay<T> {
+    /// Begins. It ends with the value returned.
+    pub(crate) fn begin(self) -> Task {
+        Task::spawn(self.run())
+    }
+
+    async fn run(self) {
+        let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
+        let mut swept = Instant::now();
+        let mut sweeps = 0;
+        while let Some(taken) = self.next(&queues).await {
+            taken.into_iter().for_each(|event| self.enqueue(&mut queues, event));
+            self.forget_lost(&mut queues);
+            let now = Instant::now();
+            let first = queues.values().filter(|it| it.due <= now).filter_map(|it| it.waiting.front().cloned());
+            let wave: Vec<_> = first.collect();
+            if !wave.is_empty() {
+                let answers = self.publish(&wave).await;
+                if self.settle(&mut queues, &wave, answers) {
+                    sweeps = SWEEPS;
+                }
+            }
+            if self.sweeps && sweeps > 0 && swept.elapsed() >= SWEEP {
+                swept = Instant::now();
+                sweeps -= 1;
+                self.sweep().await;
+            }
+        }
+    }
+
+    /// What is there to take now; waits for it, or until a message is to be tried again. `None`: the end.
+    async fn next(&self, queues: &BTreeMap<String, Queue>) -> Option<Vec<EventEnvelope>> {
+        let mut taken = Vec::new();
+        let arrived = poll_fn(|cx| {
+            loop {
+                match self.shared.poll_take(cx) {
+                    Poll::Ready(Some(event)) => taken.push(event),
+                    Poll::Ready(None) => return Poll::Ready(false),
+                    Poll::Pending if taken.is_empty() => return Poll::Pending,
+                    Poll::Pending => return Poll::Ready(true),
+                }
+            }
+        });
+        let due = queues.values().map(|it| it.due).min();
+        let pause = due.map_or(SWEEP, |due| due.saturating_duration_since(Instant::now()));
+        let goes_on = tokio::time::timeout(pause, arrived).await.unwrap_or(true);
+        goes_on.then_some(taken)
+    }
+
+    fn enqueue(&self, queues: &mut BTreeMap<String, Queue>, event: EventEnvelope) {
+        let position = event.global_seq;
+        match (self.to_message)(event) {
+            Ok(Some(message)) => {
+                let backoff = || Backoff::new(self.options.first_retry, self.options.longest_retry);
+                let new = || Queue { waiting: VecDeque::new(), backoff: backoff(), due: Instant::now() };
+                queues.entry(message.key.clone()).or_insert_with(new).waiting.push_back(message);
+            }
+            Ok(None) => self.shared.ack_later(position),
+            Err(error) => self.shared.give_up_later(position, error.to_string()),
+        }
+    }
+
+    /// Forgets messages that another relay has by now: sent from here, they could overtake.
+    fn forget_lost(&self, queues: &mut BTreeMap<String, Queue>) {
+        queues.retain(|_, queue| {
+            queue.waiting.retain(|it| self.shared.has_in_hand(it.position));
+            !queue.waiting.is_empty()
+        });
+    }
+
+    /// Hands messages to the transport: an answer for each, whatever it does.
+    async fn publish(&self, wave: &[OutboxMessage]) -> Vec<Result<(), BoxError>> {
+        let publishing = AssertUnwindSafe(self.transport.publish(wave)).catch_unwind();
+        let mut answers = match tokio::time::timeout(self.options.timeout, publishing).await {
+            Ok(Ok(answers)) => answers,
+            Ok(Err(_panic)) => wave.iter().map(|_| Err("the transport panicked".into())).collect(),
+            Err(_late) => wave.iter().map(|_| Err("the transport did not answer in time".into())).collect(),
+        };
+        answers.resize_with(wave.len(), || Err("the transport gave no answer".into()));
+        answers
+    }
+
+    /// Acknowledges what was handed on, gives up what failed too often, and has the rest tried again. True: something was
+    /// handed on.
+    fn settle(
+        &self,
+        queues: &mut BTreeMap<String, Queue>,
+        wave: &[OutboxMessage],
+        answers: Vec<Result<(), BoxError>>,
+    ) -> bool {
+        let mut handed_on = Vec::new();
+        for (message, answer) in wave.iter().zip(answers) {
+            let Some(queue) = queues.get_mut(&message.key) else { continue };
+            if let Err(error) = answer {
+                let pause = queue.backoff.next();
+                tracing::warn!(relay = self.shared.key.subscription, message = %message.message_id, %error, "could not hand a message on");
+                if queue.backoff.tries() < self.options.max_attempts {
+                    queue.due = Instant::now() + pause;
+                    continue;
+                }
+                self.shared.give_up_later(message.position, error.to_string());
+            } else {
+                handed_on.push(message.position);
+            }
+            queue.waiting.pop_front();
+            queue.backoff.reset();
+            queue.due = Instant::now();
+            if queue.waiting.is_empty() {
+                queues.remove(&message.key);
+            }
+        }
+        handed_on.iter().for_each(|position| self.shared.ack_later(*position));
+        !handed_on.is_empty()
+    }
+
+    /// Deletes what relays of this name have handed on.
+    async fn sweep(&self) {
+        let swept = async {
+            let mut conn = self.core.pool.acquire().await?;
+            outbox::delete_relayed(&mut conn, &self.core.texts, &self.shared.key).await
+        };
+        if let Err(error) = swept.await {
+            tracing::warn!(relay = self.shared.key.subscription, %error, "could not delete messages that were handed on");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The task of one member: reads ahead, stores what is done, gives back what is no longer its share.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+use uuid::Uuid;
+
+use super::members::{Members, Membership};
+use super::window::Plan;
+use super::{End, Shared};
+use crate::runtime::backoff::Backoff;
+use crate::runtime::marks::Marks;
+use crate::runtime::{SharedCore, Task};
+use crate::storage::subscriptions::{self, Scan, Source};
+use crate::storage::{events, marks};
+use crate::{Error, Result};
+
+/// How long the server may take to answer: a connection that is silent for longer is given up.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// How much of the log one statement looks at, at most, for each event it may return.
+const SCANNED_PER_EVENT: i64 = 200;
+/// How soon a transaction that acknowledged is looked at again.
+const UNSURE: Duration = Duration::from_millis(20);
+/// How often a member that ends tries to store what is done.
+const LAST_TRIES: u32 = 3;
+
+/// An answer of the server, or none in time.
+pub(super) struct Answer<T>(Option<Result<T>>);
+
+/// Waits for an answer, but not for ever.
+pub(super) async fn asked<T>(question: impl Future<Output = Result<T>>) -> Answer<T> {
+    Answer(tokio::time::timeout(DEADLINE, question).await.ok())
+}
+
+impl<T> Answer<T> {
+    /// The answer; a connection that gave none is closed.
+    pub(super) fn settle(self, conn: PoolConnection<Postgres>) -> Result<T> {
+        self.0.unwrap_or_else(|| {
+            drop(conn.detach());
+            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from PostgreSQL in time");
+            Err(sqlx::Error::Io(late).into())
+        })
+    }
+}
+
+/// Begins a member. Its task ends with the value returned.
+pub(crate) fn begin(core: &SharedCore, shared: &Arc<Shared>) -> Task {
+    let membership = Some(Members::join(core, shared));
+    let consumer = Consumer { core: core.clone(), shared: shared.clone(), membership };
+    Task::spawn(consumer.run())
+}
+
+struct Consumer {
+    core: SharedCore,
+    shared: Arc<Shared>,
+    membership: Option<Membership>,
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.shared.finish(End::Stopped);
+    }
+}
+
+impl Consumer {
+    async fn run(mut self) {
+        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(2));
+        let (mut stop, mut end) = (self.shared.stop.subscribe(), self.shared.end.subscribe());
+        let mut mark = Marks::follow(&self.core);
+        while !*stop.borrow() && end.borrow().is_none() {
+            let known = *mark.borrow_and_update();
+            let pause = match self.round(known).await {
+                Ok(true) => continue,
+                Ok(false) => {
+                    backoff.reset();
+                    self.shared.works();
+                    self.pause()
+                }
+                Err(error) => match fatal(&error) {
+                    Some(end) => return self.shared.finish(end),
+                    None => {
+                        tracing::warn!(subscription = self.shared.key.subscription, %error, "a subscription stands still; trying again");
+                        self.shared.failed(&error);
+                        tokio::time::sleep(backoff.next()).await;
+                        continue;
+                    }
+                },
+            };
+            tokio::select! {
+                _moved = mark.changed() => {}
+                () = self.shared.work.notified() => {}
+                _stopped = stop.changed() => {}
+                _ended = end.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        self.leave().await;
+    }
+
+    /// How long there is surely nothing to do, unless somebody says so.
+    fn pause(&self) -> Duration {
+        let window = self.shared.window();
+        if window.unsure() {
+            return UNSURE;
+        }
+        window.next_due().map_or(Duration::from_secs(3600), |due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Does what there is to do. True: there may be more.
+    async fn round(&self, mark: i64) -> Result<bool> {
+        self.take_over().await?;
+        let mut moved = self.store().await?;
+        moved |= self.give_up().await?;
+        moved |= self.give_back().await?;
+        moved |= self.read_again().await?;
+        moved |= self.read(mark).await?;
+        Ok(moved)
+    }
+
+    async fn connection(&self) -> Result<PoolConnection<Postgres>> {
+        Ok(self.core.pool.acquire().await?)
+    }
+
+    /// Checks that partitions just taken over are of this history, and looks up what waits in them.
+    async fn take_over(&self) -> Result<()> {
+        let (fresh, numbers) = {
+            let mut window = self.shared.window();
+            let look = std::mem::take(&mut window.reload) || window.unsure();
+            let fresh = window.fresh();
+            if fresh.is_empty() && !look {
+                return Ok(());
+            }
+            (fresh, window.numbers())
+        };
+        for taken in &fresh {
+            self.same_history(taken.position, taken.last).await?;
+        }
+        let mut conn = self.connection().await?;
+        let answer = asked(subscriptions::retries(&mut conn, &self.core.texts, &self.shared.key, &numbers)).await;
+        let retries = answer.settle(conn)?;
+        let begun: Vec<_> = fresh.iter().map(|it| it.held).collect();
+        self.shared.window().waiting(&retries, &begun);
+        Ok(())
+    }
+
+    async fn same_history(&self, position: i64, last: Option<(i64, Uuid)>) -> Result<()> {
+        let mut conn = self.connection().await?;
+        let texts = &self.core.texts;
+        let answer = asked(async {
+            // a message that was handed on is deleted
+            let last = last.filter(|_| matches!(self.shared.source, Source::Events(_)));
+            let known = match last {
+                Some((position, id)) => events::event_at(&mut conn, texts, position).await? == Some(id),
+                None => true,
+            };
+            Ok(known && position <= marks::safe_mark(&mut conn, texts).await?.drawn)
+        });
+        let same = answer.await.settle(conn)?;
+        let name = || self.shared.key.subscription.clone();
+        if same { Ok(()) } else { Err(Error::HistoryDiverged { name: name(), position }) }
+    }
+
+    /// Stores what is done.
+    async fn store(&self) -> Result<bool> {
+        let acks = self.shared.window().take_done();
+        for ack in &acks {
+            let mut conn = self.connection().await?;
+            let answer = asked(subscriptions::ack(&mut conn, &self.core.texts, &self.shared.key, ack, false)).await;
+            match answer.settle(conn) {
+                Ok(reached) => self.shared.window().stored(ack, &reached),
+                Err(Error::SubscriptionLost { .. }) => self.shared.window().lose_token(ack.partition, ack.token),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(!acks.is_empty())
+    }
+
+    /// Makes dead letters of events that nobody here can read.
+    async fn give_up(&self) -> Result<bool> {
+        let mut moved = false;
+        loop {
+            let Some((position, reason)) = self.shared.window().given_up.last().cloned() else { return Ok(moved) };
+            match self.shared.nack(&self.core, position, None, &reason).await {
+                Ok(()) => {}
+                // whoever has it now comes to it by itself
+                Err(Error::SubscriptionLost { .. } | Error::AlreadyAcked { .. } | Error::NotDelivered { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            self.shared.window().given_up.retain(|it| it.0 != position);
+            moved = true;
+        }
+    }
+
+    /// Gives back what is no longer our share and no longer in hand.
+    async fn give_back(&self) -> Result<bool> {
+        let drained = self.shared.window().drained();
+        if drained.is_empty() {
+            return Ok(false);
+        }
+        let mut conn = self.connection().await?;
+        let answer = asked(subscriptions::release(&mut conn, &self.core.texts, &self.shared.key, &drained)).await;
+        let given = answer.settle(conn)?;
+        let mut window = self.shared.window();
+        given.iter().for_each(|number| window.lose(*number));
+        Ok(!given.is_empty())
+    }
+
+    /// Reads what waited long enough to be tried again.
+    async fn read_again(&self) -> Result<bool> {
+        let due = self.shared.window().due(Instant::now());
+        if due.is_empty() {
+            return Ok(false);
+        }
+        let mut conn = self.connection().await?;
+        let (texts, key) = (&self.core.texts, &self.shared.key);
+        let answer = asked(async {
+            let events = subscriptions::read_positions(&mut conn, texts, &self.shared.source, &due).await?;
+            let missing: Vec<_> =
+                due.iter().copied().filter(|it| !events.iter().any(|event| event.global_seq == *it)).collect();
+            if !missing.is_empty() {
+                subscriptions::drop_retries(&mut conn, texts, key, &missing).await?;
+            }
+            Ok((events, missing))
+        });
+        let (events, missing) = answer.await.settle(conn)?;
+        self.shared.window().again(events, &missing);
+        self.shared.ready.wake();
+        Ok(true)
+    }
+
+    /// Reads ahead.
+    async fn read(&self, mark: i64) -> Result<bool> {
+        let Some(plan) = self.shared.window().plan(mark) else { return Ok(false) };
+        let limit = self.shared.batch as i64;
+        // bounded, so that a filter that lets little pass makes progress that is kept
+        let until = plan.until.min(plan.after.saturating_add(limit.saturating_mul(SCANNED_PER_EVENT)));
+        let partitions = plan.partitions.iter().map(|it| it.0).collect();
+        let scan = Scan { after: plan.after, until, limit, of: self.shared.partitions, partitions };
+        let mut conn = self.connection().await?;
+        let answer = asked(subscriptions::read_source(&mut conn, &self.core.texts, &self.shared.source, &scan)).await;
+        let events = answer.settle(conn)?;
+        let full = events.len() as i64 == limit;
+        let read_up_to = events.last().filter(|_| full).map_or(until, |(_, event)| event.global_seq);
+        self.shared.window().fill(&Plan { until, ..plan }, events, read_up_to);
+        self.shared.ready.wake();
+        Ok(true)
+    }
+
+    /// Stores what is done, and gives back everything.
+    async fn leave(&mut self) {
+        self.shared.window().close();
+        self.shared.ready.wake();
+        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
+        while let Err(error) = self.store().await {
+            tracing::warn!(subscription = self.shared.key.subscription, %error, "could not store what was done");
+            if backoff.tries() >= LAST_TRIES {
+                break;
+            }
+            tokio::time::sleep(backoff.next()).await;
+        }
+        let Some(membership) = self.membership.take() else { return };
+        if let Err(error) = Members::leave(membership, &self.shared).await {
+            tracing::warn!(subscription = self.shared.key.subscription, %error, "could not leave the group; its lease runs out");
+        }
+    }
+}
+
+/// What no retry heals.
+fn fatal(error: &Error) -> Option<End> {
+    match error {
+        Error::HistoryDiverged { position, .. } => Some(End::Diverged(*position)),
+        Error::UnknownSubscription { .. } => Some(End::Deleted),
+        _ => None,
+    }
+}

@@ -1,0 +1,2 @@
+-- Ends the caller's transaction: it must not commit.
+SELECT public.rillflow_refuse()

@@ -1,0 +1,4 @@
+-- Keeps members alive and hands partitions out.
+-- $1 members, $2 their subscriptions, $3 groups, $4 seconds
+SELECT member, share, partition, token, position, acked, event_position, event_id
+FROM public.rillflow_tend($1::uuid[], $2::text[], $3::text[], $4::double precision[])

@@ -1,0 +1,123 @@
+//! Stands between a client and PostgreSQL, cuts connections and holds bytes back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A proxy; its connections end with it.
+pub(super) struct Proxy {
+    url: String,
+    cut: watch::Sender<usize>,
+    stalled: watch::Sender<bool>,
+    connections: Arc<AtomicUsize>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    pub(super) async fn start(url: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let options: PgConnectOptions = url.parse()?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let (user, port) = (options.get_username(), listener.local_addr()?.port());
+        let database = options.get_database().unwrap_or_default();
+        let url = format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable");
+        let (cut, stalled) = (watch::Sender::new(0), watch::Sender::new(false));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let accepting =
+            tokio::spawn(accept(listener, options, cut.subscribe(), stalled.subscribe(), connections.clone()));
+        Ok(Self { url, cut, stalled, connections, accepting })
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Cuts every connection.
+    pub(super) fn cut(&self) {
+        self.cut.send_modify(|it| *it += 1);
+    }
+
+    /// Holds every byte back; connections stay open.
+    pub(super) fn stall(&self) {
+        self.stalled.send_replace(true);
+    }
+
+    pub(super) fn flow(&self) {
+        self.stalled.send_replace(false);
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    to: PgConnectOptions,
+    cut: watch::Receiver<usize>,
+    stalled: watch::Receiver<bool>,
+    connections: Arc<AtomicUsize>,
+) {
+    while let Ok((client, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::Relaxed);
+        let (to, mut cut, stalled) = (to.clone(), cut.clone(), stalled.clone());
+        cut.mark_unchanged();
+        tokio::spawn(async move {
+            let through = async {
+                match to.get_socket() {
+                    Some(folder) => {
+                        let socket = folder.join(format!(".s.PGSQL.{}", to.get_port()));
+                        pass(client, UnixStream::connect(socket).await?, stalled).await
+                    }
+                    None => pass(client, TcpStream::connect((to.get_host(), to.get_port())).await?, stalled).await,
+                }
+            };
+            tokio::select! {
+                _ended = through => {}
+                _cut = cut.changed() => {}
+            }
+        });
+    }
+}
+
+async fn pass<S: AsyncRead + AsyncWrite>(
+    client: TcpStream,
+    server: S,
+    stalled: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let (from_client, to_client) = tokio::io::split(client);
+    let (from_server, to_server) = tokio::io::split(server);
+    tokio::select! {
+        ended = copy(from_client, to_server, stalled.clone()) => ended,
+        ended = copy(from_server, to_client, stalled) => ended,
+    }
+}
+
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut stalled: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let mut bytes = vec![0; 1 << 14];
+    loop {
+        let count = from.read(&mut bytes).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        if stalled.wait_for(|it| !it).await.is_err() {
+            return Ok(());
+        }
+        to.write_all(&bytes[..count]).await?;
+    }
+}
