@@ -85,18 +85,16 @@ CREATE TABLE public.subscription_dead_letters (
 
 -- The partition of a stream. It must never come out differently: each partition has a checkpoint of its own.
 CREATE FUNCTION public.rillflow_partition(stream uuid, partitions integer) RETURNS integer
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT CASE partitions WHEN 1 THEN 0 ELSE
-        ('x' || pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.uuid_send(stream)), 'hex'), 7))::bit(28)::integer
-            % partitions
-    END
-$$;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE partitions WHEN 1 THEN 0 ELSE
+    ('x' || pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.uuid_send(stream)), 'hex'), 7))::bit(28)::integer
+        % partitions
+END;
 
 -- What stands for the stream of a message: its key, as a uuid.
 CREATE FUNCTION public.rillflow_key(key text) RETURNS uuid
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(key, 'UTF8')), 'hex'), 32)::uuid
-$$;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(key, 'UTF8')), 'hex'), 32)::uuid;
 
 -- Keeps members alive, by this server's clock, and hands partitions out: each member of a group gets its share, those
 -- who have been here longest get what does not divide. Says what each member owns, and what its share is: a member that

@@ -118,7 +118,7 @@ async fn a_message_that_never_works_becomes_a_dead_letter_and_others_of_its_key_
 
     receiver.fail("broken", 0);
     let letters = subscriptions.dead_letters("relay", None, 9).await?;
-    let broken = letters.iter().find(|it| it.error.as_deref() == Some("refused")).expect("it was refused");
+    let broken = &letters[0]; // in the order they were published
     assert_eq!(subscriptions.requeue("relay", &[broken.id]).await?, 1);
     until("requeued", || async { Ok(once("a") == ["3", "1"]) }).await?;
     relay.shutdown().await?;
