@@ -29,6 +29,8 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
 /// | `unique(..)` | the same, and no two documents share the values |
 /// | `text_pattern(title)` | an index over one text field, which serves `starts_with` |
 /// | `trigram(title)` | an index over one text field, which serves `like`, `ilike`, `ends_with` and `contains_text`; the schema's sync makes PostgreSQL's extension `pg_trgm` |
+/// | `fulltext(language = "english", title, body)` | an index over the words of these texts, which serves `c.search(words)`; `c.rank().desc()` orders by how well a document fits them |
+/// | `metadata` | columns for correlation, causation, headers and who wrote last: `Docs::with_metadata` |
 /// | `gin` | an index over everything inside, which serves `contains`, `has_entry` and `any` |
 ///
 /// A key may say where documents without a value go, `score desc nulls_last`, as an order does.
@@ -41,12 +43,14 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
 /// | `id` | the id: exactly one field, a `Uuid`, `i64`, `String` or a newtype of one |
 /// | `id(v7)`, `id(sequence)` | the id, made by `Docs::create`: a UUID of version 7, or a number of the collection's own sequence |
 /// | `index`, `unique` | as above, for this field alone |
+/// | `column` | its value is also in a column of its own, `doc_` and its name, which PostgreSQL keeps and queries use, with an index |
+/// | `references = Customer` | it holds the id of another document: a column as above, and a foreign key |
 /// | `opaque` | JSON that queries do not look into: any type that serde writes |
 /// | `skip` | the field has no path in queries |
 ///
-/// serde's `rename`, `rename_all`, `default`, `skip` and `skip_serializing_if` are followed. What changes the JSON in
-/// ways that types do not show (`flatten`, `with`, `serialize_with`, `tag`, `transparent` and the like) is refused
-/// where it stands, since a query would look in the wrong place; on a field, `opaque` or `skip` accepts it.
+/// serde's `rename`, `rename_all`, `default`, `skip`, `skip_serializing_if` and `flatten` are followed. What changes the
+/// JSON in ways that types do not show (`with`, `serialize_with`, `tag`, `transparent` and the like) is refused where it
+/// stands, since a query would look in the wrong place; on a field, `opaque` or `skip` accepts it.
 ///
 /// A path is visible to those who see both the struct and the field.
 #[proc_macro_derive(Document, attributes(document))]
@@ -71,11 +75,16 @@ pub fn document_fields(item: TokenStream) -> TokenStream {
     })
 }
 
-/// Makes an enum of unit variants, or a struct with one field, a value that documents hold and queries compare.
+/// Makes an enum, or a struct with one field, a value that documents hold and queries compare.
 ///
-/// An enum is text, under the names that serde's `rename` and `rename_all` give its variants. A newtype is what it
-/// wraps, and names documents and streams as that does. The trait of the same name shows an example.
-#[proc_macro_derive(DocumentValue)]
+/// An enum of unit variants is text, under the names that serde's `rename` and `rename_all` give its variants. A newtype
+/// is what it wraps, and names documents and streams as that does. The trait of the same name shows an example.
+///
+/// An enum whose variants hold data is asked for its variant, `c.payment.is_card()`, and has a path per variant with
+/// named fields or one value, `c.payment.card.number`, which finds nothing in the others. serde's `tag` and `content`
+/// are followed; with them the name itself is `c.payment.variant`, which an index can hold. Of an `untagged` enum, of
+/// variants with several unnamed values, and of variants or values marked `#[document(opaque)]`, nothing is seen inside.
+#[proc_macro_derive(DocumentValue, attributes(document))]
 pub fn document_value(item: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(item as syn::DeriveInput);
     derive(|problems| {

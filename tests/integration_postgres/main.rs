@@ -18,6 +18,8 @@ mod crash;
 mod decisions;
 /// The development PostgreSQL and the test databases themselves.
 mod dev_postgres;
+/// Columns beside the document: hot fields, references, words, metadata.
+mod document_columns;
 /// Ids that are made for documents.
 mod document_ids;
 /// Documents by id and version.
@@ -86,3 +88,5 @@ mod torture;
 mod traps;
 /// Databases that an older rillflow made.
 mod upgrade;
+/// What values documents may hold: each path finds what serde wrote.
+mod values;

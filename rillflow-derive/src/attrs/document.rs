@@ -5,10 +5,11 @@ use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
 use syn::parse::ParseStream;
 use syn::spanned::Spanned;
-use syn::{Attribute, LitStr, Token};
+use syn::{Attribute, LitStr, Path, Token};
 
 use super::problems::Problems;
 use super::{pass_over, value};
+use crate::model::index::is_plain;
 
 /// `#[document(..)]` on the struct.
 #[derive(Default)]
@@ -19,6 +20,8 @@ pub(crate) struct DocumentAttrs {
     pub(crate) indexes: Vec<IndexAttr>,
     /// `soft_delete`.
     pub(crate) soft_delete: bool,
+    /// `metadata`.
+    pub(crate) metadata: bool,
     /// Where the attribute is.
     pub(crate) span: Option<Span>,
 }
@@ -30,6 +33,8 @@ pub(crate) struct IndexAttr {
     pub(crate) name: Option<LitStr>,
     /// Its keys; none for `gin`.
     pub(crate) keys: Vec<KeyAttr>,
+    /// The language of its texts, of `fulltext`.
+    pub(crate) language: Option<LitStr>,
 }
 
 /// What kind of index it is.
@@ -40,6 +45,13 @@ pub(crate) enum Kind {
     Gin,
     TextPattern,
     Trigram,
+    FullText,
+}
+
+impl IndexAttr {
+    fn new(span: Span, kind: Kind) -> Self {
+        Self { span, kind, name: None, keys: Vec::new(), language: None }
+    }
 }
 
 /// One key of an index: `address.city desc`.
@@ -64,6 +76,10 @@ pub(crate) struct FieldAttrs {
     pub(crate) id_source: Option<(IdSource, Span)>,
     pub(crate) index: Option<Span>,
     pub(crate) unique: Option<Span>,
+    /// `column`: its value is in a column of its own.
+    pub(crate) column: Option<Span>,
+    /// `references = Customer`.
+    pub(crate) references: Option<(Path, Span)>,
     pub(crate) opaque: Option<Span>,
     pub(crate) skip: Option<Span>,
 }
@@ -95,16 +111,18 @@ impl DocumentAttrs {
         match name(meta).as_str() {
             "collection" => self.collection = Some(value(meta)?),
             "soft_delete" => self.soft_delete = true,
-            "gin" => self.indexes.push(IndexAttr { span, kind: Kind::Gin, name: None, keys: Vec::new() }),
+            "gin" => self.indexes.push(IndexAttr::new(span, Kind::Gin)),
             "index" => self.indexes.push(index_of(meta, Kind::Plain)?),
             "unique" => self.indexes.push(index_of(meta, Kind::Unique)?),
             "text_pattern" => self.indexes.push(index_of(meta, Kind::TextPattern)?),
             "trigram" => self.indexes.push(index_of(meta, Kind::Trigram)?),
+            "fulltext" => self.indexes.push(index_of(meta, Kind::FullText)?),
+            "metadata" => self.metadata = true,
             other => {
                 problems.at(
                     span,
                     format!(
-                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin`, `text_pattern(..)`, `trigram(..)` or `soft_delete`"
+                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin`, `text_pattern(..)`, `trigram(..)`, `fulltext(..)`, `metadata` or `soft_delete`"
                     ),
                 );
                 pass_over(meta)?;
@@ -115,6 +133,17 @@ impl DocumentAttrs {
 }
 
 impl FieldAttrs {
+    /// What asks for a value of the field's own in the database, beside the document's JSON.
+    pub(crate) fn declared(&self) -> Option<Span> {
+        let references = self.references.as_ref().map(|(_, span)| *span);
+        self.id.or(self.index).or(self.unique).or(self.column).or(references)
+    }
+
+    /// True when its value is in a column of its own.
+    pub(crate) fn has_column(&self) -> bool {
+        self.column.is_some() || self.references.is_some()
+    }
+
     fn option(&mut self, meta: &ParseNestedMeta<'_>, problems: &mut Problems) -> syn::Result<()> {
         let span = meta.path.span();
         let option = match name(meta).as_str() {
@@ -124,12 +153,17 @@ impl FieldAttrs {
             }
             "index" => &mut self.index,
             "unique" => &mut self.unique,
+            "column" => &mut self.column,
+            "references" => {
+                self.references = Some((value(meta)?, span));
+                return Ok(());
+            }
             "opaque" => &mut self.opaque,
             "skip" => &mut self.skip,
             other => {
                 problems.at(
                     span,
-                    format!("unknown option `{other}`: expected `id`, `id(v7)`, `id(sequence)`, `index`, `unique`, `opaque` or `skip`"),
+                    format!("unknown option `{other}`: expected `id`, `id(v7)`, `id(sequence)`, `index`, `unique`, `column`, `references = ..`, `opaque` or `skip`"),
                 );
                 return pass_over(meta);
             }
@@ -168,19 +202,38 @@ fn index_of(meta: &ParseNestedMeta<'_>, kind: Kind) -> syn::Result<IndexAttr> {
     if one_key && (index.keys.len() > 1 || index.keys[0].descending) {
         return Err(syn::Error::new(meta.path.span(), "this kind of index is over one field, without a direction"));
     }
+    if kind == Kind::FullText {
+        check_full_text(&index)?;
+    }
     Ok(index)
 }
 
+fn check_full_text(index: &IndexAttr) -> syn::Result<()> {
+    let help = "say the language of the texts, such as `fulltext(language = \"english\", title, body)`";
+    let Some(language) = &index.language else { return Err(syn::Error::new(index.span, help)) };
+    if !is_plain(&language.value()) {
+        return Err(syn::Error::new(
+            language.span(),
+            "a language is the name of a text search configuration of PostgreSQL, such as `english` or `simple`",
+        ));
+    }
+    if index.keys.iter().any(|key| key.descending || key.nulls_first) {
+        return Err(syn::Error::new(index.span, "a full-text index has no direction"));
+    }
+    Ok(())
+}
+
 fn index(input: ParseStream<'_>, span: Span, kind: Kind) -> syn::Result<IndexAttr> {
-    let mut index = IndexAttr { span, kind, name: None, keys: Vec::new() };
+    let mut index = IndexAttr::new(span, kind);
     while !input.is_empty() {
         if input.peek(syn::Ident) && input.peek2(Token![=]) {
             let option: Ident = input.parse()?;
-            if option != "name" {
-                return Err(syn::Error::new(option.span(), "expected a field, or `name = \"..\"`"));
-            }
             input.parse::<Token![=]>()?;
-            index.name = Some(input.parse()?);
+            match option.to_string().as_str() {
+                "name" => index.name = Some(input.parse()?),
+                "language" if kind == Kind::FullText => index.language = Some(input.parse()?),
+                _ => return Err(syn::Error::new(option.span(), "expected a field, or `name = \"..\"`")),
+            }
         } else {
             index.keys.push(key(input)?);
         }

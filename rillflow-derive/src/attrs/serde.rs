@@ -19,15 +19,22 @@ pub(crate) struct Serde {
     pub(crate) skip: bool,
     /// `default` or `skip_serializing_if`: the key may be missing.
     pub(crate) optional: bool,
+    /// `rename_all_fields`, of an enum.
+    pub(crate) rename_all_fields: Rule,
+    /// `tag`, `content` and `untagged`, of an enum.
+    pub(crate) tag: Option<LitStr>,
+    pub(crate) content: Option<LitStr>,
+    pub(crate) untagged: bool,
+    /// `flatten`, of a field.
+    pub(crate) flatten: Option<Span>,
     /// `transparent`.
     pub(crate) transparent: Option<Span>,
-    /// Options that change the JSON in ways that the type does not show, such as `flatten` or `with`.
+    /// Options that change the JSON in ways that the type does not show, such as `with`.
     pub(crate) reshaped: Vec<(String, Span)>,
 }
 
 /// The options of [`Serde::reshaped`].
-const RESHAPING: &[&str] =
-    &["flatten", "with", "serialize_with", "into", "tag", "content", "untagged", "remote", "rename_all_fields"];
+const RESHAPING: &[&str] = &["with", "serialize_with", "into", "remote"];
 
 /// Reads the `#[serde(..)]` attributes of a struct, enum, field or variant.
 pub(crate) fn read(attrs: &[Attribute], problems: &mut Problems) -> Serde {
@@ -49,6 +56,15 @@ impl Serde {
                     self.rename_all = Rule::named(&rule)?;
                 }
             }
+            "rename_all_fields" => {
+                if let Some(rule) = name_of(meta)? {
+                    self.rename_all_fields = Rule::named(&rule)?;
+                }
+            }
+            "tag" => self.tag = Some(value(meta)?),
+            "content" => self.content = Some(value(meta)?),
+            "untagged" => self.untagged = true,
+            "flatten" => self.flatten = Some(meta.path.span()),
             "transparent" => self.transparent = Some(meta.path.span()),
             "default" | "skip_serializing_if" => {
                 self.optional = true;
@@ -87,7 +103,7 @@ fn name_of(meta: &ParseNestedMeta<'_>) -> syn::Result<Option<LitStr>> {
 }
 
 /// serde's rules for names.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq)]
 pub(crate) enum Rule {
     #[default]
     AsIs,
@@ -114,6 +130,11 @@ impl Rule {
             "SCREAMING-KEBAB-CASE" => Self::ScreamingKebab,
             _ => return Err(syn::Error::new(name.span(), "serde has no such rule")),
         })
+    }
+
+    /// This rule, or another one where this says nothing.
+    pub(crate) fn or(self, other: Self) -> Self {
+        if self == Self::AsIs { other } else { self }
     }
 
     /// The JSON key of a field.

@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 use syn::{DeriveInput, Type};
 
 use crate::attrs::document::{IdSource, Kind};
-use crate::model::document::Document;
+use crate::model::document::{Document, ForeignKey};
 use crate::model::fields::{Field, Struct};
 use crate::model::index::Index;
 use crate::model::quoted;
@@ -21,19 +21,41 @@ pub(crate) fn document(document: &Document) -> TokenStream {
 
 /// A nested struct.
 pub(crate) fn nested(fields: &Struct) -> TokenStream {
+    hidden(&value_with_paths(fields, true))
+}
+
+/// Paths, and the type as a value that has them.
+pub(super) fn value_with_paths(fields: &Struct, has_fields: bool) -> TokenStream {
     let paths = paths(fields);
     let (ident, paths_ident) = (&fields.ident, paths_ident(fields));
-    hidden(&quote! {
+    let (generics, arguments, bounds) = fields.generics.split_for_impl();
+    let parameters = parameters(fields);
+    let with_path = with_path(fields, "Path");
+    let (path_generics, _, _) = with_path.split_for_impl();
+    quote! {
         #paths
-        impl ::rillflow::__private::DocumentValue for #ident {
-            type Scalar = #ident;
+        impl #generics ::rillflow::__private::DocumentValue for #ident #arguments #bounds {
+            type Scalar = #ident #arguments;
             const SQL_TYPE: ::rillflow::__private::SqlType = ::rillflow::__private::SqlType::Json;
-            type Paths<__P: ::rillflow::__private::Path> = #paths_ident<__P>;
+            const HAS_FIELDS: bool = #has_fields;
+            type Paths<__P: ::rillflow::__private::Path> = #paths_ident<__P, #(#parameters),*>;
         }
-        impl<__P: ::rillflow::__private::Path> ::rillflow::__private::PathTo for #paths_ident<__P> {
+        impl #path_generics ::rillflow::__private::PathTo for #paths_ident<__P, #(#parameters),*> #bounds {
             type Path = __P;
         }
-    })
+    }
+}
+
+/// The names of a struct's type parameters.
+fn parameters(fields: &Struct) -> Vec<&Ident> {
+    fields.generics.type_params().map(|parameter| &parameter.ident).collect()
+}
+
+/// Its parameters after `__P`, which stands for what is before its fields.
+fn with_path(fields: &Struct, bound: &str) -> syn::Generics {
+    let (mut generics, bound) = (fields.generics.clone(), Ident::new(bound, Span::call_site()));
+    generics.params.insert(0, syn::parse_quote!(__P: ::rillflow::__private::#bound));
+    generics
 }
 
 /// What stands in for a document that was refused before its fields were read, so that its users still compile.
@@ -57,19 +79,24 @@ pub(crate) fn refused(input: &DeriveInput) -> TokenStream {
 }
 
 /// Keeps every name that the derive makes to itself.
-fn hidden(items: &TokenStream) -> TokenStream {
+pub(super) fn hidden(items: &TokenStream) -> TokenStream {
     quote! {
         #[allow(missing_docs, non_camel_case_types, non_snake_case, unreachable_pub, dead_code)]
         const _: () = { #items };
     }
 }
 
-fn paths_ident(fields: &Struct) -> Ident {
+pub(super) fn paths_ident(fields: &Struct) -> Ident {
     format_ident!("{}Paths", fields.ident.unraw())
 }
 
 /// The type that stands for a field in paths. rustc shows it in messages, so it is named after type and field.
-fn tag(fields: &Struct, field: &Field) -> Ident {
+pub(super) fn tag(fields: &Struct, field: &Field) -> TokenStream {
+    let (ident, parameters) = (tag_ident(fields, field), parameters(fields));
+    if parameters.is_empty() { quote!(#ident) } else { quote!(#ident<#(#parameters),*>) }
+}
+
+fn tag_ident(fields: &Struct, field: &Field) -> Ident {
     Ident::new(&format!("{}_{}", fields.ident.unraw(), field.name), Span::call_site())
 }
 
@@ -89,13 +116,15 @@ fn paths(fields: &Struct) -> TokenStream {
         name.set_span(field.ty.span());
         quote_spanned! {field.ty.span()=> #name: ::rillflow::__private::PathSet::NEW }
     });
+    let (parameters, with_parent) = (parameters(fields), with_path(fields, "Parent"));
+    let (generics, _, bounds) = with_parent.split_for_impl();
     quote! {
         #(#tags)*
-        #vis struct #ident<__P: ::rillflow::__private::Parent> {
+        #vis struct #ident #generics #bounds {
             #(#members,)*
-            __parent: ::core::marker::PhantomData<fn() -> __P>,
+            __parent: ::core::marker::PhantomData<fn() -> (__P, #(#parameters),*)>,
         }
-        impl<__P: ::rillflow::__private::Parent> ::rillflow::__private::PathSet for #ident<__P> {
+        impl #generics ::rillflow::__private::PathSet for #ident<__P, #(#parameters),*> #bounds {
             const NEW: Self = #ident { #(#values,)* __parent: ::core::marker::PhantomData };
         }
     }
@@ -106,16 +135,48 @@ fn field_type(fields: &Struct, field: &Field) -> TokenStream {
         (tag(fields, field), &field.key, quoted(&field.key), &field.name, field.optional);
     let (vis, ty) = (&field.vis, value_type(field));
     let presence = if field.optional { quote!(Sometimes) } else { quote!(Always) };
-    let place = if field.attrs.id.is_some() { quote!(Id) } else { quote!(Key) };
+    let place = match &field.attrs {
+        attrs if attrs.id.is_some() => quote!(Id),
+        attrs if attrs.has_column() => quote!(Column),
+        _ => quote!(Key),
+    };
+    let (flat, conditional) = (field.flat, field.conditional);
+    let guard = field.guard.as_ref().map(|(tag, name)| {
+        let (tag, name) = (quoted(tag), quoted(name));
+        quote! {
+            const TAG: ::core::option::Option<(&'static str, &'static str)> =
+                ::core::option::Option::Some((#tag, #name));
+        }
+    });
+    let flattens = quote_spanned! {field.ty.span()=> {
+        #[allow(unused_imports)]
+        use ::rillflow::__private::FlattenAnything as _;
+        ::rillflow::__private::flattened(::rillflow::__private::Flatten::<#ty>::CHECK)
+    }};
+    let flat = if flat { quote!(#flattens) } else { quote!(false) };
+    // where it needs no type parameter, it is checked even if no query goes that way
+    let check = (field.flat && fields.generics.params.is_empty()).then(|| quote!(const _: bool = #flattens;));
+    let (generics, _, bounds) = fields.generics.split_for_impl();
+    let parameters = parameters(fields);
+    let declaration = if parameters.is_empty() {
+        quote!(enum #tag {})
+    } else {
+        let ident = tag_ident(fields, field);
+        quote!(struct #ident #generics (::core::marker::PhantomData<fn() -> (#(#parameters,)*)>) #bounds;)
+    };
     quote! {
-        #vis enum #tag {}
-        impl ::rillflow::__private::Field for #tag {
+        #check
+        #vis #declaration
+        impl #generics ::rillflow::__private::Field for #tag #bounds {
             type Value = #ty;
             type Presence = ::rillflow::__private::#presence;
             const KEY: &'static str = #key;
             const QUOTED_KEY: &'static str = #quoted_key;
             const NAME: &'static str = #name;
             const OPTIONAL: bool = #optional;
+            const FLAT: bool = #flat;
+            const CONDITIONAL: bool = #conditional;
+            #guard
             const PLACE: ::rillflow::__private::Place = ::rillflow::__private::Place::#place;
         }
     }
@@ -138,13 +199,20 @@ fn implementation(document: &Document) -> TokenStream {
     let (id_type, id_source, id_key) = (id_type(document), id_source(document), id_key(document));
     let definitions = document.indexes.iter().map(|index| definition(ident, index));
     let indexes = document.indexes.iter().enumerate().map(|(at, index)| rendered(at, index));
-    let generated = generated_id(document);
+    let (generated, full_text, metadata) = (generated_id(document), full_text(document), document.metadata);
+    let columns = document.columns.iter().map(|field| column(ident, field));
+    let stored_columns = document.columns.iter().enumerate().map(|(at, field)| stored_column(at, field));
+    let foreign_keys = document.foreign_keys.iter().map(|key| foreign_key(ident, key));
+    let rendered_keys = (0..document.foreign_keys.len()).map(rendered_key);
     quote! {
         const __TABLE: ::rillflow::__private::Table = ::rillflow::__private::Table {
             name: #table,
             id_type: #id_type,
             id_source: #id_source,
+            columns: &[#(#columns),*],
+            metadata: #metadata,
         };
+        const __FOREIGN_KEYS: &[::rillflow::__private::ForeignKeyDefinition] = &[#(#foreign_keys),*];
         const __INDEXES: &[::rillflow::__private::IndexDefinition] = &[#(#definitions),*];
         impl ::rillflow::__private::Document for #ident {
             type Paths = #paths<::rillflow::__private::Root<#ident>>;
@@ -156,16 +224,18 @@ fn implementation(document: &Document) -> TokenStream {
                 id_source: __TABLE.id_source,
                 id_key: #id_key,
                 create_table: ::rillflow::__private::sql_text!(::rillflow::__private::Source::Table(&__TABLE)),
-                columns: &[],
+                columns: &[#(#stored_columns),*],
                 indexes: &[#(#indexes),*],
-                foreign_keys: &[],
-                metadata: false,
+                foreign_keys: &[#(#rendered_keys),*],
+                metadata: __TABLE.metadata,
                 soft_delete: #soft_delete,
             };
+            const TABLE: &'static str = __TABLE.name;
             const INDEXES: &'static [::rillflow::__private::IndexDefinition] = __INDEXES;
             #id
         }
         #generated
+        #full_text
     }
 }
 
@@ -226,6 +296,84 @@ fn id_methods(field: &Ident, ty: &Type) -> TokenStream {
     }
 }
 
+/// The path of a field with a column.
+fn column(document: &Ident, field: &Ident) -> TokenStream {
+    let (name, span) = (document.unraw().to_string(), field.span());
+    let paths = quote!(<#document as ::rillflow::__private::Document>::PATHS);
+    quote_spanned!(span=> ::rillflow::__private::index_key(#name, &#paths.#field))
+}
+
+fn stored_column(at: usize, field: &Ident) -> TokenStream {
+    let name = format!("doc_{}", field.unraw());
+    quote! {
+        ::rillflow::__private::StoredColumn {
+            name: #name,
+            add: ::rillflow::__private::sql_text!(
+                ::rillflow::__private::Source::Column(&__TABLE, __TABLE.columns[#at])
+            ),
+        }
+    }
+}
+
+/// The field holds an id of the other document, or rustc says so at that document's name.
+fn foreign_key(document: &Ident, key: &ForeignKey) -> TokenStream {
+    let (name, target, ty, column) = (&key.name, &key.target, &key.ty, column(document, &key.field));
+    let table = quote_spanned! {target.span()=> ::rillflow::__private::refers_to::<
+        <#ty as ::rillflow::__private::DocumentValue>::Scalar,
+        #target,
+    >()};
+    quote! {
+        ::rillflow::__private::ForeignKeyDefinition { name: #name, column: #column, references: #table }
+    }
+}
+
+fn rendered_key(at: usize) -> TokenStream {
+    quote! {
+        ::rillflow::__private::ForeignKey {
+            name: __FOREIGN_KEYS[#at].name,
+            add: ::rillflow::__private::sql_text!(
+                ::rillflow::__private::Source::ForeignKey(&__TABLE, &__FOREIGN_KEYS[#at])
+            ),
+            references: __FOREIGN_KEYS[#at].references,
+        }
+    }
+}
+
+/// `search` and `rank`: they ask for a full-text index, and say so where there is none.
+fn full_text(document: &Document) -> TokenStream {
+    let (ident, paths) = (&document.fields.ident, paths_ident(&document.fields));
+    let index = document.indexes.iter().position(|index| index.kind == Kind::FullText).map(|at| {
+        quote! {
+            impl ::rillflow::__private::FullText for #ident {
+                const FULL_TEXT: &'static ::rillflow::__private::IndexDefinition = &__INDEXES[#at];
+            }
+        }
+    });
+    quote! {
+        #index
+        impl ::rillflow::__private::PathsOf<#ident> for #paths<::rillflow::__private::Root<#ident>> {}
+        impl #paths<::rillflow::__private::Root<#ident>> {
+            #[doc = "Documents that hold these words, as a search engine reads them."]
+            pub const fn search<__D: ::rillflow::__private::FullText, __V: ::rillflow::__private::ComparableTo<::std::string::String>>(
+                &self,
+                words: __V,
+            ) -> ::rillflow::__private::Search<__D, __V>
+            where
+                Self: ::rillflow::__private::PathsOf<__D>,
+            {
+                ::rillflow::__private::search(words)
+            }
+            #[doc = "How well a document fits the words of `search`, as a key of an order."]
+            pub const fn rank<__D: ::rillflow::__private::FullText>(&self) -> ::rillflow::__private::Rank<__D>
+            where
+                Self: ::rillflow::__private::PathsOf<__D>,
+            {
+                ::rillflow::__private::Rank::NEW
+            }
+        }
+    }
+}
+
 fn definition(document: &Ident, index: &Index) -> TokenStream {
     let (name, unique, document_name) = (&index.name, index.kind == Kind::Unique, document.unraw().to_string());
     let method = match index.kind {
@@ -233,9 +381,11 @@ fn definition(document: &Ident, index: &Index) -> TokenStream {
         Kind::Gin => quote!(Gin),
         Kind::TextPattern => quote!(TextPattern),
         Kind::Trigram => quote!(Trigram),
+        Kind::FullText => quote!(FullText),
     };
+    let language = index.language.clone().unwrap_or_default();
     let key_of = match index.kind {
-        Kind::TextPattern | Kind::Trigram => "text_key",
+        Kind::TextPattern | Kind::Trigram | Kind::FullText => "text_key",
         _ => "index_key",
     };
     let keys = index.keys.iter().map(|key| {
@@ -254,6 +404,7 @@ fn definition(document: &Ident, index: &Index) -> TokenStream {
             unique: #unique,
             method: ::rillflow::__private::IndexMethod::#method,
             keys: &[#(#keys),*],
+            language: #language,
         }
     }
 }

@@ -1,19 +1,22 @@
 //! `#[derive(DocumentValue)]`.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Member, Type};
 
+use super::document::{hidden, paths_ident, tag, value_with_paths};
 use crate::model::quoted;
-use crate::model::value::{DocumentValue, Shape};
+use crate::model::value::{DocumentValue, Shape, Tagged, Tagging};
 
 /// The value's implementations.
 pub(crate) fn value(value: &DocumentValue) -> TokenStream {
     let ident = &value.ident;
     let own = match &value.shape {
         Shape::Enum(variants) => enumeration(ident, variants),
+        Shape::Tagged(enumeration) => return tagged(enumeration),
+        Shape::Untagged => return untagged(ident),
         Shape::Newtype(member, inner) => newtype(ident, member, inner),
     };
     quote! {
@@ -50,6 +53,69 @@ fn enumeration(ident: &Ident, variants: &[(Ident, String)]) -> TokenStream {
             }
         }
     }
+}
+
+/// An enum that only its content tells: stored and selected.
+fn untagged(ident: &Ident) -> TokenStream {
+    quote! {
+        impl ::rillflow::__private::DocumentValue for #ident {
+            type Scalar = #ident;
+            const SQL_TYPE: ::rillflow::__private::SqlType = ::rillflow::__private::SqlType::Json;
+            type Paths<__P: ::rillflow::__private::Path> = ::rillflow::__private::Column<__P>;
+        }
+    }
+}
+
+/// An enum with a path per variant that holds something, and a test per variant.
+fn tagged(value: &Tagged) -> TokenStream {
+    let (vis, paths) = (&value.paths.vis, paths_ident(&value.paths));
+    let own = value_with_paths(&value.paths, matches!(value.tagging, Tagging::Internal(_)));
+    let contents = value.contents.iter().map(|content| {
+        let (ident, value) = (&content.ident, value_with_paths(content, true));
+        quote!(#vis enum #ident {} #value)
+    });
+    let (literals, tests): (Vec<_>, Vec<_>) =
+        value.tests.iter().map(|(test, name)| is_variant(value, test, name)).unzip();
+    hidden(&quote! {
+        #own
+        #(#contents)*
+        #(#literals)*
+        impl<__P: ::rillflow::__private::Path> #paths<__P> { #(#tests)* }
+    })
+}
+
+/// A type for the variant's name, and the method that asks for it.
+fn is_variant(value: &Tagged, test: &Ident, name: &str) -> (TokenStream, TokenStream) {
+    let (vis, quoted) = (&value.paths.vis, quoted(name));
+    let literal = format_ident!("{}_{}", value.paths.ident.unraw(), test);
+    let literal_type = quote! {
+        #vis enum #literal {}
+        impl ::rillflow::__private::Literal for #literal {
+            type As = &'static str;
+            const SQL: &'static str = #quoted;
+        }
+    };
+    let doc = format!("True for the variant `{name}`.");
+    let method = match value.tagging.is_external() {
+        true => quote! {
+            #vis const fn #test(&self) -> ::rillflow::__private::Is<__P, #literal> {
+                ::rillflow::__private::is_key()
+            }
+        },
+        false => {
+            let tag = tag(&value.paths, &value.paths.fields[0]);
+            quote! {
+                #vis const fn #test(&self) -> ::rillflow::__private::Compare<
+                    ::rillflow::__private::At<__P, #tag>,
+                    ::rillflow::__private::Equal,
+                    ::rillflow::__private::Inline<#literal>,
+                > {
+                    ::rillflow::__private::is_tag()
+                }
+            }
+        }
+    };
+    (literal_type, quote!(#[doc = #doc] #method))
 }
 
 /// The inner type is named once where it can fail, so that a wrong one is reported once.

@@ -76,6 +76,7 @@ const TESTS: &[&str] = &[
     "regex",
     "has_key",
     "has_entry",
+    "search",
 ];
 
 impl<'p> Scope<'p> {
@@ -193,7 +194,9 @@ impl<'p> Scope<'p> {
     }
 
     fn test(&mut self, call: &ExprMethodCall) -> Option<Condition> {
-        if !TESTS.contains(&call.method.to_string().as_str()) {
+        let method = call.method.to_string();
+        let asks_for_a_variant = method.starts_with("is_") && call.args.is_empty();
+        if !asks_for_a_variant && !TESTS.contains(&method.as_str()) {
             return self.unknown_method(&call.method);
         }
         let field = self.field(&call.receiver)?;
@@ -205,7 +208,7 @@ impl<'p> Scope<'p> {
         self.problems.at(
             method.span(),
             format!(
-                "`{method}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `between`, `one_of`, `is_null`, `is_some`; text has `starts_with`, `ends_with`, `contains_text`, `like`, `ilike`, `regex`; lists have `contains`, `any`, `len`, `is_empty`; maps have `has_key`, `has_entry`, `get`"
+                "`{method}` has no SQL form: a field has `==`, `!=`, `<`, `<=`, `>`, `>=`, `between`, `one_of`, `is_null`, `is_some`; text has `starts_with`, `ends_with`, `contains_text`, `like`, `ilike`, `regex`; lists have `contains`, `any`, `len`, `is_empty`; maps have `has_key`, `has_entry`, `get`; a document has `search`"
             ),
         );
         None

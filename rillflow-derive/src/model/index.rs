@@ -17,6 +17,8 @@ pub(crate) struct Index {
     pub(crate) kind: Kind,
     /// Its keys; none for one over everything (`gin`).
     pub(crate) keys: Vec<Key>,
+    /// The language of its texts, for words.
+    pub(crate) language: Option<String>,
 }
 
 /// One key of an index.
@@ -30,6 +32,9 @@ pub(crate) struct Key {
 pub(crate) fn check(attrs: Vec<IndexAttr>, fields: &[Field], table: &str, problems: &mut Problems) -> Vec<Index> {
     let mut indexes: Vec<Index> = attrs.into_iter().map(|attr| on_struct(attr, table, problems)).collect();
     indexes.extend(fields.iter().filter_map(|field| on_field(field, table)));
+    for second in indexes.iter().filter(|index| index.kind == Kind::FullText).skip(1) {
+        problems.at(second.span, "a document has one full-text index: name all of its texts there");
+    }
     for (at, index) in indexes.iter().enumerate() {
         if indexes[..at].iter().any(|earlier| earlier.name == index.name) {
             problems.at(index.span, "this index is declared twice");
@@ -53,14 +58,14 @@ fn on_struct(attr: IndexAttr, table: &str, problems: &mut Problems) -> Index {
         }
         None => index_name(table, &keys, attr.kind),
     };
-    Index { span: attr.span, name, kind: attr.kind, keys }
+    Index { span: attr.span, name, kind: attr.kind, keys, language: attr.language.map(|language| language.value()) }
 }
 
 fn on_field(field: &Field, table: &str) -> Option<Index> {
-    let span = field.attrs.unique.or(field.attrs.index)?;
+    let span = field.attrs.declared().filter(|_| field.attrs.id.is_none())?;
     let kind = if field.attrs.unique.is_some() { Kind::Unique } else { Kind::Plain };
     let keys = vec![Key { path: vec![field.ident.clone()], descending: false, nulls_first: false }];
-    Some(Index { span, name: index_name(table, &keys, kind), kind, keys })
+    Some(Index { span, name: index_name(table, &keys, kind), kind, keys, language: None })
 }
 
 /// True for a name that needs no quotes in SQL.
@@ -74,15 +79,21 @@ pub(crate) fn is_plain(name: &str) -> bool {
 /// `docs_customers_status_created_at_idx`. A name that is too long, or not plain, ends in a hash of all of it, so that
 /// it stays the same from build to build.
 fn index_name(table: &str, keys: &[Key], kind: Kind) -> String {
+    let words: Vec<String> = keys.iter().flat_map(|key| &key.path).map(|word| word.unraw().to_string()).collect();
     let suffix = match kind {
         Kind::Gin => "gin",
         Kind::Unique => "key",
         Kind::Plain => "idx",
         Kind::TextPattern => "pattern_idx",
         Kind::Trigram => "trigram_idx",
+        Kind::FullText => "fulltext_idx",
     };
-    let words: Vec<String> = keys.iter().flat_map(|key| &key.path).map(|word| word.unraw().to_string()).collect();
-    let full = [&[table.to_owned()], words.as_slice(), &[suffix.to_owned()]].concat().join("_");
+    name_of(table, &words, suffix)
+}
+
+/// `table_word_word_suffix`, cut where PostgreSQL would cut it.
+pub(crate) fn name_of(table: &str, words: &[String], suffix: &str) -> String {
+    let full = [&[table.to_owned()], words, &[suffix.to_owned()]].concat().join("_");
     if is_plain(&full) {
         return full;
     }

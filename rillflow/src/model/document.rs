@@ -42,6 +42,9 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
     type Paths: PathSet;
     /// Its table and indexes.
     const COLLECTION: &'static Collection;
+    /// Its table, in the default schema.
+    #[doc(hidden)]
+    const TABLE: &'static str = "";
     /// Its indexes as the coverage check sees them.
     #[doc(hidden)]
     const INDEXES: &'static [IndexDefinition] = &[];
@@ -301,4 +304,21 @@ pub const fn made_id(id_type: SqlType, source: IdSource) {
             panic!("`id(sequence)` makes numbers: the id must be an `i64` or a newtype of one")
         }
     }
+}
+
+/// The type of a document's id.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` cannot refer to `{D}`, whose id is of another type",
+    label = "the field holds no id of this document"
+)]
+#[doc(hidden)]
+pub trait IdOf<D> {}
+
+impl<D: Document> IdOf<D> for D::Id {}
+
+/// The table of the document that a field refers to.
+#[doc(hidden)]
+#[must_use]
+pub const fn refers_to<I: IdOf<D> + ?Sized, D: Document>() -> &'static str {
+    D::TABLE
 }

@@ -13,6 +13,7 @@ mod event;
 mod finite;
 mod json;
 pub mod jsonb;
+mod metadata;
 mod outbox;
 mod patch;
 mod predicate;
@@ -32,7 +33,8 @@ pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
 pub use checkpoint::Checkpoint;
 pub use document::{
-    Collection, Document, DocumentId, ForeignKey, GeneratedId, IdSource, IdValue, Index, StoredColumn, made_id,
+    Collection, Document, DocumentId, ForeignKey, GeneratedId, IdOf, IdSource, IdValue, Index, StoredColumn, made_id,
+    refers_to,
 };
 pub(crate) use dynamic::Fields;
 pub use dynamic::{CompiledQuery, DocumentQueryContext};
@@ -41,6 +43,7 @@ pub use event::{
     Codec, Event, EventPayload, EventSet, EventShape, EventType, HasEvent, PayloadOfOneEnum, count_types, join_types,
 };
 pub use json::{JsonFormat, RawJson};
+pub use metadata::{DocMetadata, Stored};
 pub use outbox::{Message, OutboxMessage};
 pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};

@@ -83,7 +83,7 @@ pub trait Number {
     /// How it is added.
     const OPERATION: &'static str;
     /// The least and the greatest value of its type; PostgreSQL watches over floats.
-    const RANGE: Option<(i64, i64)>;
+    const RANGE: Option<(i128, i128)>;
 }
 
 macro_rules! integers {
@@ -91,18 +91,18 @@ macro_rules! integers {
         impl Number for $type {
             type Amount = i64;
             const OPERATION: &'static str = "increment";
-            const RANGE: Option<(i64, i64)> = Some((<$type>::MIN as i64, <$type>::MAX as i64));
+            const RANGE: Option<(i128, i128)> = Some((<$type>::MIN as i128, <$type>::MAX as i128));
         }
     )* };
 }
-integers!(i8 i16 i32 i64 u8 u16 u32);
+integers!(i8 i16 i32 i64 isize u8 u16 u32 u64 usize);
 
 macro_rules! floats {
     ($($type:ty: $operation:literal)*) => { $(
         impl Number for $type {
             type Amount = $type;
             const OPERATION: &'static str = $operation;
-            const RANGE: Option<(i64, i64)> = None;
+            const RANGE: Option<(i128, i128)> = None;
         }
     )* };
 }
@@ -111,7 +111,7 @@ floats!(f32: "increment_real" f64: "increment_float");
 impl<T: Number> Number for Option<T> {
     type Amount = T::Amount;
     const OPERATION: &'static str = T::OPERATION;
-    const RANGE: Option<(i64, i64)> = T::RANGE;
+    const RANGE: Option<(i128, i128)> = T::RANGE;
 }
 
 #[diagnostic::do_not_recommend]
@@ -121,7 +121,7 @@ where
 {
     type Amount = <T::Inner as Number>::Amount;
     const OPERATION: &'static str = <T::Inner as Number>::OPERATION;
-    const RANGE: Option<(i64, i64)> = <T::Inner as Number>::RANGE;
+    const RANGE: Option<(i128, i128)> = <T::Inner as Number>::RANGE;
 }
 
 impl<D: Document> Patch<D> {
@@ -214,6 +214,7 @@ impl<D: Document> Patch<D> {
         let info = const {
             let info = <F::Path as Parent>::INFO;
             assert!(!matches!(info.place, Place::Id), "a document keeps its id: a patch cannot change it");
+            assert!(!info.conditional, "this is there in one variant only: a patch sets the enum as a whole");
             info
         };
         keys(info, &mut change.path);
@@ -244,9 +245,9 @@ struct Change<'a, V> {
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    min: Option<i64>,
+    min: Option<i128>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max: Option<i64>,
+    max: Option<i128>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
 }

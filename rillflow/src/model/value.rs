@@ -21,6 +21,16 @@ pub enum SqlType {
     Time,
     /// `jsonb`
     Json,
+    /// `numeric`, in JSON a number: integers that `bigint` does not hold.
+    Numeric,
+    /// `numeric`, in JSON a text: a decimal number of any precision.
+    Decimal,
+    /// `date`
+    Date,
+    /// `time`
+    TimeOfDay,
+    /// `timestamp`: a date and a time of no time zone.
+    LocalTime,
 }
 
 impl SqlType {
@@ -35,11 +45,15 @@ impl SqlType {
             Self::Uuid => "uuid",
             Self::Time => "timestamptz",
             Self::Json => "jsonb",
+            Self::Numeric | Self::Decimal => "numeric",
+            Self::Date => "date",
+            Self::TimeOfDay => "time",
+            Self::LocalTime => "timestamp",
         }
     }
 }
 
-/// One parameter, in the type its `$n` is cast to.
+/// One parameter, in the type its `$n` is cast to. Types that have no variant here travel as text.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each variant is the type of its name")]
@@ -74,7 +88,13 @@ impl SqlValue {
             };
         }
         match sql_type {
-            SqlType::Text | SqlType::Json => collect!(Text, Texts),
+            SqlType::Text
+            | SqlType::Json
+            | SqlType::Numeric
+            | SqlType::Decimal
+            | SqlType::Date
+            | SqlType::TimeOfDay
+            | SqlType::LocalTime => collect!(Text, Texts),
             SqlType::Int => collect!(Int, Ints),
             SqlType::Float => collect!(Float, Floats),
             SqlType::Bool => collect!(Bool, Bools),

@@ -12,7 +12,7 @@ use super::backoff::Backoff;
 use super::decide::TRIES;
 use super::marks::Marks;
 use super::{Core, SharedCore};
-use crate::model::{Aggregate, Appended, Expected, StreamId, TagCondition};
+use crate::model::{Aggregate, Appended, DocMetadata, Expected, StreamId, TagCondition};
 use crate::observe::{Appending, operation};
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{refused, repeated};
@@ -85,6 +85,8 @@ pub(crate) struct Staging {
     pub(crate) appends: BTreeMap<StreamId, StagedAppend>,
     pub(crate) condition: Option<TagCondition>,
     pub(crate) messages: Vec<Outgoing>,
+    /// What documents are stored with, where their collection has columns for it.
+    pub(crate) metadata: Option<DocMetadata>,
 }
 
 impl Staging {
@@ -105,12 +107,18 @@ impl Staging {
 
     /// Everything was written.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { metadata: self.metadata.take(), ..Self::default() };
     }
 
     fn staged<'s>(&'s self, documents: &'s [Documents]) -> Staged<'s> {
         let appends = self.appends.values().map(|it| &it.append).collect();
-        Staged { appends, condition: self.condition.as_ref(), messages: &self.messages, documents }
+        Staged {
+            appends,
+            condition: self.condition.as_ref(),
+            messages: &self.messages,
+            documents,
+            metadata: self.metadata.as_ref(),
+        }
     }
 
     /// What observers are told of, and how many events there are.

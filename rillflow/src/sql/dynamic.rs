@@ -8,7 +8,7 @@
 use serde_json::Value;
 
 use crate::model::query::tree::Deleted;
-use crate::model::query::tree::{IndexMethod, PathInfo};
+use crate::model::query::tree::{IndexMethod, PathInfo, Place};
 use crate::model::{
     Comparison, DocumentQueryContext, Fields, JsonPath, Predicate, SortDirection, SqlType, SqlValue, Test, jsonb,
 };
@@ -251,7 +251,7 @@ impl Writer<'_> {
             let usable = if order || !contained { index.keys.len() } else { 1 };
             index.keys.iter().take(usable)
         });
-        keys.map(|key| key.path).find(|info| path.objects_only && is_at(info, &path.keys))
+        keys.map(|key| key.path).find(|info| path.objects_only && !info.conditional && is_at(info, &path.keys))
     }
 
     /// The value at a path.
@@ -301,6 +301,9 @@ fn is_at(info: &PathInfo, keys: &[String]) -> bool {
 
 /// The declared key in the words of its index: what the const renderer writes.
 fn expression(info: &PathInfo) -> String {
+    if info.place == Place::Column {
+        return format!("doc_{}", info.field);
+    }
     let mut text = format!("doc->>{}", info.quoted_key);
     let mut parent = info.parent;
     while let Some(at) = parent.filter(|it| it.parent.is_some()) {
@@ -310,6 +313,9 @@ fn expression(info: &PathInfo) -> String {
     match info.sql_type {
         SqlType::Text | SqlType::Json => format!("({text})"),
         SqlType::Time => format!("public.rillflow_ts({text})"),
+        SqlType::Date => format!("public.rillflow_date({text})"),
+        SqlType::TimeOfDay => format!("public.rillflow_time({text})"),
+        SqlType::LocalTime => format!("public.rillflow_timestamp({text})"),
         other => format!("(({text})::{})", other.name()),
     }
 }
@@ -319,6 +325,8 @@ fn as_sql(sql_type: SqlType, value: &Value) -> Option<SqlValue> {
     Some(match (sql_type, value) {
         (SqlType::Text, Value::String(text)) => SqlValue::Text(text.clone()),
         (SqlType::Int, Value::Number(number)) => SqlValue::Int(number.as_i64()?),
+        (SqlType::Numeric, Value::Number(number)) => SqlValue::Text(number.to_string()),
+        (SqlType::Date, Value::String(text)) => SqlValue::Text(text.parse::<chrono::NaiveDate>().ok()?.to_string()),
         (SqlType::Float, Value::Number(number)) => SqlValue::Float(number.as_f64()?),
         (SqlType::Bool, Value::Bool(flag)) => SqlValue::Bool(*flag),
         (SqlType::Uuid, Value::String(text)) => SqlValue::Uuid(text.parse().ok()?),

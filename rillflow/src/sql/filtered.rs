@@ -22,19 +22,28 @@ impl FilteredWrite {
     }
 
     /// The statement with the condition of `SELECT doc FROM <table> WHERE <condition>`.
-    pub(crate) fn of(self, select: &str) -> Result<String> {
+    pub(crate) fn of(self, select: &str, metadata: Option<usize>) -> Result<String> {
         let parts = select.split_once(" FROM ").and_then(|(_, rest)| rest.split_once(" WHERE "));
         let Some((table, condition)) = parts else {
             return Err(Error::Encode { what: "a condition".to_owned(), reason: format!("`{select}` has none") });
         };
+        let metadata = metadata.map_or_else(String::new, |first| {
+            format!(
+                ", correlation_id = ${first}::uuid, causation_id = ${}::uuid, headers = ${}::text::jsonb, \
+                 last_modified_by = ${}::text",
+                first + 1,
+                first + 2,
+                first + 3
+            )
+        });
         Ok(match self {
             Self::Delete => format!("DELETE FROM {table} WHERE {condition}"),
             Self::SoftDelete => format!(
-                "UPDATE {table} SET deleted_at = now(), version = version + 1, updated_at = now() WHERE {condition}"
+                "UPDATE {table} SET deleted_at = now(), version = version + 1, updated_at = now(){metadata} WHERE {condition}"
             ),
             Self::Patch(changes) => format!(
                 "UPDATE {table} SET doc = public.rillflow_patch(doc, ${changes}::text::jsonb), \
-                 version = version + 1, updated_at = now() WHERE {condition}"
+                 version = version + 1, updated_at = now(){metadata} WHERE {condition}"
             ),
         })
     }

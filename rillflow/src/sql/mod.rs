@@ -144,6 +144,7 @@ statements! {
     INSERT_STAGED = "insert_staged.sql";
     PUT_STAGED = "put_staged.sql";
     DELETED_STAGED = "deleted_staged.sql";
+    GET_STORED = "get_stored.sql";
     GET_DOCUMENTS = "get_documents.sql";
     DOCUMENT_STATE = "document_state.sql";
     DOCUMENT_EXISTS = "document_exists.sql";
@@ -193,6 +194,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (2, "projections", include_str!("../../migrations/0002_projections.sql")),
     (3, "documents", include_str!("../../migrations/0003_documents.sql")),
     (4, "aliases_and_snapshots", include_str!("../../migrations/0004_aliases_and_snapshots.sql")),
+    (5, "document_values", include_str!("../../migrations/0005_documents.sql")),
     (6, "tags_and_outbox", include_str!("../../migrations/0006_tags_and_outbox.sql")),
     (7, "projections_runtime", include_str!("../../migrations/0007_projections_runtime.sql")),
     (8, "subscriptions", include_str!("../../migrations/0008_subscriptions.sql")),

@@ -6,7 +6,9 @@ use super::appends::{Tags, With, head_and_outcome, renumber};
 use super::{SESSION_DOCUMENTS, Texts};
 
 /// The parameters of each collection, after those of the appends and of what is with them.
-const OF_A_COLLECTION: usize = 7;
+fn parameters(collection: &Collection) -> usize {
+    if collection.metadata { 11 } else { 7 }
+}
 
 /// The statement for a session that writes to `collections`, in this order, as text for the default schema.
 ///
@@ -25,9 +27,9 @@ pub(crate) fn session(texts: &Texts, with: With, collections: &[&'static Collect
         complete.push_str(" AND (SELECT count(*) FROM tagged) >= 0"); // also when nothing is appended
     }
     let mut before = "stream".to_owned();
+    let mut first = with.parameters();
     for (number, collection) in (1..).zip(collections) {
         documents.push_str(", ");
-        let first = with.parameters() + OF_A_COLLECTION * (number - 1);
         documents.push_str(&collection_part(texts, collection, number, first, &before));
         let all_written = [("put", 1), ("changed", 3)]
             .map(|(part, ids)| format!(" AND (SELECT count(*) FROM {part}{number}) = cardinality(${})", first + ids));
@@ -40,6 +42,7 @@ pub(crate) fn session(texts: &Texts, with: With, collections: &[&'static Collect
             ));
         }
         before = format!("marked{number}");
+        first += parameters(collection);
     }
     let [head, outcome] =
         head_and_outcome(with, " OR (SELECT count(*) FROM known) = 0").map(|text| texts.qualify(&text));
@@ -60,7 +63,7 @@ fn collection_part(
     first: usize,
     before: &str,
 ) -> String {
-    let part = renumber(texts.of(SESSION_DOCUMENTS, collection).as_str(), OF_A_COLLECTION, first);
+    let part = renumber(texts.of(SESSION_DOCUMENTS, collection).as_str(), parameters(collection), first);
     let mut part = part.replace("FROM before)", &format!("FROM {before})"));
     for name in ["put", "changed", "removed", "marked"] {
         part = part.replace(&format!("{name} AS ("), &format!("{name}{number} AS ("));

@@ -67,6 +67,18 @@ impl fmt::Display for SchemaName {
     }
 }
 
+/// A document statement with what stands in `/*meta .. */`, or without.
+fn with_metadata(text: &str, metadata: bool) -> String {
+    let mut parts = text.split("/*meta");
+    let mut composed = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (inside, after) = part.split_once("*/").unwrap_or((part, ""));
+        composed.push_str(if metadata { inside } else { "" });
+        composed.push_str(after);
+    }
+    composed
+}
+
 /// What a composed text is found by: the addresses of the written text and of the collection it is for.
 type Key = (usize, usize);
 
@@ -113,6 +125,7 @@ impl Texts {
     pub(crate) fn of(&self, text: &'static str, collection: &'static Collection) -> SqlStr {
         self.composed((text.as_ptr() as usize, std::ptr::from_ref(collection) as usize), || {
             let id_type = format!("::{}", collection.id_type.name());
+            let text = with_metadata(text, collection.metadata);
             self.qualify(&text.replace(WRITTEN_COLLECTION, collection.table).replace(WRITTEN_ID, &id_type))
         })
     }
@@ -133,9 +146,14 @@ impl Texts {
         self.composed((text.as_ptr() as usize, 1), || self.qualify_outside_literals(text))
     }
 
-    /// A write to every document that a typed query finds.
-    pub(crate) fn filtered(&self, select: &'static str, write: FilteredWrite) -> Result<SqlStr> {
-        let text = write.of(select)?;
+    /// A write to every document that a typed query finds. `metadata`: the number of its first parameter.
+    pub(crate) fn filtered(
+        &self,
+        select: &'static str,
+        write: FilteredWrite,
+        metadata: Option<usize>,
+    ) -> Result<SqlStr> {
+        let text = write.of(select, metadata)?;
         Ok(self.composed((select.as_ptr() as usize, write.key()), || self.qualify_outside_literals(&text)))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{MIGRATIONS, Migration, Texts};
-use crate::model::{Collection, Index, SchemaStep, TableLock, fingerprint};
+use crate::model::{Collection, ForeignKey, Index, SchemaStep, TableLock, fingerprint};
 
 /// The schema of each extension that is there, as an identifier.
 pub(crate) type Extensions = HashMap<String, String>;
@@ -21,7 +21,8 @@ impl<'c> Wanted<'c> {
         let collections = self
             .collections
             .iter()
-            .flat_map(|it| std::iter::once(it.create_table).chain(it.indexes.iter().map(|index| index.create)));
+            .flat_map(|it| std::iter::once(it.create_table).chain(it.indexes.iter().map(|index| index.create)))
+            .chain(self.collections.iter().flat_map(|it| it.foreign_keys).map(|key| key.add));
         let all: Vec<_> = texts.chain(collections).collect();
         format!("{:016x}", fingerprint(&all.join("\n"), 1))
     }
@@ -30,6 +31,11 @@ impl<'c> Wanted<'c> {
     pub(crate) fn relations(self) -> Vec<String> {
         let migrated = MIGRATIONS.iter().flat_map(|(.., text)| tables_of(text).chain(sequences_of(text)));
         migrated.chain(self.collections.iter().map(|it| table_of(it))).map(str::to_owned).collect()
+    }
+
+    /// The references between its collections, to be made when all of them are there.
+    pub(crate) fn foreign_keys(self) -> impl Iterator<Item = &'static ForeignKey> + use<'c> {
+        self.collections.iter().flat_map(|it| it.foreign_keys)
     }
 
     /// The extensions that its indexes are built with.
@@ -57,6 +63,10 @@ impl<'c> Wanted<'c> {
             let description = format!("collection {} ({} indexes)", collection.name, collection.indexes.len());
             SchemaStep::new(description, vec![collection_statements(texts, collection, there).join(";\n")])
         }));
+        let keys = self.foreign_keys();
+        steps.extend(keys.map(|key| {
+            SchemaStep::new(format!("constraint {}", key.name), vec![texts.query(key.add).as_str().to_owned()])
+        }));
         steps
     }
 
@@ -72,6 +82,11 @@ impl<'c> Wanted<'c> {
                 patch.push_str(";\n");
             }
             patch.push('\n');
+        }
+        for key in self.foreign_keys() {
+            let add = texts.query(key.add);
+            let anew = format!("DROP CONSTRAINT IF EXISTS {}, ADD CONSTRAINT", key.name);
+            patch.push_str(&format!("{};\n", add.as_str().replacen("ADD CONSTRAINT", &anew, 1)));
         }
         patch
     }

@@ -5,7 +5,8 @@ WITH written AS (
     SELECT batch.id, batch.doc::jsonb, batch.loaded + 1
     FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS batch (id, doc, loaded)
     ON CONFLICT (id) DO UPDATE
-        SET doc = excluded.doc, version = excluded.version, updated_at = now(), deleted_at = NULL
+        SET doc = excluded.doc, version = excluded.version, updated_at = now(), deleted_at = NULL/*meta , correlation_id = NULL, causation_id = NULL, headers = NULL,
+            last_modified_by = NULL */
         WHERE stored.version = excluded.version - 1
     RETURNING id
 ), removed AS (

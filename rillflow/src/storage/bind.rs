@@ -40,23 +40,24 @@ fn add(arguments: &mut PgArguments, value: SqlValue) -> Result<()> {
 
 fn add_null(arguments: &mut PgArguments, sql_type: SqlType) -> Result<()> {
     match sql_type {
-        SqlType::Text | SqlType::Json => push(arguments, None::<String>),
         SqlType::Int => push(arguments, None::<i64>),
         SqlType::Float => push(arguments, None::<f64>),
         SqlType::Bool => push(arguments, None::<bool>),
         SqlType::Uuid => push(arguments, None::<uuid::Uuid>),
         SqlType::Time => push(arguments, None::<chrono::DateTime<chrono::Utc>>),
+        // the others travel as text
+        _ => push(arguments, None::<String>),
     }
 }
 
 fn add_null_array(arguments: &mut PgArguments, sql_type: SqlType) -> Result<()> {
     match sql_type {
-        SqlType::Text | SqlType::Json => push(arguments, None::<Vec<String>>),
         SqlType::Int => push(arguments, None::<Vec<i64>>),
         SqlType::Float => push(arguments, None::<Vec<f64>>),
         SqlType::Bool => push(arguments, None::<Vec<bool>>),
         SqlType::Uuid => push(arguments, None::<Vec<uuid::Uuid>>),
         SqlType::Time => push(arguments, None::<Vec<chrono::DateTime<chrono::Utc>>>),
+        _ => push(arguments, None::<Vec<String>>),
     }
 }
 

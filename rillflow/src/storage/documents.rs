@@ -1,10 +1,11 @@
 //! Documents by id, and the batches of projections.
 
+use sqlx::postgres::PgArguments;
 use sqlx::{PgConnection, Row};
 
 use super::bind::arguments;
 use super::failure::of_collection;
-use crate::model::{Changes, Collection, IdValue, ProjectionBatch, SqlType, SqlValue};
+use crate::model::{Changes, Collection, DocMetadata, IdValue, ProjectionBatch, RawJson, SqlType, SqlValue, Stored};
 use crate::sql::{self, FilteredWrite, Texts};
 use crate::{Error, Result};
 
@@ -13,6 +14,18 @@ use crate::{Error, Result};
 pub(crate) struct In<'t> {
     pub(crate) texts: &'t Texts,
     pub(crate) collection: &'static Collection,
+    /// What writes are stored with, if the collection has columns for it.
+    pub(crate) metadata: Option<&'t DocMetadata>,
+}
+
+impl In<'_> {
+    /// Parameters, and those of the metadata behind them.
+    fn arguments(&self, mut values: Vec<SqlValue>) -> Result<PgArguments> {
+        if self.collection.metadata {
+            values.extend(DocMetadata::values(self.metadata));
+        }
+        arguments(values)
+    }
 }
 
 /// Stores a document, whether it is there or not, and returns its new version. `None`: it is deleted.
@@ -28,7 +41,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, at: In<'_>, id: IdValue, jso
 /// Stores a new document under the next id of its sequence, and returns both. `None`: that id was taken by hand.
 pub(crate) async fn create(conn: &mut PgConnection, at: In<'_>, json: String) -> Result<Option<(IdValue, i64)>> {
     let values = vec![SqlValue::Json(json), SqlValue::Text(at.collection.id_key.to_owned())];
-    let query = sqlx::query_with(at.texts.of(sql::CREATE_DOCUMENT, at.collection), arguments(values)?);
+    let query = sqlx::query_with(at.texts.of(sql::CREATE_DOCUMENT, at.collection), at.arguments(values)?);
     let row = query.fetch_optional(conn).await.map_err(|e| of_collection(e, at.collection))?;
     row.map(|row| Ok((IdValue::Int(row.try_get(0)?), row.try_get(1)?))).transpose()
 }
@@ -78,7 +91,11 @@ pub(crate) async fn write_found(
     write: FilteredWrite,
     values: Vec<SqlValue>,
 ) -> Result<u64> {
-    let query = sqlx::query_with(at.texts.filtered(select, write)?, arguments(values)?);
+    let first = values.len() + 1;
+    let text = at.texts.filtered(select, write, at.collection.metadata.then_some(first))?;
+    // a hard deletion names no metadata
+    let values = if write == FilteredWrite::Delete { arguments(values)? } else { at.arguments(values)? };
+    let query = sqlx::query_with(text, values);
     Ok(query.execute(conn).await.map_err(|e| of_collection(e, at.collection))?.rows_affected())
 }
 
@@ -94,7 +111,7 @@ pub(super) async fn write(
     text: &'static str,
     values: Vec<SqlValue>,
 ) -> Result<Option<i64>> {
-    sqlx::query_scalar_with(at.texts.of(text, at.collection), arguments(values)?)
+    sqlx::query_scalar_with(at.texts.of(text, at.collection), at.arguments(values)?)
         .fetch_optional(conn)
         .await
         .map_err(|e| of_collection(e, at.collection))
@@ -102,8 +119,12 @@ pub(super) async fn write(
 
 /// Removes a document's row, or marks it as deleted. `false`: there was nothing to do.
 pub(crate) async fn delete(conn: &mut PgConnection, at: In<'_>, id: IdValue, soft: bool) -> Result<bool> {
-    let text = if soft { sql::SOFT_DELETE_DOCUMENT } else { sql::DELETE_DOCUMENT };
-    let query = sqlx::query_with(at.texts.of(text, at.collection), arguments(vec![id.into()])?);
+    let (text, values) = if soft {
+        (sql::SOFT_DELETE_DOCUMENT, at.arguments(vec![id.into()])?)
+    } else {
+        (sql::DELETE_DOCUMENT, arguments(vec![id.into()])?)
+    };
+    let query = sqlx::query_with(at.texts.of(text, at.collection), values);
     let done = query.execute(conn).await.map_err(|e| of_collection(e, at.collection))?;
     Ok(done.rows_affected() > 0)
 }
@@ -118,6 +139,31 @@ pub(crate) async fn get<T>(
     let query = sqlx::query_with(at.texts.of(sql::GET_DOCUMENT, at.collection), arguments(vec![id.into()])?);
     let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
     Ok(Some((read(jsonb(&row, 0)?)?, row.try_get(1)?)))
+}
+
+/// Reads a document, deleted or not, and all that is known of it.
+pub(crate) async fn get_stored<T>(
+    conn: &mut PgConnection,
+    at: In<'_>,
+    id: IdValue,
+    read: impl FnOnce(&[u8]) -> Result<T>,
+) -> Result<Option<Stored<T>>> {
+    let query = sqlx::query_with(at.texts.of(sql::GET_STORED, at.collection), arguments(vec![id.into()])?);
+    let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
+    let mut metadata = DocMetadata::default();
+    if at.collection.metadata {
+        (metadata.correlation_id, metadata.causation_id) = (row.try_get(5)?, row.try_get(6)?);
+        metadata.headers = row.try_get::<Option<String>, _>(7)?.map(RawJson::from_text);
+        metadata.last_modified_by = row.try_get(8)?;
+    }
+    Ok(Some(Stored {
+        document: read(jsonb(&row, 0)?)?,
+        version: row.try_get(1)?,
+        created_at: row.try_get(2)?,
+        updated_at: row.try_get(3)?,
+        deleted_at: row.try_get(4)?,
+        metadata,
+    }))
 }
 
 /// Reads documents in the order of `ids`; those that are not there are left out.

@@ -135,7 +135,8 @@ impl<'c> Scratch<'c> {
     pub(crate) async fn collect(&mut self, wanted: Wanted<'_>, there: &Extensions) -> Result<()> {
         let extensions = wanted.missing_extensions(there).into_iter().flat_map(|step| step.statements);
         let collections = wanted.collections.iter().flat_map(|it| self.statements(it, there));
-        let all: Vec<_> = extensions.chain(collections).collect();
+        let keys = wanted.foreign_keys().map(|key| self.texts.query(key.add).as_str().to_owned());
+        let all: Vec<_> = extensions.chain(collections).chain(keys).collect();
         run(&mut self.tx, &all.join(";\n")).await
     }
 

@@ -9,7 +9,7 @@ use super::bind::add_all;
 use super::failure::of_collection;
 use super::outbox::Outgoing;
 use crate::Result;
-use crate::model::{Collection, IdValue, SqlValue, TagCondition};
+use crate::model::{Collection, DocMetadata, IdValue, SqlValue, TagCondition};
 use crate::sql::{self, Texts};
 
 /// What a session does to one document.
@@ -42,6 +42,8 @@ pub(crate) struct Staged<'s> {
     pub(crate) messages: &'s [Outgoing],
     /// By table.
     pub(crate) documents: &'s [Documents],
+    /// What documents are stored with, where their collection has columns for it.
+    pub(crate) metadata: Option<&'s DocMetadata>,
 }
 
 impl Staged<'_> {
@@ -62,12 +64,15 @@ pub(crate) struct Written {
 
 /// Writes all of a session, or fails and writes nothing of it.
 pub(crate) async fn commit(conn: &mut PgConnection, texts: &Texts, staged: &Staged<'_>) -> Result<Written> {
-    let Staged { appends, condition, messages, documents } = staged;
+    let Staged { appends, condition, messages, documents, metadata } = staged;
     let collections: Vec<_> = documents.iter().map(|it| it.collection).collect();
     let mut arguments = append_arguments(appends, None)?;
     let with = add_beside(&mut arguments, appends, *condition, &messages.iter().collect::<Vec<_>>())?;
     for documents in *documents {
         add_all(&mut arguments, columns(documents))?;
+        if documents.collection.metadata {
+            add_all(&mut arguments, DocMetadata::values(*metadata))?;
+        }
     }
     // audited: put together from our own files and validated names
     let text = AssertSqlSafe(sql::session::session(texts, with, &collections)).into_sql_str();

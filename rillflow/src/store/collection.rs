@@ -1,6 +1,6 @@
 //! What a collection can do by id, whatever its documents' type: the typed and the schemaless facade both use it.
 
-use crate::model::{Collection, IdValue, SqlValue};
+use crate::model::{Collection, DocMetadata, IdValue, SqlValue, Stored};
 use crate::observe::operation;
 use crate::runtime::SharedCore;
 use crate::storage::documents::{self, In};
@@ -11,11 +11,12 @@ use crate::{Error, Result};
 pub(super) struct Access<'s> {
     pub(super) core: &'s SharedCore,
     pub(super) collection: &'static Collection,
+    pub(super) metadata: Option<&'s DocMetadata>,
 }
 
 impl<'s> Access<'s> {
     pub(super) fn at(&self) -> In<'s> {
-        In { texts: &self.core.texts, collection: self.collection }
+        In { texts: &self.core.texts, collection: self.collection, metadata: self.metadata }
     }
 
     pub(super) async fn put(&self, id: IdValue, json: String) -> Result<i64> {
@@ -93,6 +94,15 @@ impl<'s> Access<'s> {
             documents::get(&mut conn, self.at(), id, read).await
         };
         operation!(self.core, "get", self.collection.name).run(work).await
+    }
+
+    pub(super) async fn get_stored<T>(
+        &self,
+        id: IdValue,
+        read: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<Option<Stored<T>>> {
+        let mut conn = self.core.pool.acquire().await?;
+        documents::get_stored(&mut conn, self.at(), id, read).await
     }
 
     pub(super) async fn get_many<T>(&self, ids: SqlValue, read: impl Fn(&[u8]) -> Result<T>) -> Result<Vec<(T, i64)>> {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::DocumentQuery;
 use super::collection::Access;
-use crate::model::{Document, DocumentId, GeneratedId, IdSource, IdValue, jsonb};
+use crate::model::{DocMetadata, Document, DocumentId, GeneratedId, IdSource, IdValue, Stored, jsonb};
 use crate::runtime::SharedCore;
 use crate::{Error, Result};
 
@@ -17,15 +17,44 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug)]
 pub struct Docs<'s> {
     pub(super) core: &'s SharedCore,
+    metadata: Option<&'s DocMetadata>,
 }
 
 impl<'s> Docs<'s> {
     pub(super) fn new(core: &'s SharedCore) -> Self {
-        Self { core }
+        Self { core, metadata: None }
+    }
+
+    /// The same documents; writes through it store this metadata with them, where the collection has columns for it
+    /// (`#[document(metadata)]`). Any other write clears what is there: it would no longer be true.
+    ///
+    /// Bulk inserts and projections store none.
+    ///
+    /// ```no_run
+    /// # use rillflow::{DocMetadata, Document, Store};
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Serialize, Deserialize, Document)]
+    /// #[document(metadata)]
+    /// struct Note {
+    ///     #[document(id)]
+    ///     id: i64,
+    ///     title: String,
+    /// }
+    /// # async fn example(store: Store, note: Note) -> rillflow::Result<()> {
+    /// let by_ada = DocMetadata::default().last_modified_by("ada");
+    /// store.docs().with_metadata(&by_ada).put(&note).await?;
+    /// let stored = store.docs().get_with_metadata::<Note>(&note.id).await?.expect("a note");
+    /// assert_eq!(stored.metadata.last_modified_by.as_deref(), Some("ada"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_metadata(self, metadata: &'s DocMetadata) -> Self {
+        Self { metadata: Some(metadata), ..self }
     }
 
     pub(super) fn of<D: Document>(&self) -> Access<'s> {
-        Access { core: self.core, collection: D::COLLECTION }
+        Access { core: self.core, collection: D::COLLECTION, metadata: self.metadata }
     }
 
     /// Stores a document, whether it is there or not, and returns its new version: 1, 2, 3...
@@ -119,6 +148,16 @@ impl<'s> Docs<'s> {
     pub async fn get<D: Document>(self, id: &D::Id) -> Result<Option<(D, i64)>> {
         let id = id.id_value();
         self.of::<D>().get(id.clone(), |json| decode(json, || self.of::<D>().name(&id))).await
+    }
+
+    /// A document, soft-deleted or not, with its version, its times and its metadata.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_with_metadata<D: Document>(self, id: &D::Id) -> Result<Option<Stored<D>>> {
+        let id = id.id_value();
+        self.of::<D>().get_stored(id.clone(), |json| decode(json, || self.of::<D>().name(&id))).await
     }
 
     /// Documents and their versions, in the order of their ids here. Those that are not there are left out.

@@ -33,7 +33,7 @@ impl<'s> Docs<'s> {
     /// ```
     #[must_use]
     pub fn schemaless(&self) -> Schemaless<'s> {
-        Schemaless { access: Access { core: self.core, collection: Collection::SCHEMALESS } }
+        Schemaless { access: Access { core: self.core, collection: Collection::SCHEMALESS, metadata: None } }
     }
 }
 

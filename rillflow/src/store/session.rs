@@ -8,8 +8,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::model::{
-    Aggregate, AppendOptions, Collection, Document, DocumentId, Event, Expected, IdValue, Message, RawJson, StreamId,
-    StreamKey, jsonb,
+    Aggregate, AppendOptions, Collection, DocMetadata, Document, DocumentId, Event, Expected, IdValue, Message,
+    RawJson, StreamId, StreamKey, jsonb,
 };
 use crate::runtime::SharedCore;
 use crate::runtime::aggregates::{Loaded, Rules, load};
@@ -83,6 +83,12 @@ impl Session {
         Self { core, staging: Staging::default(), defaults: Defaults::default(), documents: BTreeMap::new() }
     }
 
+    /// Stores this metadata with the documents of every commit from now on, where their collection has columns for it
+    /// (`#[document(metadata)]`). Events have their own: see [`AppendOptions`](crate::AppendOptions).
+    pub fn set_metadata(&mut self, metadata: DocMetadata) {
+        self.staging.metadata = Some(metadata);
+    }
+
     /// The document as this session sees it: what it staged, or loaded before, or what is stored.
     ///
     /// # Errors
@@ -94,7 +100,7 @@ impl Session {
             return entry.json.as_deref().map(|json| read::<D>(&id, json.as_bytes())).transpose();
         }
         let mut conn = self.core.pool.acquire().await?;
-        let at = In { texts: &self.core.texts, collection: D::COLLECTION };
+        let at = In { texts: &self.core.texts, collection: D::COLLECTION, metadata: None };
         let found = documents::get(&mut conn, at, id.clone(), |json| {
             Ok((read::<D>(&id, json)?, String::from_utf8_lossy(json).into_owned()))
         })

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 struct Note {
     #[document(id)]
     id: i64,
-    size: u64,
+    size: u128,
 }
 
 fn main() {}

@@ -2,6 +2,6 @@ use rillflow::DocumentValue;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, DocumentValue)]
-struct Big(u64);
+struct Big(u128);
 
 fn main() {}

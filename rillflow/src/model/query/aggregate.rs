@@ -41,8 +41,13 @@ macro_rules! numeric {
     )*)* };
 }
 numeric! {
-    i64: i8 i16 i32 i64 u8 u16 u32;
+    i64: i8 i16 i32 i64 isize u8 u16 u32;
+    u64: u64 usize;
     f64: f32 f64;
+}
+#[cfg(feature = "decimal")]
+numeric! {
+    rust_decimal::Decimal: rust_decimal::Decimal;
 }
 
 /// What is made of the values of a field.

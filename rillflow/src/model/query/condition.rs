@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use super::entry::Keyed;
-use super::operand::{Perhaps, RowCount, Value};
+use super::operand::{Inline, Literal, Perhaps, RowCount, Value};
 use super::path::{Column, DocumentValue, Element, Flag, ItemOf, List, Map, Path, PathSet, Tag};
+use super::search::Search;
 use super::text::str_eq;
 use super::tree::{Node, Operand, Operator, PathInfo, Place};
 use crate::model::SqlValue;
@@ -255,6 +256,27 @@ impl<P: Path, const NULL: bool> Condition for NullTest<P, NULL> {
     fn bind(&self, _: &mut Vec<SqlValue>) {}
 }
 
+/// An enum that is the variant `L`, whose name is the key of what it holds.
+pub struct Is<P, L>(Tag<(P, L)>);
+
+impl<P: Path, L: Literal> Condition for Is<P, L> {
+    type Root = P::Root;
+    const NODE: &'static Node = &Node::HasKey(P::INFO, Operand::Inline(L::SQL));
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+/// See [`Is`].
+#[doc(hidden)]
+pub const fn is_key<P: Path, L: Literal>() -> Is<P, L> {
+    Is(PhantomData)
+}
+
+/// An enum that is the variant `L`, whose name is at the path `P` of its tag.
+#[doc(hidden)]
+pub const fn is_tag<P: Path, L: Literal>() -> Compare<P, Equal, Inline<L>> {
+    Compare { value: Inline::NEW, path: PhantomData }
+}
+
 /// A list with an element that fulfils a condition.
 pub struct Any<P, C> {
     pub(super) condition: C,
@@ -378,6 +400,8 @@ combine! {
     [P, K, V] HasEntry<P, K, V>;
     [P, C] Any<P, C>;
     [C] Keyed<C>;
+    [P, L] Is<P, L>;
+    [D, V] Search<D, V>;
     [A, B] And<A, B>;
     [A, B] Or<A, B>;
     [A] Not<A>;

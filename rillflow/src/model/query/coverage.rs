@@ -211,6 +211,8 @@ const fn uncovered(node: &Node, indexes: &[IndexDefinition]) -> Option<&'static 
         Node::HasEntry(path, _, _, item) => (path, has_gin(indexes) && keeps_its_json_form(*item)),
         Node::OneOf(path, _) | Node::IsNull(path) | Node::IsSome(path) => (path, begins_an_index(path, indexes)),
         Node::Contains(path, _, item) => (path, has_gin(indexes) && keeps_its_json_form(*item)),
+        // nobody can search without the index
+        Node::Search(..) => return None,
         Node::Any(path, inner) => (path, has_gin(indexes) && is_containment(inner)),
     };
     if covered { None } else { Some(path) }
@@ -230,6 +232,7 @@ const fn first_path(node: &Node) -> &'static PathInfo {
         | Node::IsSome(path)
         | Node::Contains(path, ..)
         | Node::Any(path, _) => path,
+        Node::Search(index, _) => index.keys[0].path,
     }
 }
 
@@ -313,9 +316,9 @@ const fn has_index(path: &PathInfo, method: IndexMethod, indexes: &[IndexDefinit
     false
 }
 
-/// True when SQL turns values of this type into the JSON that serde writes; for times it does not.
+/// True when SQL turns values of this type into the JSON that serde writes; for times and decimals it does not.
 pub(crate) const fn keeps_its_json_form(sql_type: SqlType) -> bool {
-    !matches!(sql_type, SqlType::Time | SqlType::Json)
+    matches!(sql_type, SqlType::Text | SqlType::Int | SqlType::Float | SqlType::Bool | SqlType::Uuid | SqlType::Numeric)
 }
 
 /// True when a condition on an element can be written as containment: equalities of different keys of the element.
@@ -368,6 +371,9 @@ const fn order_covered(statement: &Statement, indexes: &[IndexDefinition]) -> bo
         || pins_the_id(statement.filter)
     {
         return true;
+    }
+    if let Place::Rank = order[0].path.place {
+        return true; // it can only be computed
     }
     let mut i = 0;
     while i < indexes.len() {

@@ -91,6 +91,7 @@ impl<A: Aggregating, P: Path> Parent for Over<A, P> {
             sql_type: <A::Value as DocumentValue>::SQL_TYPE,
             nullable: P::INFO.nullable,
             left_out: false,
+            conditional: P::INFO.conditional,
             place: Place::Aggregate(A::AGGREGATION),
         }
     };
@@ -112,6 +113,7 @@ impl<D: 'static> Parent for Size<D> {
         sql_type: SqlType::Int,
         nullable: false,
         left_out: false,
+        conditional: false,
         place: Place::Aggregate(Aggregation::Count),
     };
 }
@@ -260,6 +262,7 @@ const fn stray_condition(node: &Node, keys: &[&PathInfo]) -> Option<&'static Pat
         | Node::IsSome(path)
         | Node::Contains(path, ..)
         | Node::Any(path, _) => stray(path, keys),
+        Node::Search(index, _) => stray(index.keys[0].path, keys),
     }
 }
 

@@ -26,6 +26,7 @@ mod presence;
 mod related;
 mod row;
 mod scalar;
+mod search;
 mod select;
 mod several;
 
@@ -48,6 +49,7 @@ pub use presence::{Always, Maybe, Presence, Sometimes};
 pub use related::{Identifies, Referred, Referring, Relation, WithRelated, check_related, referred, referring};
 pub use row::{FromRow, FromRows, Row};
 pub use scalar::{float, integer};
+pub use search::*;
 pub use select::*;
 pub use several::Queries;
 

@@ -9,6 +9,8 @@ use super::tree::SortKey;
 pub struct Sorted<P, const DESCENDING: bool, const NULLS_FIRST: bool>(Tag<P>);
 
 impl<P: Path, const DESCENDING: bool, const NULLS_FIRST: bool> Sorted<P, DESCENDING, NULLS_FIRST> {
+    pub(super) const NEW: Self = Self(PhantomData);
+
     /// Rows without a value before the others.
     pub const fn nulls_first(self) -> Sorted<P, DESCENDING, true> {
         Sorted(PhantomData)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -126,7 +126,12 @@ fn holds(key: PageKey, value: &Json) -> bool {
         (_, Json::Null) => key.nullable,
         (SqlType::Text, Json::String(text)) => !text.contains('\0'),
         (SqlType::Int, Json::Number(number)) => number.is_i64(),
-        (SqlType::Float, Json::Number(_)) | (SqlType::Bool, Json::Bool(_)) => true,
+        (SqlType::Float | SqlType::Numeric | SqlType::Decimal, Json::Number(_)) | (SqlType::Bool, Json::Bool(_)) => {
+            true
+        }
+        (SqlType::Date, Json::String(text)) => text.parse::<NaiveDate>().is_ok(),
+        (SqlType::TimeOfDay, Json::String(text)) => text.parse::<NaiveTime>().is_ok(),
+        (SqlType::LocalTime, Json::String(text)) => text.parse::<NaiveDateTime>().is_ok(),
         (SqlType::Uuid, Json::String(text)) => Uuid::parse_str(text).is_ok(),
         (SqlType::Time, Json::String(text)) => DateTime::parse_from_rfc3339(text).is_ok(),
         _ => false,

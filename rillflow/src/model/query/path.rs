@@ -14,8 +14,8 @@ pub(super) type Tag<T> = PhantomData<fn() -> T>;
 /// A Rust type that a field of a document may have.
 ///
 /// Derive it with `DocumentValue` for an enum of unit variants or a newtype, and with `DocumentFields` for a nested
-/// struct. Integers beyond `i64` (`u64`, `usize`, `i128`, `u128`) are no document values: `bigint` does not hold them,
-/// and a comparison that fails for large numbers only would be found too late.
+/// struct. `u64` and `usize` are compared as `numeric`, since `bigint` does not hold all of them; `i128` and `u128` are no
+/// document values, since JSON does not give them back exactly.
 ///
 /// # Example
 ///
@@ -57,7 +57,7 @@ pub(super) type Tag<T> = PhantomData<fn() -> T>;
     message = "`{Self}` cannot be a field of a document",
     label = "not a document value",
     note = "derive `DocumentFields` (nested struct) or `DocumentValue` (enum or newtype) for it, or mark the field `#[document(opaque)]`",
-    note = "integers beyond `i64` (`u64`, `usize`, `i128`, `u128`) do not fit PostgreSQL's `bigint`: use `i64` or `u32`"
+    note = "JSON does not give `i128` and `u128` back exactly: use `i64`, `u64` or a `String`"
 )]
 pub trait DocumentValue: 'static {
     /// What the field is compared with: itself, except that `Option<T>` is compared with `T`.
@@ -69,6 +69,9 @@ pub trait DocumentValue: 'static {
     /// What the elements are cast to, when it is a list.
     #[doc(hidden)]
     const ITEM_SQL_TYPE: SqlType = SqlType::Json;
+    /// True when it is an object whose keys are known, and can be flattened.
+    #[doc(hidden)]
+    const HAS_FIELDS: bool = false;
     /// What a closure in a query sees of the field.
     type Paths<P: Path>: PathSet;
 }
@@ -118,6 +121,44 @@ pub trait Field: 'static {
     const OPTIONAL: bool = false;
     /// What it is.
     const PLACE: Place = Place::Key;
+    /// True when it has no key of its own: what it holds lies beside the other fields.
+    const FLAT: bool = false;
+    /// True when it is there in one variant of an enum only.
+    const CONDITIONAL: bool = false;
+    /// The key of that enum's tag and the variant's name, both as SQL literals, when serde writes a tag. Other variants
+    /// may hold something else under the same keys.
+    const TAG: Option<(&'static str, &'static str)> = None;
+}
+
+/// Checks that the fields of `T` can lie beside those of the struct around it. A type that is no document value is
+/// reported where the paths are written, and [`FlattenAnything`] keeps this check from saying it again.
+#[doc(hidden)]
+pub struct Flatten<T>(Tag<T>);
+
+impl<T: DocumentValue> Flatten<T> {
+    /// True when they can.
+    pub const CHECK: bool = T::HAS_FIELDS;
+}
+
+/// See [`Flatten`].
+#[doc(hidden)]
+pub trait FlattenAnything {
+    /// Says nothing.
+    const CHECK: bool = true;
+}
+
+impl<T> FlattenAnything for Flatten<T> {}
+
+/// Fails to compile for a type whose keys are not known.
+#[doc(hidden)]
+#[track_caller]
+pub const fn flattened(keys_are_known: bool) -> bool {
+    assert!(
+        keys_are_known,
+        "a flattened field has no key of its own, and the keys of this type are not known, so queries cannot reach \
+         them.\n  help: derive `DocumentFields` for its type, or take it out of queries with `#[document(skip)]`"
+    );
+    true
 }
 
 /// What a value is compared with at the path `P`.
@@ -143,6 +184,7 @@ impl<D: 'static> Parent for Root<D> {
         sql_type: SqlType::Json,
         nullable: false,
         left_out: false,
+        conditional: false,
         place: Place::Root,
     };
 }
@@ -150,22 +192,54 @@ impl<D: 'static> Parent for Root<D> {
 /// The path to the field `F` behind `P`.
 pub struct At<P, F>(Tag<(P, F)>);
 
+impl<P: Parent, F: Field> At<P, F>
+where
+    F::Value: DocumentValue,
+{
+    /// What the field lies in: what is before it, or that in the one variant which has the field.
+    const BEFORE: &'static PathInfo = match F::TAG {
+        None => P::INFO,
+        Some((tag, quoted_key)) => &PathInfo {
+            parent: Some(P::INFO),
+            key: F::NAME,
+            quoted_key,
+            computed_key: None,
+            left_out: false,
+            field: if F::FLAT { F::NAME } else { "" },
+            sql_type: SqlType::Json,
+            nullable: true,
+            conditional: true,
+            place: Place::Variant(tag),
+        },
+    };
+}
+
 impl<P: Parent, F: Field> Parent for At<P, F>
 where
     F::Value: DocumentValue,
 {
     type Root = P::Root;
     type Presence = <P::Presence as Presence>::Then<F::Presence>;
-    const INFO: &'static PathInfo = &PathInfo {
-        parent: Some(P::INFO),
-        key: F::KEY,
-        quoted_key: F::QUOTED_KEY,
-        computed_key: F::COMPUTED_KEY,
-        field: F::NAME,
-        sql_type: <F::Value as DocumentValue>::SQL_TYPE,
-        nullable: P::INFO.nullable || F::OPTIONAL || <F::Value as DocumentValue>::NULLABLE,
-        left_out: F::OPTIONAL && !P::INFO.nullable && !<F::Value as DocumentValue>::NULLABLE,
-        place: F::PLACE,
+    const INFO: &'static PathInfo = {
+        let nullable = P::INFO.nullable || F::OPTIONAL || <F::Value as DocumentValue>::NULLABLE;
+        let conditional = P::INFO.conditional || F::CONDITIONAL;
+        let parent = Self::BEFORE;
+        if F::FLAT {
+            &PathInfo { nullable, conditional, ..*parent }
+        } else {
+            &PathInfo {
+                parent: Some(parent),
+                key: F::KEY,
+                quoted_key: F::QUOTED_KEY,
+                computed_key: F::COMPUTED_KEY,
+                field: F::NAME,
+                sql_type: <F::Value as DocumentValue>::SQL_TYPE,
+                nullable,
+                left_out: F::OPTIONAL && !P::INFO.nullable && !<F::Value as DocumentValue>::NULLABLE,
+                conditional,
+                place: F::PLACE,
+            }
+        }
     };
 }
 
@@ -198,6 +272,7 @@ where
         sql_type: <ItemOf<P> as DocumentValue>::SQL_TYPE,
         nullable: <ItemOf<P> as DocumentValue>::NULLABLE,
         left_out: false,
+        conditional: false,
         place: Place::Element,
     };
 }

@@ -1,8 +1,10 @@
 //! Which Rust types fields and values may have.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, FixedOffset, Local, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, Utc};
 use uuid::Uuid;
 
 use super::operand::{ComparableTo, RowCount, Value};
@@ -46,6 +48,45 @@ scalar! {
     StreamId as Uuid + Orderable: |v| v.0;
     // PostgreSQL rounds the stored text to microseconds, so the parameter must not be cut off there
     DateTime<Utc> as Time + Orderable: |v| v.round_subsecs(6);
+    DateTime<FixedOffset> as Time + Orderable: |v| v.to_utc().round_subsecs(6);
+    DateTime<Local> as Time + Orderable: |v| v.to_utc().round_subsecs(6);
+    Cow<'static, str> as Text + Orderable + Text: |v| v.clone().into_owned();
+    Box<str> as Text + Orderable + Text: |v| v.to_string();
+    Arc<str> as Text + Orderable + Text: |v| v.to_string();
+    char as Text + Orderable: |v| v.to_string();
+    isize as Int + Orderable: |v| *v as i64;
+}
+
+/// A scalar that travels as text, which PostgreSQL reads as it reads what is stored.
+macro_rules! scalar_as_text {
+    ($($type:ty as $sql:ident: |$value:ident| $text:expr;)*) => { $(
+        impl DocumentValue for $type {
+            type Scalar = $type;
+            const SQL_TYPE: SqlType = SqlType::$sql;
+            type Paths<P: Path> = Column<P>;
+        }
+        impl Value for $type {
+            const OPERAND: Operand = Operand::Next(SqlType::$sql, Arity::One);
+            fn bind(&self, binds: &mut Vec<SqlValue>) {
+                let $value = self;
+                binds.push(SqlValue::Text($text));
+            }
+        }
+        impl Orderable for $type {}
+    )* };
+}
+
+scalar_as_text! {
+    u64 as Numeric: |v| v.to_string();
+    usize as Numeric: |v| v.to_string();
+    NaiveDate as Date: |v| v.to_string();
+    NaiveTime as TimeOfDay: |v| v.to_string();
+    // as serde writes it, with a `T` in between
+    NaiveDateTime as LocalTime: |v| format!("{v:?}");
+}
+#[cfg(feature = "decimal")]
+scalar_as_text! {
+    rust_decimal::Decimal as Decimal: |v| v.to_string();
 }
 
 /// The `f64` that the JSON of an `f32` reads as: 0.1, where `f64::from` gives 0.10000000149.
@@ -65,20 +106,43 @@ comparable! {
     String => String;
     str => String;
     bool => bool;
-    i8 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
-    i16 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
-    i32 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
-    i64 => i8 i16 i32 i64 u8 u16 u32;
-    u8 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
-    u16 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
-    u32 => i8 i16 i32 i64 u8 u16 u32 f32 f64;
+    Cow<'static, str> => String Cow<'static, str> Box<str> Arc<str>;
+    String => Cow<'static, str> Box<str> Arc<str>;
+    str => Cow<'static, str> Box<str> Arc<str>;
+    Box<str> => String Cow<'static, str> Box<str> Arc<str>;
+    Arc<str> => String Cow<'static, str> Box<str> Arc<str>;
+    char => char String;
+    i8 => i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64;
+    i16 => i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64;
+    i32 => i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64;
+    i64 => i8 i16 i32 i64 isize u8 u16 u32 u64 usize;
+    isize => i8 i16 i32 i64 isize u8 u16 u32 u64 usize;
+    u8 => i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64;
+    u16 => i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64;
+    u32 => i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64;
+    u64 => u64 usize;
+    usize => u64 usize;
+    NaiveDate => NaiveDate;
+    NaiveTime => NaiveTime;
+    NaiveDateTime => NaiveDateTime;
     f32 => f32 f64;
     f64 => f32 f64;
     Uuid => Uuid;
     StreamId => StreamId;
-    DateTime<Utc> => DateTime<Utc>;
-    integer => i8 i16 i32 i64 u8 u16 u32 f32 f64;
+    DateTime<Utc> => DateTime<Utc> DateTime<FixedOffset> DateTime<Local>;
+    DateTime<FixedOffset> => DateTime<Utc> DateTime<FixedOffset> DateTime<Local>;
+    DateTime<Local> => DateTime<Utc> DateTime<FixedOffset> DateTime<Local>;
+    integer => i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64;
     float => f32 f64;
+}
+
+#[cfg(feature = "decimal")]
+comparable! {
+    rust_decimal::Decimal => rust_decimal::Decimal;
+    i32 => rust_decimal::Decimal;
+    i64 => rust_decimal::Decimal;
+    integer => rust_decimal::Decimal;
+    float => rust_decimal::Decimal;
 }
 
 impl RowCount for i64 {}
@@ -109,12 +173,8 @@ macro_rules! without_parameter {
 without_parameter! {
     [] integer;
     [] float;
-    [] u64;
-    [] usize;
-    [] isize;
     [] u128;
     [] i128;
-    [] char;
     [] ();
 }
 
@@ -142,6 +202,7 @@ impl<T: DocumentValue> DocumentValue for Option<T> {
     const SQL_TYPE: SqlType = T::SQL_TYPE;
     const NULLABLE: bool = true;
     const ITEM_SQL_TYPE: SqlType = T::ITEM_SQL_TYPE;
+    const HAS_FIELDS: bool = T::HAS_FIELDS;
     type Paths<P: Path> = T::Paths<Maybe<P>>;
 }
 impl<T: Orderable> Orderable for Option<T> {}
@@ -152,15 +213,53 @@ impl<T: List> List for Option<T> {
     type Item = T::Item;
 }
 
-impl<T: DocumentValue> DocumentValue for Vec<T> {
-    type Scalar = Vec<T>;
-    const SQL_TYPE: SqlType = SqlType::Json;
-    const ITEM_SQL_TYPE: SqlType = T::SQL_TYPE;
-    type Paths<P: Path> = Column<P>;
+/// Lists: arrays in JSON.
+macro_rules! lists {
+    ($([$($generic:tt)*] $type:ty;)*) => { $(
+        impl<T: DocumentValue, $($generic)*> DocumentValue for $type {
+            type Scalar = $type;
+            const SQL_TYPE: SqlType = SqlType::Json;
+            const ITEM_SQL_TYPE: SqlType = T::SQL_TYPE;
+            type Paths<P: Path> = Column<P>;
+        }
+        impl<T: DocumentValue, $($generic)*> List for $type {
+            type Item = T;
+        }
+    )* };
 }
-impl<T: DocumentValue> List for Vec<T> {
-    type Item = T;
+lists! {
+    [] Vec<T>;
+    [] VecDeque<T>;
+    [] BTreeSet<T>;
+    [S: 'static] HashSet<T, S>;
+    [const N: usize] [T; N];
 }
+
+/// What is written as if it were not there.
+macro_rules! boxes {
+    ($($type:ident)*) => { $(
+        impl<T: DocumentValue> DocumentValue for $type<T> {
+            type Scalar = T::Scalar;
+            const SQL_TYPE: SqlType = T::SQL_TYPE;
+            const NULLABLE: bool = T::NULLABLE;
+            const ITEM_SQL_TYPE: SqlType = T::ITEM_SQL_TYPE;
+            const HAS_FIELDS: bool = T::HAS_FIELDS;
+            type Paths<P: Path> = T::Paths<P>;
+        }
+        impl<T: Flag> Flag for $type<T> {}
+        impl<T: Nullable> Nullable for $type<T> {}
+        impl<T: List> List for $type<T> {
+            type Item = T::Item;
+        }
+        impl<T: Map> Map for $type<T> {
+            type Item = T::Item;
+        }
+    )* };
+}
+boxes!(Box Arc);
+// a `Box` is fundamental: these would meet those of newtypes below
+impl<T: Orderable> Orderable for Arc<T> {}
+impl<T: Text> Text for Arc<T> {}
 
 /// Lists of values are parameters of an array type, for `one_of`.
 macro_rules! arrays {
@@ -196,8 +295,12 @@ macro_rules! opaque {
 }
 opaque! {
     [] serde_json::Value;
-    [V: 'static, S: 'static] HashMap<String, V, S>;
-    [V: 'static] BTreeMap<String, V>;
+    [K: 'static, V: 'static, S: 'static] HashMap<K, V, S>;
+    [K: 'static, V: 'static] BTreeMap<K, V>;
+    [A: 'static] (A,);
+    [A: 'static, B: 'static] (A, B);
+    [A: 'static, B: 'static, C: 'static] (A, B, C);
+    [A: 'static, B: 'static, C: 'static, D: 'static] (A, B, C, D);
 }
 impl<V: DocumentValue, S: 'static> Map for HashMap<String, V, S> {
     type Item = V;

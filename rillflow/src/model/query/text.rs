@@ -47,6 +47,7 @@ impl Message {
     /// Adds a path as its user writes it, such as `address.city`.
     pub(super) const fn path(self, path: &PathInfo) -> Self {
         match path.parent {
+            Some(parent) if path.field.is_empty() => self.path(parent),
             Some(parent) if parent.parent.is_some() => self.path(parent).text(".").text(path.field),
             _ => self.text(path.field),
         }

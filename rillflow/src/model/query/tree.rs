@@ -15,6 +15,12 @@ pub enum Place {
     Key,
     /// A key of a map, which the query names.
     Entry,
+    /// A key of the JSON whose value is in a column too: `doc_` and the field's name.
+    Column,
+    /// How well a document fits the words that the filter searches for.
+    Rank,
+    /// The value before it, if it is this variant of an enum: its name is the text under this quoted key.
+    Variant(&'static str),
     /// What is made of the values of the field before it, over a group of documents.
     Aggregate(Aggregation),
 }
@@ -38,6 +44,8 @@ pub struct PathInfo {
     pub nullable: bool,
     /// True when serde leaves the key out for a value that is none of `Option`, such as an empty list.
     pub left_out: bool,
+    /// True when it is there in one variant of an enum only.
+    pub conditional: bool,
     /// What it names.
     pub place: Place,
 }
@@ -165,6 +173,8 @@ pub enum Node {
     HasEntry(&'static PathInfo, Operand, Operand, SqlType),
     /// A condition that holds by itself when the parameter is NULL.
     Optional(Operand, &'static Node),
+    /// A document that holds words.
+    Search(&'static IndexDefinition, Operand),
     /// A list with an element that fulfils a condition.
     Any(&'static PathInfo, &'static Node),
 }
@@ -308,6 +318,8 @@ pub enum IndexMethod {
     Trigram,
     /// Over everything inside the document, for containment.
     Gin,
+    /// Over the words of its texts, for a search.
+    FullText,
 }
 
 /// A declared index, as coverage and DDL see it.
@@ -321,4 +333,6 @@ pub struct IndexDefinition {
     pub method: IndexMethod,
     /// Its keys, none for [`IndexMethod::Gin`].
     pub keys: &'static [SortKey],
+    /// The language of its texts, for [`IndexMethod::FullText`].
+    pub language: &'static str,
 }

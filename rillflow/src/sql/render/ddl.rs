@@ -1,7 +1,7 @@
 //! Tables and indexes of collections.
 
 use super::writer::Writer;
-use crate::model::query::tree::{IndexDefinition, IndexMethod, SortKey};
+use crate::model::query::tree::{IndexDefinition, IndexMethod, PathInfo, SortKey};
 use crate::model::{IdSource, SqlType};
 
 /// The table of a collection.
@@ -14,6 +14,22 @@ pub struct Table {
     pub id_type: SqlType,
     /// Who makes its ids.
     pub id_source: IdSource,
+    /// The fields with a column of their own.
+    pub columns: &'static [&'static PathInfo],
+    /// True when it has columns for metadata.
+    pub metadata: bool,
+}
+
+/// A reference to another collection.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct ForeignKeyDefinition {
+    /// Its name.
+    pub name: &'static str,
+    /// The field that holds the other document's id; it has a column.
+    pub column: &'static PathInfo,
+    /// The other table, with the default schema.
+    pub references: &'static str,
 }
 
 impl<const N: usize> Writer<N> {
@@ -28,8 +44,49 @@ impl<const N: usize> Writer<N> {
         self.put(
             " PRIMARY KEY, doc jsonb NOT NULL, version bigint NOT NULL DEFAULT 1, \
              created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(), \
-             deleted_at timestamptz)",
+             deleted_at timestamptz",
         );
+        if table.metadata {
+            self.put(", correlation_id uuid, causation_id uuid, headers jsonb, last_modified_by text");
+        }
+        let mut i = 0;
+        while i < table.columns.len() {
+            self.put(", ");
+            self.generated(table.columns[i]);
+            i += 1;
+        }
+        self.put(")");
+    }
+
+    /// `doc_email text GENERATED ALWAYS AS (doc->>'email') STORED`
+    const fn generated(&mut self, path: &PathInfo) {
+        self.stored(path);
+        self.put(" ");
+        self.put(path.sql_type.name());
+        self.put(" GENERATED ALWAYS AS (");
+        self.extracted(path);
+        self.put(") STORED");
+    }
+
+    pub(super) const fn add_column(&mut self, table: &Table, path: &PathInfo) {
+        self.put("ALTER TABLE ");
+        self.put(table.name);
+        self.put(" ADD COLUMN IF NOT EXISTS ");
+        self.generated(path);
+    }
+
+    /// Checked by each statement at its end, so that one statement may write both documents in any order; a transaction
+    /// may put it off to its own end.
+    pub(super) const fn foreign_key(&mut self, table: &Table, key: &ForeignKeyDefinition) {
+        self.put("ALTER TABLE ");
+        self.put(table.name);
+        self.put(" ADD CONSTRAINT ");
+        self.put(key.name);
+        self.put(" FOREIGN KEY (");
+        self.stored(key.column);
+        self.put(") REFERENCES ");
+        self.put(key.references);
+        self.put(" (id) DEFERRABLE");
     }
 
     const fn text_key(&mut self, before: &str, keys: &[SortKey], after: &str) {
@@ -44,6 +101,11 @@ impl<const N: usize> Writer<N> {
         self.put(" ON ");
         self.put(table);
         match index.method {
+            IndexMethod::FullText => {
+                self.put(" USING gin (");
+                self.words(index);
+                self.put(")");
+            }
             IndexMethod::Gin => self.put(" USING gin (doc jsonb_path_ops)"),
             IndexMethod::TextPattern => self.text_key(" (", index.keys, " text_pattern_ops)"),
             // the schema of the extension is known when the index is built

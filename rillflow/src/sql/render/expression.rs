@@ -2,7 +2,7 @@
 
 use super::writer::Writer;
 use crate::model::SqlType;
-use crate::model::query::tree::{Aggregation, Arity, Node, Operand, Operator, PathInfo, Place};
+use crate::model::query::tree::{Aggregation, Arity, IndexDefinition, Node, Operand, Operator, PathInfo, Place};
 use crate::model::query::{is_containment, is_entry_equality, keeps_its_json_form};
 
 /// What surrounds the text of a field, so that it compares as its type. Indexes use the same words.
@@ -13,35 +13,53 @@ const fn cast(sql_type: SqlType) -> (&'static str, &'static str) {
         SqlType::Float => ("((", ")::float8)"),
         SqlType::Bool => ("((", ")::boolean)"),
         SqlType::Uuid => ("((", ")::uuid)"),
-        // text to timestamptz is not immutable, so an index cannot hold the plain cast
+        // text to timestamptz, and to its kind, is not immutable, so an index cannot hold the plain cast
         SqlType::Time => ("public.rillflow_ts(", ")"),
+        SqlType::Numeric | SqlType::Decimal => ("((", ")::numeric)"),
+        SqlType::Date => ("public.rillflow_date(", ")"),
+        SqlType::TimeOfDay => ("public.rillflow_time(", ")"),
+        SqlType::LocalTime => ("public.rillflow_timestamp(", ")"),
     }
 }
 
 impl<const N: usize> Writer<N> {
     /// `doc->'a'->'b'`: the field as jsonb.
     pub(super) const fn json(&mut self, path: &PathInfo) {
-        match path.parent {
-            Some(parent) => {
+        match (path.parent, path.place) {
+            (Some(parent), Place::Variant(tag)) => self.variant(parent, tag, path.quoted_key),
+            (Some(parent), _) => {
                 self.json(parent);
                 self.put("->");
                 self.json_key(path);
             }
-            None => self.origin(path),
+            (None, _) => self.origin(path),
         }
+    }
+
+    /// An enum if it is this variant. Another one may hold something else under the same keys, which no cast would take.
+    const fn variant(&mut self, path: &PathInfo, tag: &str, name: &str) {
+        self.put("(CASE WHEN (");
+        self.json(path);
+        self.put("->>");
+        self.put(tag);
+        self.put(") = ");
+        self.put(name);
+        self.put(" THEN ");
+        self.json(path);
+        self.put(" END)");
     }
 
     /// `doc->'a'->>'b'`: the field as text, NULL when it is null or missing.
     const fn plain_text(&mut self, path: &PathInfo) {
-        match path.parent {
-            Some(parent) => {
+        match (path.parent, path.place) {
+            (None, _) | (_, Place::Variant(_)) => {
+                self.json(path);
+                self.put("#>>'{}'");
+            }
+            (Some(parent), _) => {
                 self.json(parent);
                 self.put("->>");
                 self.json_key(path);
-            }
-            None => {
-                self.origin(path);
-                self.put("#>>'{}'");
             }
         }
     }
@@ -64,10 +82,22 @@ impl<const N: usize> Writer<N> {
     /// The field as a value of its type, in filters, orders and indexes alike.
     pub(super) const fn scalar(&mut self, path: &PathInfo) {
         match path.place {
-            Place::Id => return self.column("id"),
-            Place::Aggregate(aggregation) => return self.aggregate(aggregation, path.parent),
-            _ => {}
+            Place::Id => self.column("id"),
+            Place::Aggregate(aggregation) => self.aggregate(aggregation, path.parent),
+            Place::Column => self.stored(path),
+            Place::Rank => self.rank(),
+            _ => self.extracted(path),
         }
+    }
+
+    /// The column of a field that has one.
+    pub(super) const fn stored(&mut self, path: &PathInfo) {
+        self.column("doc_");
+        self.put(path.field);
+    }
+
+    /// The field as a value of its type, out of the document.
+    pub(super) const fn extracted(&mut self, path: &PathInfo) {
         let (before, after) = cast(path.sql_type);
         self.put(before);
         match path.sql_type {
@@ -152,6 +182,7 @@ impl<const N: usize> Writer<N> {
             Node::HasKey(path, key) => self.has_key(path, *key),
             Node::HasEntry(path, key, value, item) => self.has_entry(path, *key, *value, *item),
             Node::Optional(operand, inner) => self.optional(*operand, inner),
+            Node::Search(index, words) => self.search(index, *words),
             Node::Any(path, inner) => self.any(path, inner),
         }
     }
@@ -263,6 +294,48 @@ impl<const N: usize> Writer<N> {
         self.operand(value);
     }
 
+    /// `to_tsvector('english', ..)`, in an index and in a search alike.
+    pub(super) const fn words(&mut self, index: &IndexDefinition) {
+        self.put("to_tsvector('");
+        self.put(index.language);
+        self.put("', ");
+        let mut i = 0;
+        while i < index.keys.len() {
+            self.put(if i > 0 { " || ' ' || coalesce(" } else { "coalesce(" });
+            self.scalar(index.keys[i].path);
+            self.put(", '')");
+            i += 1;
+        }
+        self.put(")");
+    }
+
+    const fn wanted_words(&mut self, index: &IndexDefinition, words: Operand) {
+        self.put("websearch_to_tsquery('");
+        self.put(index.language);
+        self.put("', ");
+        self.operand(words);
+        self.put(")");
+    }
+
+    const fn search(&mut self, index: &'static IndexDefinition, words: Operand) {
+        let words = self.claim(words);
+        self.search_for(index, words);
+        self.put("(");
+        self.words(index);
+        self.put(" @@ ");
+        self.wanted_words(index, words);
+        self.put(")");
+    }
+
+    const fn rank(&mut self) {
+        let (index, words) = self.searched();
+        self.put("ts_rank(");
+        self.words(index);
+        self.put(", ");
+        self.wanted_words(index, words);
+        self.put(")");
+    }
+
     const fn optional(&mut self, operand: Operand, inner: &Node) {
         self.put("(");
         self.operand(operand);
@@ -342,14 +415,21 @@ impl<const N: usize> Writer<N> {
 
     /// `doc @> jsonb_build_object('a', `
     const fn open_containment(&mut self, path: &PathInfo) {
-        match path.parent {
-            Some(parent) => {
+        match (path.parent, path.place) {
+            (Some(parent), Place::Variant(_)) => self.open_containment(parent),
+            (Some(parent), _) => {
                 self.open_containment(parent);
                 self.put("jsonb_build_object(");
+                if let Place::Variant(tag) = parent.place {
+                    self.put(tag);
+                    self.put(", ");
+                    self.put(parent.quoted_key);
+                    self.put(", ");
+                }
                 self.json_key(path);
                 self.put(", ");
             }
-            None => {
+            (None, _) => {
                 self.origin(path);
                 self.put(" @> ");
             }
@@ -358,7 +438,9 @@ impl<const N: usize> Writer<N> {
 
     const fn close_containment(&mut self, path: &PathInfo) {
         if let Some(parent) = path.parent {
-            self.put(")");
+            if !matches!(path.place, Place::Variant(_)) {
+                self.put(")");
+            }
             self.close_containment(parent);
         }
     }

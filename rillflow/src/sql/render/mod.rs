@@ -10,10 +10,10 @@ mod page;
 mod statement;
 mod writer;
 
-pub use ddl::Table;
+pub use ddl::{ForeignKeyDefinition, Table};
 use writer::Writer;
 
-use crate::model::query::tree::{IndexDefinition, Statement};
+use crate::model::query::tree::{IndexDefinition, PathInfo, Statement};
 
 /// What can be rendered.
 #[doc(hidden)]
@@ -23,6 +23,10 @@ pub enum Source<'a> {
     Statement(&'a Statement),
     /// `CREATE TABLE` of a collection.
     Table(&'a Table),
+    /// `ALTER TABLE` of a collection, for a field's column.
+    Column(&'a Table, &'static PathInfo),
+    /// `ALTER TABLE` of a collection, for a reference to another.
+    ForeignKey(&'a Table, &'a ForeignKeyDefinition),
     /// `CREATE INDEX` on the table of that name.
     Index(&'static str, &'a IndexDefinition),
 }
@@ -77,6 +81,8 @@ impl<const N: usize> Writer<N> {
         match source {
             Source::Statement(statement) => self.statement(statement),
             Source::Table(table) => self.table(table),
+            Source::Column(table, path) => self.add_column(table, path),
+            Source::ForeignKey(table, key) => self.foreign_key(table, key),
             Source::Index(table, index) => self.index(table, index),
         }
     }

@@ -1,7 +1,10 @@
 //! Whole queries.
 
 use super::writer::Writer;
-use crate::model::query::tree::{Deleted, Node, Output, PathInfo, Related, Rows, SortKey, Statement, Take};
+use crate::model::SqlType;
+use crate::model::query::tree::{
+    Aggregation, Deleted, Node, Output, PathInfo, Related, Rows, SortKey, Statement, Take,
+};
 
 impl<const N: usize> Writer<N> {
     pub(super) const fn statement(&mut self, statement: &Statement) {
@@ -117,7 +120,7 @@ impl<const N: usize> Writer<N> {
             Output::OfAll(aggregation, path) => {
                 self.put("to_jsonb(");
                 self.aggregate(aggregation, Some(path));
-                self.put(")");
+                self.put(if let Aggregation::Avg = aggregation { ")" } else { as_json(path.sql_type) });
             }
         }
     }
@@ -160,7 +163,7 @@ impl<const N: usize> Writer<N> {
         if let Rows::Groups(..) = rows {
             self.put("to_jsonb(");
             self.scalar(path);
-            self.put(")");
+            self.put(as_json(path.sql_type));
         } else {
             self.json(path);
         }
@@ -209,4 +212,9 @@ impl<const N: usize> Writer<N> {
             i += 1;
         }
     }
+}
+
+/// Ends `to_jsonb(` as serde writes the value: a decimal is text, which keeps its digits.
+const fn as_json(sql_type: SqlType) -> &'static str {
+    if let SqlType::Decimal = sql_type { "::text)" } else { ")" }
 }

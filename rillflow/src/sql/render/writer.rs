@@ -1,6 +1,6 @@
 //! A writer for const evaluation, where cost is per call and not per byte.
 
-use crate::model::query::tree::Operand;
+use crate::model::query::tree::{IndexDefinition, Operand};
 
 /// Writes text into `N` bytes; with `N = 0` it only counts.
 pub(super) struct Writer<const N: usize> {
@@ -12,11 +12,13 @@ pub(super) struct Writer<const N: usize> {
     depth: u64,
     /// True where a document's columns are those of the statement around.
     outside: bool,
+    /// What the filter searched for: what a rank goes by.
+    searched: Option<(&'static IndexDefinition, Operand)>,
 }
 
 impl<const N: usize> Writer<N> {
     pub(super) const fn new() -> Self {
-        Self { buffer: [0; N], length: 0, next: 1, depth: 0, outside: false }
+        Self { buffer: [0; N], length: 0, next: 1, depth: 0, outside: false, searched: None }
     }
 
     pub(super) const fn length(&self) -> usize {
@@ -87,6 +89,19 @@ impl<const N: usize> Writer<N> {
     /// Inside a statement of its own, whether columns are those of the statement around.
     pub(super) const fn look_outside(&mut self, outside: bool) {
         self.outside = outside;
+    }
+
+    /// Notes what is searched for.
+    pub(super) const fn search_for(&mut self, index: &'static IndexDefinition, words: Operand) {
+        self.searched = Some((index, words));
+    }
+
+    /// What is searched for.
+    pub(super) const fn searched(&self) -> (&'static IndexDefinition, Operand) {
+        match self.searched {
+            Some(searched) => searched,
+            None => panic!("an order by `rank()` goes by the words of a `search` in the filter: add one"),
+        }
     }
 
     /// Enters a list, and names its elements.

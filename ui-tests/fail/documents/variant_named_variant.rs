@@ -2,9 +2,10 @@ use rillflow::DocumentValue;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, DocumentValue)]
-enum State {
-    Open,
-    Closed { by: String },
+#[serde(tag = "type")]
+enum Change {
+    Variant { number: i64 },
+    Other,
 }
 
 fn main() {}
