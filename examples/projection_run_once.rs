@@ -41,10 +41,11 @@ impl Balances {
     }
 
     async fn add(tx: &mut Transaction<'_, Postgres>, at: &EventEnvelope, cents: i64) -> sqlx::Result<()> {
+        let open = "INSERT INTO balances (account, cents) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+        sqlx::query(open).bind(at.stream_id.0).execute(&mut **tx).await?;
         // the table refuses a balance below zero: that event, and what follows it on its account, is set aside
-        let upsert = "INSERT INTO balances (account, cents) VALUES ($1, $2) \
-                      ON CONFLICT (account) DO UPDATE SET cents = balances.cents + excluded.cents";
-        sqlx::query(upsert).bind(at.stream_id.0).bind(cents).execute(&mut **tx).await?;
+        let change = "UPDATE balances SET cents = cents + $2 WHERE account = $1";
+        sqlx::query(change).bind(at.stream_id.0).bind(cents).execute(&mut **tx).await?;
         Ok(())
     }
 }

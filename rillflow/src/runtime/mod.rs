@@ -13,6 +13,7 @@ pub(crate) mod lanes;
 pub(crate) mod listener;
 mod log_reader;
 pub(crate) mod marks;
+mod owned;
 pub(crate) mod plan;
 mod projector;
 pub(crate) mod reading;
@@ -24,6 +25,7 @@ pub(crate) mod snapshots;
 pub(crate) mod subscriber;
 pub(crate) mod sync;
 pub(crate) mod tagged;
+mod tender;
 pub(crate) mod ticks;
 pub(crate) mod wait;
 

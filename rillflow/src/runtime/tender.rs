@@ -1,0 +1,187 @@
+//! The leases of a process: one statement per beat keeps them and takes its share of the free ones.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::backoff::Backoff;
+use super::daemon::DaemonConfig;
+use super::owned::{Ended, Owned};
+use super::rebuild::rebuild;
+use super::{SharedCore, Task};
+use crate::model::Work;
+use crate::storage::projections::{self, Lease, Tended, Wanted};
+use crate::{Error, Result};
+
+/// The task that holds a process's leases: one statement per beat for all of them.
+pub(super) struct Tender {
+    core: SharedCore,
+    config: DaemonConfig,
+    owner: Uuid,
+    stop: watch::Receiver<bool>,
+    running: HashMap<Arc<str>, Running>,
+    /// Those whose stored read model is of an older version: built anew beside it.
+    rebuilding: HashMap<Arc<str>, Task>,
+    /// Those that failed, until when they rest.
+    resting: HashMap<Arc<str>, (Backoff, Instant)>,
+    ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
+}
+
+/// A projection that this process owns.
+struct Running {
+    token: i64,
+    stop: watch::Sender<bool>,
+    task: Task,
+}
+
+impl Tender {
+    pub(super) fn new(core: SharedCore, config: DaemonConfig, stop: watch::Receiver<bool>) -> Self {
+        Self {
+            core,
+            config,
+            owner: Uuid::new_v4(),
+            stop,
+            running: HashMap::new(),
+            rebuilding: HashMap::new(),
+            resting: HashMap::new(),
+            ended: mpsc::unbounded_channel(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        if self.core.behind().next().is_none() {
+            // the daemon went away, or says so
+            let _stop = self.stop.changed().await;
+            return;
+        }
+        while !*self.stop.borrow() {
+            if let Err(error) = self.beat().await {
+                tracing::warn!(%error, "could not tend the leases of this process's projections; trying again");
+            }
+            let next = self.next_beat();
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                Some(ended) = self.ended.1.recv() => self.note(ended),
+                _stop = self.stop.changed() => {}
+            }
+        }
+        self.leave().await;
+    }
+
+    /// The next beat, sooner when a projection has rested enough.
+    fn next_beat(&self) -> Instant {
+        let beat = Instant::now() + self.config.lease_ttl / 3;
+        let rested = self.resting.iter().filter(|(name, _)| !self.running.contains_key(*name)).map(|(_, rest)| rest.1);
+        rested.min().map_or(beat, |rested| rested.min(beat))
+    }
+
+    async fn beat(&mut self) -> Result<()> {
+        let core = self.core.clone();
+        let now = Instant::now();
+        let wanted: Vec<_> = core
+            .behind()
+            .map(|it| Wanted {
+                name: &it.name,
+                version: it.version,
+                now: self.resting.get(&it.name).is_none_or(|rest| rest.1 <= now),
+                restarts: matches!(it.work, Work::Sql(_)),
+            })
+            .collect();
+        let mut conn = core.pool.acquire().await?;
+        let tended =
+            projections::tend_leases(&mut conn, &core.texts, self.owner, self.config.lease_ttl, &wanted).await?;
+        for (name, token) in self.reconcile(tended) {
+            projections::release_lease(&mut conn, &core.texts, &name, token).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts what was taken and stops what was lost. Returns leases that nobody here runs under.
+    fn reconcile(&mut self, tended: Tended) -> Vec<(String, i64)> {
+        let still = |name: &str, token| tended.held.iter().any(|held| held.0 == name && held.1 == token);
+        self.running.retain(|name, running| still(name, running.token));
+        let runs = |name: &str, token| self.running.get(name).is_some_and(|it| it.token == token);
+        let unused = tended.held.iter().filter(|held| !runs(&held.0, held.1));
+        let unused = unused.map(|(name, token, _)| (name.clone(), *token)).collect();
+        // one per beat, as the other process's next one may change the balance
+        let spare = tended.held.iter().find_map(|held| self.running.get(&*held.0).filter(|_| held.2));
+        if let Some(spare) = spare {
+            spare.stop.send_replace(true);
+        }
+        for (name, lease) in tended.taken {
+            self.start(&name, lease);
+        }
+        self.rebuilding.retain(|_, task| !task.is_finished());
+        for name in tended.stale {
+            self.rebuild(&name);
+        }
+        unused
+    }
+
+    fn start(&mut self, name: &str, lease: Lease) {
+        let Some(registered) = self.core.projections.iter().find(|it| &*it.name == name) else { return };
+        let (stop, stopped) = watch::channel(false);
+        let owned = Owned {
+            core: self.core.clone(),
+            registered: registered.clone(),
+            config: self.config,
+            stop: stopped,
+            ended: self.ended.0.clone(),
+        };
+        let running = Running { token: lease.token, stop, task: Task::spawn(owned.run(lease)) };
+        self.running.insert(registered.name.clone(), running);
+    }
+
+    /// Builds a newer version of a read model, when no process is at it yet.
+    fn rebuild(&mut self, name: &str) {
+        let Some(registered) = self.core.projections.iter().find(|it| &*it.name == name).cloned() else { return };
+        let (core, config) = (self.core.clone(), self.config);
+        self.rebuilding.entry(registered.name.clone()).or_insert_with(|| {
+            Task::spawn(async move {
+                let name = registered.name.clone();
+                match rebuild(&core, &registered, config, &mut |_| {}).await {
+                    Ok(_) => tracing::info!(projection = &*name, version = registered.version, "a new version serves"),
+                    // the next beat looks again, and by then the other process may be done
+                    Err(Error::RebuildLost { .. }) => {}
+                    Err(error) => {
+                        tracing::warn!(projection = &*name, %error, "could not build the new version; trying again")
+                    }
+                }
+            })
+        });
+    }
+
+    fn note(&mut self, ended: Ended) {
+        if self.running.get(&ended.name).is_some_and(|it| it.token == ended.token) {
+            self.running.remove(&ended.name);
+        }
+        let (first, longest) = (self.config.first_retry, self.config.longest_retry);
+        let rest = self.resting.entry(ended.name).or_insert_with(|| (Backoff::new(first, longest), Instant::now()));
+        if ended.moved || !ended.failed {
+            rest.0.reset();
+        }
+        // one that was lost or handed over rests for a moment too, so that nobody takes turns at full speed
+        rest.1 = Instant::now() + rest.0.next();
+    }
+
+    async fn leave(self) {
+        for running in self.running.values() {
+            running.stop.send_replace(true);
+        }
+        for (name, running) in self.running {
+            if let Err(error) = running.task.join().await {
+                tracing::error!(projection = &*name, %error, "a projection's task ended badly");
+            }
+        }
+        let left = async {
+            let mut conn = self.core.pool.acquire().await?;
+            projections::leave_work(&mut conn, &self.core.texts, self.owner).await
+        };
+        if let Err(error) = left.await {
+            tracing::warn!(%error, "could not give the projections back: their leases run out by themselves");
+        }
+    }
+}
