@@ -2,6 +2,7 @@ use rillflow::{BulkMode, DocMetadata, Document, Error, Query, Store, compiled_qu
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::served::{many, served};
 use crate::support::{Db, TestResult, statements_sent, store_with};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
@@ -48,6 +49,10 @@ fn longer_than(pages: i64) -> impl Query<Vec<i64>> {
 fn about(words: &str, limit: i64) -> impl Query<Vec<i64>> {
     Article::query().filter(|a| a.search(words)).order_by(|a| a.rank().desc()).limit(limit).select(|a| a.id)
 }
+
+many!(Author, 100, |n| author(&n.to_string(), None));
+many!(Article, 20_000, |n| article(n, &format!("word{n}"), "the same for all"));
+served!(longer_than(199_900), about("word777", 5));
 
 #[tokio::test]
 async fn a_field_with_a_column_is_queried_there() -> TestResult {
