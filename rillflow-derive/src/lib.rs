@@ -104,7 +104,12 @@ pub fn document_value(item: TokenStream) -> TokenStream {
 /// | `filter_if(argument, \|c, value\| ..)` | a condition that is left out when the argument, an `Option`, is `None`; the text is the same |
 /// | `order_by(\|c\| c.created_at.desc())` | `.asc()` or `.desc()` of a field, or a tuple of such; then `.nulls_first()` or `.nulls_last()` |
 /// | `limit(n)`, `offset(n)` | a range |
-/// | `select(\|c\| ..)` | a field, a tuple of fields, or a struct of fields: `Contact { email: c.email }`, whose serde names are its field names |
+/// | `select(\|c\| ..)` | a field, a tuple of up to eight, or a struct: `Contact { email: c.email }`, built as it stands there, whatever its serde names |
+/// | `distinct()` | of what is selected, each row once |
+/// | `group_by(\|c\| (c.status, c.address.city))` | a field or a tuple: one row for all documents with the same values |
+/// | `having(\|c, g\| g.count() > 1)` | a condition on groups |
+/// | `include::<Customer>(\|o\| o.customer)` | beside each document the one whose id is in the field: gives `(Order, Option<Customer>)` |
+/// | `include_many::<Order>(\|o\| o.customer)` | beside each document those that hold its id: gives `(Customer, Vec<Order>)` |
 /// | `include_deleted()`, `only_deleted()` | soft-deleted documents too, or alone |
 /// | none of the following | gives `Vec<_>` |
 /// | `one()` | gives `Option<_>`; a second row found is an error |
@@ -116,13 +121,29 @@ pub fn document_value(item: TokenStream) -> TokenStream {
 ///
 /// Conditions are `==`, `!=`, `<`, `<=`, `>`, `>=` between a field and a value or another field, a `bool` field alone, and
 /// the methods `between`, `one_of`, `is_null`, `is_some`; `starts_with`, `ends_with`, `contains_text`, `like`, `ilike` and
-/// `regex` of text; `contains`, `any`, `is_empty` and `len() > n` of lists; `has_key` and `has_entry` of maps; joined by
-/// `&&`, `||` and `!`.
+/// `regex` of text; `contains`, `any`, `is_empty` and `len() > n` of lists; `has_key` and `has_entry` of maps, whose value
+/// under a key is a field too, `c.labels.get("color") == "red"`; joined by `&&`, `||` and `!`.
 /// They mean what they mean in Rust: a missing value differs from every value, and `!` turns false into true also
 /// where a value is missing.
 ///
 /// A value is a literal or an enum's variant, which becomes part of the SQL; an argument, which becomes a parameter;
 /// or any other expression, which is computed when the function is called and becomes a parameter too.
+///
+/// # Rows
+///
+/// A field behind an `Option`, or one that serde may leave out, is an `Option` in a row. Several includes make a longer
+/// tuple; documents included are in the order of their ids, and soft-deleted ones are left out.
+///
+/// Behind `group_by`, closures take the document's fields and the group: `g.count()`, `g.sum(c.total)`, `g.avg(..)`,
+/// `g.min(..)` and `g.max(..)`, and of the fields those that are keys. The trait `Query` shows an example.
+///
+/// # Where it can stand
+///
+/// On free functions, and on associated functions without `self`; `Self` is not known inside. In a generic `impl` block,
+/// Rust wants its parameters named behind the result: `-> impl Query<Vec<Customer>> + use<T>`. The function may have lifetimes, but no type or const parameters: the text is made once.
+///
+/// What the macros write names `::rillflow`. A crate that renames the dependency says once, in its root,
+/// `extern crate its_name as rillflow;`.
 ///
 /// # Indexes
 ///
@@ -130,12 +151,14 @@ pub fn document_value(item: TokenStream) -> TokenStream {
 ///
 /// - of conditions joined by `&&` one must be served, of those joined by `||` all;
 /// - a comparison, `one_of` or a null test is served by an index that begins with the field, or by the id;
-/// - `contains`, `has_entry`, and `any` of equalities, are served by `gin`;
+/// - `contains`, `has_entry`, `==` with a map's value, and `any` of equalities, are served by `gin`;
 /// - `starts_with` is served by `text_pattern`, as is `like` of a literal that begins with a plain character; `like`,
 ///   `ilike`, `ends_with` and `contains_text` are served by `trigram`, the better the longer the text;
 /// - `!`, `!=`, `regex`, `len`, `is_empty`, `has_key`, two fields, and `filter_if` are served by none;
 /// - an order is served by an index whose keys, after those that the filter compares by `==`, follow it, all in the
 ///   same or all in the opposite direction; the id may come last;
+/// - the order of groups and of distinct rows needs none, nor does `having`; `include_many` needs one that begins with
+///   the field that holds the id;
 /// - without a filter the whole collection is read, which only `exists`, `min` and `max` of a field that begins an
 ///   index, or a limit (a page, `first`) and an order that an index delivers, make cheap.
 ///

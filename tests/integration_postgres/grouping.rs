@@ -5,6 +5,7 @@ use rillflow::{Document, DocumentFields, DocumentValue, NumberedPage, Query, Sto
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::served::{many, served};
 use crate::support::{Db, TestResult, store_with};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, DocumentValue)]
@@ -290,13 +291,21 @@ async fn distinct_rows_come_once() -> TestResult {
     Ok(())
 }
 
+#[compiled_query]
+fn sent(year: i32) -> impl Query<Vec<(Option<String>, Option<Vec<String>>)>> {
+    Sale::query().filter(|s| s.year == year).order_by(|s| s.id.asc()).select(|s| (s.sent_to.city, s.notes))
+}
+
+many!(Sale, 20_000, |n| Sale {
+    id: Uuid::from_u128(n as u128),
+    year: (n % 2030) as i32,
+    place: Place { city: format!("city {n}"), zip: None },
+    ..sale(n)
+});
+served!(summaries(1, "Oslo", 5), best_year("city 7"), recipients(2021), sent(2021));
+
 #[tokio::test]
 async fn a_field_behind_an_option_is_an_option_in_a_row() -> TestResult {
-    #[compiled_query]
-    fn sent(year: i32) -> impl Query<Vec<(Option<String>, Option<Vec<String>>)>> {
-        Sale::query().filter(|s| s.year == year).order_by(|s| s.id.asc()).select(|s| (s.sent_to.city, s.notes))
-    }
-
     let (_db, store) = sold().await?;
     let mut expected: Vec<_> = sales().filter(|it| it.year == 2021).collect();
     expected.sort_by_key(|it| it.id);
@@ -341,12 +350,24 @@ async fn queries_written_in_place_group_too() -> TestResult {
 
 #[tokio::test]
 async fn the_least_and_the_greatest_id_are_found_on_every_postgresql() -> TestResult {
-    #[compiled_query]
+    #[compiled_query(allow(scan))]
     fn last() -> impl Query<Option<Uuid>> {
         Sale::query().max(|s| s.id)
     }
 
     let (_db, store) = sold().await?;
     assert_eq!(store.query(last()).await?, sales().map(|it| it.id).max());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_that_serde_left_out_is_an_empty_one() -> TestResult {
+    #[compiled_query(allow(scan))]
+    fn without_notes() -> impl Query<i64> {
+        Sale::query().filter(|s| s.notes.is_empty() && s.notes.len() < 1).count()
+    }
+
+    let (_db, store) = sold().await?;
+    assert_eq!(store.query(without_notes()).await?, 30);
     Ok(())
 }

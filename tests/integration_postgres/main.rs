@@ -38,6 +38,8 @@ mod filters;
 mod grouping;
 /// Keys and ids that make an append happen once.
 mod idempotency;
+/// Values of maps, as fields.
+mod maps;
 /// Spans, metrics, trace context, causality.
 mod observe;
 /// The global order: what readers see while appends are open.

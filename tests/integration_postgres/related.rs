@@ -2,6 +2,7 @@ use rillflow::{Cursor, Document, DocumentFields, DocumentValue, NumberedPage, Pa
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::served::{many, served};
 use crate::support::{Db, TestResult, store_with};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, DocumentValue)]
@@ -23,7 +24,7 @@ struct Review {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
-#[document(soft_delete, index(author, year desc))]
+#[document(collection = "written_books", soft_delete, index(author, year desc))]
 struct Book {
     #[document(id)]
     id: i64,
@@ -120,6 +121,10 @@ fn reviewed(number: i64) -> impl Query<NumberedPage<(Book, Option<Author>)>> {
         .numbered_page(number, 4)
 }
 
+many!(Author, 20_000, author);
+many!(Book, 20_000, |n| Book { author: author(n / 3).id, ..book(n) });
+served!(with_author(7), with_books("a7"), school(None));
+
 #[tokio::test]
 async fn several_collections_and_the_same_one_are_included_in_pages_too() -> TestResult {
     let (_db, store) = library("public").await?;
@@ -167,9 +172,9 @@ async fn related_documents_are_found_by_their_indexes_in_one_statement() -> Test
     sqlx::raw_sql(
         "INSERT INTO docs_authors (id, doc) SELECT id, jsonb_build_object('id', id, 'name', 'n' || n, 'teacher', NULL) \
          FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(1, 5000) n) made; \
-         INSERT INTO docs_books (id, doc) SELECT 100 + row_number() OVER (), jsonb_build_object('id', 100 + row_number() OVER (), \
+         INSERT INTO docs_written_books (id, doc) SELECT 100 + row_number() OVER (), jsonb_build_object('id', 100 + row_number() OVER (), \
          'author', id, 'year', 2000, 'review', NULL) FROM docs_authors, generate_series(1, 3); \
-         ANALYZE docs_authors; ANALYZE docs_books",
+         ANALYZE docs_authors; ANALYZE docs_written_books",
     )
     .execute(store.pool())
     .await?;

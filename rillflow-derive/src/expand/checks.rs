@@ -2,6 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::{Expr, ItemFn};
 
 use crate::model::query::{CompiledQuery, ends, last_name};
@@ -10,7 +11,7 @@ use crate::model::steps::Related;
 /// The coverage checks, each raised at what it is about.
 pub(crate) fn checks(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
     let document = &query.document;
-    let name = function.sig.ident.to_string();
+    let name = function.sig.ident.unraw().to_string();
     let type_name = last_name(&query.document);
     let indexes = quote!(<#document as ::rillflow::__private::Document>::INDEXES);
     let sort_allowed = query.allow.sort;

@@ -24,7 +24,7 @@ pub(crate) fn with_paths(
         }
     });
     let keys = values.query.map_keys.iter().enumerate().map(|(at, key)| {
-        let (name, value) = (map_key(at), values.value(key));
+        let (name, value) = (map_key(at, key), values.value(key));
         quote! {
             #[allow(unused_variables)]
             let #name = #value;

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{ItemFn, Lifetime, ReturnType, Type, TypeParamBound, TypeReference};
@@ -23,7 +24,7 @@ pub(crate) fn query(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
     let statement = statement(query, &values);
     let checks = checks(query, function);
     let binds = values.binds();
-    let name = function.sig.ident.to_string();
+    let name = function.sig.ident.unraw().to_string();
     let result = &query.result;
     let (cursor, next) = next_page(query, &values);
     with_body(

@@ -1,13 +1,13 @@
 //! Closures over a document's fields, and the fields that are named in them.
 
 use proc_macro2::{Ident, Span};
-use quote::{ToTokens, format_ident};
+use quote::{ToTokens, format_ident, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprClosure, ExprField, ExprMethodCall, Member, Pat, Stmt, parse_quote_spanned};
 
 use super::condition::{Condition, Scope};
-use super::literal::bare;
+use super::literal::{Value, bare};
 use super::mention::mention_of;
 
 /// `|c| body`, or `|c, g| body` behind `group_by`.
@@ -190,8 +190,11 @@ impl Scope<'_> {
             Expr::MethodCall(call) => {
                 let map = self.path(&call.receiver)?;
                 let key = self.key(call.args.first()?)?;
+                let key = quote_spanned!(key.span()=> &#key);
+                // the map is underlined as the call is, which makes one report of two
                 let span = call.method.span();
-                Some(parse_quote_spanned!(span=> ::rillflow::__private::entry(#map, &#key)))
+                let map = quote_spanned!(span=> { let __map = #map; __map });
+                Some(parse_quote_spanned!(span=> ::rillflow::__private::entry(#map, #key)))
             }
             other => Some(other.clone()),
         }
@@ -205,14 +208,15 @@ impl Scope<'_> {
             return None;
         }
         let value = self.value(expr)?;
+        let name = map_key(self.map_keys.len(), &value);
         self.map_keys.push(value);
-        Some(map_key(self.map_keys.len() - 1))
+        Some(name)
     }
 }
 
-/// The name of the map key number `at` in closures.
-pub(crate) fn map_key(at: usize) -> Ident {
-    format_ident!("__key{at}")
+/// The name of the map key number `at` in closures, which stands where its value was written.
+pub(crate) fn map_key(at: usize, value: &Value) -> Ident {
+    format_ident!("__key{at}", span = value.span())
 }
 
 fn name_of(pattern: &Pat) -> Option<Ident> {

@@ -1,12 +1,22 @@
 //! Whether an expression looks at a variable.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use syn::ext::IdentExt;
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprField, ExprMethodCall};
 
 /// Where one of the outer variables, unless it is shadowed, stands in the body.
 pub(crate) fn first_mention(outer: &[Ident], variable: &Ident, body: &Expr) -> Option<Span> {
     outer.iter().filter(|other| *other != variable).find_map(|other| mention_of(other, body))
+}
+
+/// Where `Self` stands among tokens.
+pub(crate) fn self_type(tokens: TokenStream) -> Option<Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) if ident == "Self" => Some(ident.span()),
+        TokenTree::Group(group) => self_type(group.stream()),
+        _ => None,
+    })
 }
 
 /// Where a variable stands in an expression.
@@ -51,8 +61,17 @@ impl Mention<'_> {
             match token {
                 TokenTree::Ident(ident) => self.visit_ident(&ident),
                 TokenTree::Group(group) => self.search(group.stream()),
+                TokenTree::Literal(text) if self.is_captured_by(&text.to_string()) => {
+                    self.found.get_or_insert(text.span());
+                }
                 _ => {}
             }
         }
+    }
+
+    /// True for the text of `format!("{variable}")`.
+    fn is_captured_by(&self, text: &str) -> bool {
+        let name = self.variable.unraw().to_string();
+        text.split('{').skip(1).any(|rest| rest.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['}', ':'])))
     }
 }

@@ -1,6 +1,7 @@
 //! `#[compiled_query]`: the function around it, and its steps.
 
 use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
@@ -10,6 +11,7 @@ use syn::{
 
 use super::condition::{Argument, Scope};
 use super::literal::{Literal, Value, without_last};
+use super::mention::self_type;
 use super::steps::{self, Steps};
 use crate::attrs::problems::Problems;
 use crate::attrs::query::{self, Allow};
@@ -51,6 +53,7 @@ pub(crate) fn result_of(signature: &Signature) -> Option<Type> {
 pub(crate) fn check(attr: TokenStream, function: &ItemFn, problems: &mut Problems) -> Option<CompiledQuery> {
     let allow = query::read(attr, problems);
     check_signature(&function.sig, problems);
+    refuse_self_type(function, problems);
     let arguments = arguments(&function.sig, problems);
     let result = check_result(&function.sig, problems);
     let [Stmt::Expr(body, None)] = &function.block.stmts[..] else {
@@ -81,9 +84,17 @@ fn check_signature(signature: &Signature, problems: &mut Problems) {
         if !matches!(parameter, GenericParam::Lifetime(_)) {
             problems.at(
                 parameter.span(),
-                "a compiled query has no type parameters: its SQL and its indexes are checked once, for one document type",
+                "a compiled query has no type or const parameters: its SQL and its indexes are checked once, for one document type",
             );
         }
+    }
+}
+
+/// The query's text is a const, which does not see the `impl` around the function.
+fn refuse_self_type(function: &ItemFn, problems: &mut Problems) {
+    let found = self_type(function.sig.to_token_stream()).or_else(|| self_type(function.block.to_token_stream()));
+    if let Some(span) = found {
+        problems.at(span, "a compiled query does not know `Self`: write the name of the type");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::entry::Keyed;
 use super::operand::{Inline, Literal, Perhaps, RowCount, Value};
 use super::path::{Column, DocumentValue, Element, Flag, ItemOf, List, Map, Path, PathSet, Tag};
 use super::search::Search;
@@ -398,6 +399,7 @@ combine! {
     [P, K] HasKey<P, K>;
     [P, K, V] HasEntry<P, K, V>;
     [P, C] Any<P, C>;
+    [C] Keyed<C>;
     [P, L] Is<P, L>;
     [D, V] Search<D, V>;
     [A, B] And<A, B>;

@@ -4,7 +4,7 @@
 //!   list, a map's keys, regular expressions and conditions that may be left out never are.
 //! - `starts_with` needs a `text_pattern` index; `like`, `ilike`, `ends_with` and `contains_text` need a `trigram` one.
 //! - A comparison, `one_of` or null test needs an index that begins with its field; the id is one.
-//! - `contains`, `has_entry`, and `any` of equalities, need `#[document(gin)]`.
+//! - `contains`, `has_entry`, an equality with a value in a map, and `any` of equalities, need `#[document(gin)]`.
 //! - An order must follow the keys of an index, after those that the filter pins to one value, all in its directions
 //!   or all reversed. The id may end it. A query that finds one row at most may sort as it likes.
 //! - A query without a filter reads everything, unless it asks for existence only, or has an order that an index
@@ -110,9 +110,31 @@ const fn uncovered_order(query: &str, document: &str, key: &SortKey) -> Message 
 pub(super) const fn same_path(a: &PathInfo, b: &PathInfo) -> bool {
     match (a.parent, b.parent) {
         (None, None) => true,
-        (Some(above_a), Some(above_b)) => str_eq(a.key, b.key) && same_path(above_a, above_b),
+        (Some(above_a), Some(above_b)) => same_key(a, b) && same_path(above_a, above_b),
         _ => false,
     }
+}
+
+const fn same_key(a: &PathInfo, b: &PathInfo) -> bool {
+    match (a.computed_key, b.computed_key) {
+        (None, None) => str_eq(a.key, b.key),
+        (Some(Operand::Numbered(a, ..)), Some(Operand::Numbered(b, ..))) => a == b,
+        _ => false,
+    }
+}
+
+/// True for a value in a map, or below one.
+pub(crate) const fn is_in_map(path: &PathInfo) -> bool {
+    match path.parent {
+        Some(parent) => matches!(path.place, Place::Entry) || is_in_map(parent),
+        None => false,
+    }
+}
+
+/// True for an equality with a value in a map, which can be written as containment.
+pub(crate) const fn is_entry_equality(path: &PathInfo, operator: Operator, operand: Operand) -> bool {
+    let with_value = matches!(operator, Operator::Equal) && !matches!(operand, Operand::Field(_));
+    with_value && is_in_map(path) && keeps_its_json_form(path.sql_type)
 }
 
 const fn is_nested(path: &PathInfo) -> bool {
@@ -135,7 +157,10 @@ const fn ends_early(statement: &Statement, indexes: &[IndexDefinition], sort_all
     let sorted_by_index = !statement.order.is_empty() && (!sort_allowed || order_covered(statement, indexes));
     match (statement.output, statement.take) {
         (Output::Exists, _) => true,
-        (Output::OfAll(Aggregation::Min | Aggregation::Max, path), _) => begins_an_index(path, indexes),
+        // the least and the greatest uuid are found by their text
+        (Output::OfAll(Aggregation::Min | Aggregation::Max, path), _) => {
+            begins_an_index(path, indexes) && !matches!(path.sql_type, SqlType::Uuid)
+        }
         (_, Take::NumberedPage(_)) => false,
         (_, Take::Page(_)) => statement.order.is_empty() || sorted_by_index,
         (_, Take::First) => sorted_by_index,
@@ -177,6 +202,9 @@ const fn uncovered(node: &Node, indexes: &[IndexDefinition]) -> Option<&'static 
         }
         Node::Not(inner) => return Some(first_path(inner)),
         Node::Compare(path, _, Operand::Field(_)) => (path, false),
+        Node::Compare(path, operator, operand) if is_in_map(path) => {
+            (path, has_gin(indexes) && is_entry_equality(path, *operator, *operand))
+        }
         Node::Compare(path, operator, operand) => (path, serves(path, *operator, *operand, indexes)),
         Node::Optional(_, inner) => return Some(first_path(inner)),
         Node::Length(path, ..) | Node::HasKey(path, _) => (path, false),
@@ -213,6 +241,9 @@ const fn needs_gin(node: &Node, path: &PathInfo) -> bool {
     match node {
         Node::And(a, b) | Node::Or(a, b) => needs_gin(a, path) || needs_gin(b, path),
         Node::Contains(other, ..) | Node::Any(other, _) | Node::HasEntry(other, ..) => same_path(other, path),
+        Node::Compare(other, operator, operand) => {
+            is_entry_equality(other, *operator, *operand) && same_path(other, path)
+        }
         _ => false,
     }
 }
@@ -243,6 +274,10 @@ const fn is_hopeless(node: &Node, path: &PathInfo) -> bool {
         | Node::Compare(other, _, Operand::Field(_))
         | Node::Length(other, ..)
         | Node::HasKey(other, _) => same_path(other, path),
+        Node::Compare(other, operator, operand) if is_in_map(other) => {
+            !is_entry_equality(other, *operator, *operand) && same_path(other, path)
+        }
+        Node::OneOf(other, _) | Node::IsNull(other) | Node::IsSome(other) => is_in_map(other) && same_path(other, path),
         _ => false,
     }
 }
@@ -292,7 +327,8 @@ pub(crate) const fn is_containment(node: &Node) -> bool {
         Node::And(a, b) => is_containment(a) && is_containment(b) && !share_a_key(a, b),
         Node::Compare(_, _, Operand::Field(_)) => false,
         Node::Compare(path, Operator::Equal, _) => {
-            keeps_its_json_form(path.sql_type) && path.parent.is_some() && !is_nested(path)
+            let has_fixed_key = path.parent.is_some() && path.computed_key.is_none();
+            keeps_its_json_form(path.sql_type) && has_fixed_key && !is_nested(path)
         }
         _ => false,
     }

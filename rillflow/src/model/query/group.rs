@@ -86,9 +86,11 @@ impl<A: Aggregating, P: Path> Parent for Over<A, P> {
             parent: Some(P::INFO),
             key: "",
             quoted_key: "",
+            computed_key: None,
             field: "",
             sql_type: <A::Value as DocumentValue>::SQL_TYPE,
             nullable: P::INFO.nullable,
+            left_out: false,
             conditional: P::INFO.conditional,
             place: Place::Aggregate(A::AGGREGATION),
         }
@@ -106,9 +108,11 @@ impl<D: 'static> Parent for Size<D> {
         parent: Some(Root::<D>::INFO),
         key: "",
         quoted_key: "",
+        computed_key: None,
         field: "",
         sql_type: SqlType::Int,
         nullable: false,
+        left_out: false,
         conditional: false,
         place: Place::Aggregate(Aggregation::Count),
     };

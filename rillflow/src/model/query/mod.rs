@@ -13,6 +13,7 @@ mod compiled;
 mod condition;
 mod coverage;
 mod ending;
+mod entry;
 mod fields;
 mod find;
 mod group;
@@ -33,8 +34,9 @@ pub use aggregate::*;
 pub use compiled::Compiled;
 pub use condition::*;
 pub use coverage::{check_filter, check_order};
-pub(crate) use coverage::{is_containment, keeps_its_json_form};
+pub(crate) use coverage::{is_containment, is_entry_equality, keeps_its_json_form};
 pub use ending::{Aggregated, Counted, Exists, First, NextPage, NumberedPaged, One, Paged};
+pub use entry::{Entry, Key, Keyed, entry};
 pub use fields::FieldList;
 pub use find::{Definition, Find, Included, Living, Only, Scope, Selected};
 pub use group::{Group, GroupBy, Over, Size, check_groups, check_rows, groups};
@@ -89,6 +91,58 @@ use crate::Result;
 ///      AND (doc @> jsonb_build_object('tags', jsonb_build_array($2::text)) OR ((doc->>'year')::bigint) > 2020) \
 ///      AND deleted_at IS NULL ORDER BY ((doc->>'year')::bigint) DESC LIMIT $3::bigint",
 /// );
+/// ```
+///
+/// Groups, and documents of other collections:
+///
+/// ```
+/// use rillflow::{Document, Query, compiled_query};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Document)]
+/// struct Author {
+///     #[document(id)]
+///     id: i64,
+///     #[document(index)]
+///     country: String,
+/// }
+///
+/// #[derive(Serialize, Deserialize, Document)]
+/// struct Book {
+///     #[document(id)]
+///     id: i64,
+///     #[document(index)]
+///     author: i64,
+///     year: i32,
+///     pages: i64,
+/// }
+///
+/// struct Year {
+///     year: i32,
+///     books: i64,
+///     pages: i64,
+/// }
+///
+/// #[compiled_query]
+/// fn years_of(author: i64) -> impl Query<Vec<Year>> {
+///     Book::query()
+///         .filter(|b| b.author == author)
+///         .group_by(|b| b.year)
+///         .having(|_, g| g.count() > 1)
+///         .order_by(|b, g| (g.sum(b.pages).desc(), b.year.asc()))
+///         .select(|b, g| Year { year: b.year, books: g.count(), pages: g.sum(b.pages) })
+/// }
+///
+/// #[compiled_query]
+/// fn with_books(country: &str) -> impl Query<Vec<(Author, Vec<Book>)>> {
+///     Author::query().filter(|a| a.country == country).include_many::<Book>(|b| b.author)
+/// }
+///
+/// #[compiled_query]
+/// fn with_author(id: i64) -> impl Query<Option<(Book, Option<Author>)>> {
+///     Book::query().filter(|b| b.id == id).include::<Author>(|b| b.author).one()
+/// }
+/// # assert_eq!(years_of(1).binds().len() + with_books("no").binds().len() + with_author(1).binds().len(), 3);
 /// ```
 ///
 /// A query that no declared index serves does not compile:

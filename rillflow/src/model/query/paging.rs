@@ -82,7 +82,10 @@ const fn add(mut hash: u32, text: &str) -> u32 {
 
 const fn add_path(hash: u32, path: &PathInfo) -> u32 {
     match path.parent {
-        Some(parent) => add(add(add_path(hash, parent), "/"), path.key),
+        Some(parent) => {
+            let step = if path.computed_key.is_some() { "/$" } else { "/" };
+            add(add(add_path(hash, parent), step), path.key)
+        }
         None => hash,
     }
 }

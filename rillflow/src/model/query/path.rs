@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::presence::{Always, Presence};
 use super::text::Message;
-use super::tree::{PathInfo, Place};
+use super::tree::{Operand, PathInfo, Place};
 use crate::model::SqlType;
 
 /// A type without values of it: what a path is made of.
@@ -113,6 +113,8 @@ pub trait Field: 'static {
     const KEY: &'static str;
     /// Its JSON key as an SQL literal.
     const QUOTED_KEY: &'static str;
+    /// Its JSON key, when it is a value of the query.
+    const COMPUTED_KEY: Option<Operand> = None;
     /// Its Rust name.
     const NAME: &'static str;
     /// True when serde may leave the key out.
@@ -177,9 +179,11 @@ impl<D: 'static> Parent for Root<D> {
         parent: None,
         key: "",
         quoted_key: "",
+        computed_key: None,
         field: "",
         sql_type: SqlType::Json,
         nullable: false,
+        left_out: false,
         conditional: false,
         place: Place::Root,
     };
@@ -199,6 +203,8 @@ where
             parent: Some(P::INFO),
             key: F::NAME,
             quoted_key,
+            computed_key: None,
+            left_out: false,
             field: if F::FLAT { F::NAME } else { "" },
             sql_type: SqlType::Json,
             nullable: true,
@@ -225,9 +231,11 @@ where
                 parent: Some(parent),
                 key: F::KEY,
                 quoted_key: F::QUOTED_KEY,
+                computed_key: F::COMPUTED_KEY,
                 field: F::NAME,
                 sql_type: <F::Value as DocumentValue>::SQL_TYPE,
                 nullable,
+                left_out: F::OPTIONAL && !P::INFO.nullable && !<F::Value as DocumentValue>::NULLABLE,
                 conditional,
                 place: F::PLACE,
             }
@@ -259,9 +267,11 @@ where
         parent: None,
         key: P::INFO.key,
         quoted_key: "",
+        computed_key: None,
         field: "element",
         sql_type: <ItemOf<P> as DocumentValue>::SQL_TYPE,
         nullable: <ItemOf<P> as DocumentValue>::NULLABLE,
+        left_out: false,
         conditional: false,
         place: Place::Element,
     };
@@ -311,11 +321,11 @@ pub trait List {
 
 /// A map from text.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a map: `has_key` and `has_entry` need a `HashMap<String, _>` or `BTreeMap<String, _>` field of document values",
+    message = "`{Self}` is not a map: `get`, `has_key` and `has_entry` need a `HashMap<String, _>` or `BTreeMap<String, _>` field of document values",
     label = "not a map"
 )]
 #[doc(hidden)]
-pub trait Map {
+pub trait Map: 'static {
     /// The type of its values.
     type Item: DocumentValue;
 }

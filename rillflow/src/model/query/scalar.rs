@@ -302,7 +302,7 @@ opaque! {
     [A: 'static, B: 'static, C: 'static] (A, B, C);
     [A: 'static, B: 'static, C: 'static, D: 'static] (A, B, C, D);
 }
-impl<V: DocumentValue, S> Map for HashMap<String, V, S> {
+impl<V: DocumentValue, S: 'static> Map for HashMap<String, V, S> {
     type Item = V;
 }
 impl<V: DocumentValue> Map for BTreeMap<String, V> {

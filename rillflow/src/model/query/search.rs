@@ -76,6 +76,8 @@ impl<D: 'static> Parent for RankOf<D> {
         parent: None,
         key: "",
         quoted_key: "",
+        computed_key: None,
+        left_out: false,
         field: "rank()",
         sql_type: SqlType::Float,
         nullable: false,

@@ -13,6 +13,8 @@ pub enum Place {
     Id,
     /// A key of the JSON.
     Key,
+    /// A key of a map, which the query names.
+    Entry,
     /// A key of the JSON whose value is in a column too: `doc_` and the field's name.
     Column,
     /// How well a document fits the words that the filter searches for.
@@ -32,12 +34,16 @@ pub struct PathInfo {
     pub key: &'static str,
     /// The JSON key as an SQL literal: quoted by the derive, which spares const evaluation a loop over its bytes.
     pub quoted_key: &'static str,
+    /// The JSON key, when it is a value of the query.
+    pub computed_key: Option<Operand>,
     /// The Rust field's name, for messages.
     pub field: &'static str,
     /// What its scalar is cast to.
     pub sql_type: SqlType,
     /// True when the value may be missing or null.
     pub nullable: bool,
+    /// True when serde leaves the key out for a value that is none of `Option`, such as an empty list.
+    pub left_out: bool,
     /// True when it is there in one variant of an enum only.
     pub conditional: bool,
     /// What it names.

@@ -3,7 +3,7 @@
 use super::writer::Writer;
 use crate::model::SqlType;
 use crate::model::query::tree::{Aggregation, Arity, IndexDefinition, Node, Operand, Operator, PathInfo, Place};
-use crate::model::query::{is_containment, keeps_its_json_form};
+use crate::model::query::{is_containment, is_entry_equality, keeps_its_json_form};
 
 /// What surrounds the text of a field, so that it compares as its type. Indexes use the same words.
 const fn cast(sql_type: SqlType) -> (&'static str, &'static str) {
@@ -30,7 +30,7 @@ impl<const N: usize> Writer<N> {
             (Some(parent), _) => {
                 self.json(parent);
                 self.put("->");
-                self.put(path.quoted_key);
+                self.json_key(path);
             }
             (None, _) => self.origin(path),
         }
@@ -59,8 +59,16 @@ impl<const N: usize> Writer<N> {
             (Some(parent), _) => {
                 self.json(parent);
                 self.put("->>");
-                self.put(path.quoted_key);
+                self.json_key(path);
             }
+        }
+    }
+
+    /// The last key of a path: a literal, or a parameter.
+    const fn json_key(&mut self, path: &PathInfo) {
+        match path.computed_key {
+            Some(key) => self.operand(key),
+            None => self.put(path.quoted_key),
         }
     }
 
@@ -200,6 +208,11 @@ impl<const N: usize> Writer<N> {
         if let Operator::StartsWith = operator {
             return self.starts_with(path, operand);
         }
+        if is_entry_equality(path, operator, operand) {
+            self.open_containment(path);
+            self.operand(operand);
+            return self.close_containment(path);
+        }
         let nullable = match operand {
             // two fields without a value are equal, as in Rust
             Operand::Field(other) => path.nullable || other.nullable,
@@ -245,9 +258,10 @@ impl<const N: usize> Writer<N> {
     }
 
     const fn compare_length(&mut self, path: &PathInfo, operator: Operator, operand: Operand) {
-        self.put("jsonb_array_length(");
+        // a list that serde left out is an empty one
+        self.put(if path.left_out { "coalesce(jsonb_array_length(" } else { "jsonb_array_length(" });
         self.json_or_null(path);
-        self.put(")");
+        self.put(if path.left_out { "), 0)" } else { ")" });
         self.put(operator.sql());
         self.operand(operand);
     }
@@ -391,7 +405,7 @@ impl<const N: usize> Writer<N> {
                 self.pairs(b);
             }
             Node::Compare(path, _, operand) => {
-                self.put(path.quoted_key);
+                self.json_key(path);
                 self.put(", ");
                 self.operand(*operand);
             }
@@ -412,7 +426,7 @@ impl<const N: usize> Writer<N> {
                     self.put(parent.quoted_key);
                     self.put(", ");
                 }
-                self.put(path.quoted_key);
+                self.json_key(path);
                 self.put(", ");
             }
             (None, _) => {
