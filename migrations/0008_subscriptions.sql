@@ -210,7 +210,10 @@ BEGIN
     stored.acked := stored.acked || $5;
     stored_position := greatest(
         stored.position,
-        coalesce((SELECT min(it.o) - 1 FROM unnest($7) AS it (o) WHERE it.o <> ALL (stored.acked)), $8)
+        coalesce((
+            SELECT min(it.o) - 1 FROM unnest($7) AS it (o)
+            WHERE it.o > stored.position AND it.o <> ALL (stored.acked)
+        ), $8)
     );
     stored_acked := ARRAY(SELECT DISTINCT a FROM unnest(stored.acked) AS it (a) WHERE a > stored_position ORDER BY a);
     UPDATE public.subscription_partitions AS p

@@ -42,7 +42,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         UNION ALL
         SELECT 'sequence', it.seqrelid, it.xmin::text FROM pg_sequence it JOIN relation ON relation.oid = it.seqrelid
         UNION ALL
-        SELECT 'function', it.oid, it.xmin::text FROM pg_proc it JOIN here ON here.oid = it.pronamespace
+        -- by its content, as a GRANT changes the row and nothing else
+        SELECT 'function', it.oid, md5(row(
+            it.prosrc, it.prosqlbody, it.proconfig, it.prolang, it.prorettype, it.proargtypes, it.proargnames,
+            it.provolatile, it.proparallel, it.proisstrict, it.prosecdef
+        )::text) FROM pg_proc it JOIN here ON here.oid = it.pronamespace
         WHERE it.proname LIKE 'rillflow\_%'
     )
     SELECT md5(coalesce(string_agg(kind || oid || ':' || change, ' ' ORDER BY kind, oid, change), '')) FROM part

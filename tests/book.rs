@@ -122,6 +122,8 @@ chapters! {
     queries: "queries.md";
     events: "events.md";
     aggregates: "aggregates.md";
+    projections: "projections.md";
+    subscriptions: "subscriptions.md";
     evolution: "evolution.md";
     testing: "testing.md";
 }

@@ -188,6 +188,12 @@ pub fn compiled_query(attr: TokenStream, item: TokenStream) -> TokenStream {
 /// - `#[event(was = "placed", was = "order_placed")]`: names that this event was stored under before. They are read as
 ///   this event, with the same version numbers.
 ///
+/// On the enum, an event that is gone and was two things at once:
+///
+/// - `#[event(split("registered" => split_registered -> (Opened, Verified)))]`: what is stored as `registered`, version 1, is
+///   read as `Opened` and then `Verified`. `split_registered` takes the payload as it was stored and returns a tuple of
+///   their payloads. A version other than 1 follows the name: `split("registered", 2 => ..)`.
+///
 /// A payload belongs to one enum, since handlers tell events apart by it. `rillflow::EventSet` has a complete example.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn event(item: TokenStream) -> TokenStream {

@@ -226,6 +226,15 @@ pub enum Error {
         version: i32,
     },
 
+    /// A stored event that is read as several was asked for as one.
+    #[error("event `{name}` version {version} is read as several events: use `decode_each`")]
+    SplitEvent {
+        /// The stored name.
+        name: String,
+        /// The stored version.
+        version: i32,
+    },
+
     /// Stored JSON does not fit the Rust type.
     #[error("cannot read {what}: {source}")]
     Decode {
@@ -371,6 +380,38 @@ pub enum Error {
         step: String,
         /// Why.
         source: Box<Error>,
+    },
+
+    /// A name that no tenant can have.
+    #[error("`{tenant}` cannot be the name of a tenant: {problem}", tenant = tenant.escape_debug())]
+    TenantName {
+        /// The name.
+        tenant: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// There is no such tenant.
+    #[error("there is no tenant `{tenant}`: make it with `ensure_tenant`", tenant = tenant.escape_debug())]
+    TenantNotFound {
+        /// The name asked for.
+        tenant: String,
+    },
+
+    /// The tenant holds events or documents, and is dropped by force only.
+    #[error("tenant `{tenant}` holds events or documents: nothing was dropped, as `force` was not given", tenant = tenant.escape_debug())]
+    TenantNotEmpty {
+        /// The tenant.
+        tenant: String,
+    },
+
+    /// The application's own [`TenantResolver`](crate::TenantResolver) failed.
+    #[error("could not find out where tenant `{tenant}` is: {source}", tenant = tenant.escape_debug())]
+    TenantResolver {
+        /// The tenant, or `all`.
+        tenant: String,
+        /// The resolver's own error.
+        source: BoxError,
     },
 
     /// No development PostgreSQL could be started.

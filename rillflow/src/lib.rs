@@ -31,6 +31,7 @@ pub use model::{
 };
 pub use model::{Checkpoint, EventTags, Message, OutboxMessage, Tag, TagField, TagQuery, TagValue};
 pub use model::{JsonFormat, query::Queries};
+pub use model::{TenancyMode, TenantResolver};
 #[cfg(feature = "derive")]
 pub use rillflow_derive::{
     Aggregate, Document, DocumentFields, DocumentValue, Event, EventTags, compiled_query, handlers, projection,
@@ -44,15 +45,17 @@ pub use runtime::session::Committed;
 pub use runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig, SnapshotterMetrics};
 pub use runtime::sync::{SchemaChanges, SchemaProgress};
 pub use runtime::tagged::{Observed, TagDecided};
+pub use runtime::tenants::TenantsDaemon;
 pub use storage::epochs::Epoch;
 pub use storage::projections::ProjectionStatus;
 pub use store::QueryStream;
-pub use store::Tagged;
 pub use store::{
     AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
     ReadAll, ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
+pub use store::{Roles, Tagged};
+pub use store::{Tenant, TenantMigrated, TenantStatus, TenantedStore, TenantedStoreBuilder};
 
 /// What projections are made of, and what is told about them.
 pub mod projections {
@@ -69,6 +72,17 @@ pub mod projection_runtime {
     pub use crate::runtime::daemon::{Daemon, DaemonConfig, DaemonConfig as ProjectionWorkerConfig};
     pub use crate::runtime::ticks::TickResult;
     pub use crate::store::{ProjectionDaemon, ProjectionDaemonBuilder};
+}
+
+/// Appending and reading events.
+pub mod events {
+    pub use crate::model::{AppendOptions, Appended, Event, EventEnvelope, Expected};
+    pub use crate::store::{AppendBuilder, Events};
+}
+
+/// Keeping snapshots of long streams in the background.
+pub mod snapshotter {
+    pub use crate::runtime::snapshots::{Compaction, Snapshotter, SnapshotterConfig};
 }
 
 /// Queries that are put together while the program runs.

@@ -46,7 +46,7 @@ async fn a_healthy_store_is_ok_in_every_respect() -> TestResult {
     let cli = Cli::new().await?;
     append(&cli.store).await?;
     let said = cli.stock(&["doctor"]).ok();
-    for check in ["connection", "version", "schema", "role", "sequence", "mark"] {
+    for check in ["connection", "version", "schema", "drift", "role", "sequence", "mark"] {
         assert!(said.lines().any(|line| line.starts_with("ok ") && line.contains(check)), "{check}: {said}");
     }
     assert_eq!(cli.diagnosis()["healthy"], true);
@@ -73,6 +73,20 @@ async fn what_the_schema_lacks_is_named() -> TestResult {
     assert!(cli.stock(&["doctor"]).found().contains("migrations are missing: 0004_aliases_and_snapshots"));
     cli.execute("INSERT INTO rillflow_migrations VALUES (4, 'back'), (99, 'of tomorrow')").await?;
     assert!(cli.stock(&["doctor"]).found().contains("a newer rillflow has been here: migration 0099"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_catalog_that_drifted_is_found() -> TestResult {
+    let cli = Cli::new().await?;
+    cli.execute("DROP INDEX docs_customers_email_idx").await?;
+    let said = cli.mounted(&["doctor"]).found();
+    assert!(
+        said.contains("the catalog differs: index docs_customers_email_idx") && said.contains("schema plan"),
+        "{said}"
+    );
+    // the stock binary does not know what customers should be like
+    cli.stock(&["doctor"]).ok();
     Ok(())
 }
 
@@ -123,10 +137,7 @@ async fn a_projection_that_is_behind_says_why() -> TestResult {
 
     append(&cli.store).await?;
     let said = finding(&cli.diagnosis(), "projection");
-    assert!(
-        said.starts_with("warning: `my_projection` is 1 positions behind") && said.contains("no process"),
-        "{said}"
-    );
+    assert!(said.starts_with("warning: `my_projection` is 1 position behind") && said.contains("no process"), "{said}");
     cli.execute("UPDATE projections SET status = 'paused'").await?;
     let said = finding(&cli.diagnosis(), "projection");
     assert!(said.contains("it is paused -> `rillflow projections resume my_projection`"), "{said}");

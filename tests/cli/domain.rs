@@ -48,7 +48,7 @@ pub(crate) struct Total {
 
 pub(crate) struct Totals;
 
-#[projection(name = "my_projection", version = 1, events = CounterEvent, document = Total, key = stream)]
+#[projection(name = "my_projection", version = 1, events = CounterEvent, document = Total, key = stream, on_failure = skip)]
 impl Totals {
     fn on_inc(doc: &mut Total, e: &Inc) -> Result<(), String> {
         if e.by < 0 {

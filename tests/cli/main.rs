@@ -11,6 +11,8 @@ mod docs;
 mod doctor;
 /// Streams, and the log of all events.
 mod events;
+/// Projections, with the stock binary and with a mounted one.
+mod projections;
 /// The tables.
 mod schema;
 /// Snapshots: what the stock binary cannot do, and a mounted one can.

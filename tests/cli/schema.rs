@@ -1,9 +1,11 @@
-use crate::kit::{Cli, TestResult, run, stock};
+use crate::kit::{Cli, TestResult, mounted, run, stock};
 
 #[tokio::test]
 async fn sync_makes_the_tables_and_then_has_nothing_to_do() -> TestResult {
     let cli = Cli::empty().await?;
-    assert!(cli.stock(&["schema", "sync"]).ok().contains("made migration 0001_streams_and_events"));
+    let planned = cli.stock(&["schema-plan"]).ok();
+    assert!(planned.contains("1. ") && planned.contains("CREATE TABLE"), "{planned}");
+    assert!(cli.stock(&["schema", "sync"]).ok().contains("done: migration 0001_streams_and_events"));
     assert_eq!(cli.stock(&["schema", "sync"]).ok(), "Up to date: nothing to do.\n");
     assert_eq!(cli.json(&["schema-sync"])["steps"], serde_json::json!([]));
     Ok(())
@@ -27,5 +29,34 @@ async fn the_schema_comes_from_a_flag_before_or_after_or_from_the_environment() 
                   WHERE relname = 'events' ORDER BY 1";
     let schemas: Vec<String> = sqlx::query_scalar(tables).fetch_all(cli.store.pool()).await?;
     assert_eq!(schemas, ["after", "around", "before"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plan_names_steps_statements_and_locks_and_assert_ends_with_3() -> TestResult {
+    let cli = Cli::new().await?;
+    assert_eq!(cli.stock(&["schema", "plan"]).ok(), "The schema is as this program wants it.\n");
+    cli.mounted(&["schema", "assert"]).ok();
+    sqlx::raw_sql("DROP INDEX docs_customers_email_idx").execute(cli.store.pool()).await?;
+    let plan = cli.mounted(&["schema", "plan"]).ok();
+    assert!(plan.contains("docs_customers_email_idx") && plan.contains("SHARE UPDATE EXCLUSIVE"), "{plan}");
+    assert!(cli.mounted(&["schema", "plan", "--sql"]).ok().contains("INDEX CONCURRENTLY"));
+    let json = cli.mounted(&["schema", "plan", "--json"]).json();
+    assert_eq!(json["steps"][0]["destructive"], false);
+    cli.mounted(&["schema", "assert"]).found();
+    cli.mounted(&["schema", "sync"]).ok();
+    cli.mounted(&["schema", "assert"]).ok();
+    Ok(())
+}
+
+#[test]
+fn patch_and_dump_ask_no_database() -> TestResult {
+    let patch = run(mounted().args(["schema", "patch", "--schema", "app"])).ok();
+    assert!(patch.contains("docs_customers") && patch.contains("app"), "{patch}");
+    let file = std::env::temp_dir().join(format!("rillflow-dump-{}.sql", std::process::id()));
+    run(mounted().args(["schema", "dump"]).arg(&file)).ok();
+    assert!(std::fs::read_to_string(&file)?.contains("CREATE TABLE public.events"));
+    std::fs::remove_file(&file)?;
+    assert!(run(stock().args(["schema", "dump", "/nowhere/at/all.sql"])).failed(1).contains("cannot write"));
     Ok(())
 }

@@ -1,4 +1,4 @@
-use rillflow::{AppendOptions, Event};
+use rillflow::{AppendOptions, Event, Expected};
 use uuid::Uuid;
 
 use crate::kit::{Cli, TestResult};
@@ -8,10 +8,10 @@ async fn a_correlation_id_is_a_table_json_or_a_diagram() -> TestResult {
     let cli = Cli::new().await?;
     let (order, trace) = (Uuid::now_v7(), Uuid::now_v7());
     let options = AppendOptions::default().correlation_id(trace);
-    cli.store.events().append_with(order, options, [Event::new("placed", &1)]).await?;
+    cli.store.events().append_with(order, Expected::Any, [Event::new("placed", &1)], &options).await?;
     let cause = cli.store.events().read_stream(order).await?[0].event_id;
     let options = AppendOptions::default().correlation_id(trace).causation_id(cause);
-    cli.store.events().append_with(Uuid::now_v7(), options, [Event::new("invoiced", &2)]).await?;
+    cli.store.events().append_with(Uuid::now_v7(), Expected::Any, [Event::new("invoiced", &2)], &options).await?;
 
     let trace = trace.to_string();
     let table = cli.stock(&["trace", &trace]).ok();

@@ -249,7 +249,7 @@ async fn what_a_session_says_once_goes_with_all_its_events_and_messages() -> Tes
     let id = Uuid::now_v7();
     let mut session = store.session();
     session.append(id, Expected::Any, [tick(0)])?;
-    session.headers(&serde_json::json!({ "request": 7 }))?;
+    session.headers(serde_json::json!({ "request": 7 }));
     session.causation_id(cause);
     session.correlation_id(belongs);
     session.append(id, Expected::Any, [tick(1), tick(2).with_causation_id(own).with_headers(&1)])?;

@@ -49,9 +49,9 @@ async fn the_same_key_with_other_events_is_a_conflict() -> TestResult {
     let (_db, store) = store().await?;
     let id = Uuid::now_v7();
     let options = || AppendOptions::default().idempotency_key("k");
-    store.events().append_with(id, options(), [tick(1)]).await?;
+    store.events().append_with(id, Expected::Any, [tick(1)], &options()).await?;
     for other in [vec![tick(2)], vec![tick(1), tick(1)], vec![Event::new("tock", &1)]] {
-        let conflict = store.events().append_with(id, options(), other).await;
+        let conflict = store.events().append_with(id, Expected::Any, other, &options()).await;
         assert!(matches!(&conflict, Err(Error::IdempotencyConflict { key, .. }) if key == "key `k`"), "{conflict:?}");
     }
     assert_eq!(count(&store).await?, 1);
@@ -165,7 +165,7 @@ async fn the_builder_keeps_everything_in_any_order_of_calls() -> TestResult {
         .idempotency_key("k")
         .correlation_id(correlation)
         .expected(Expected::NoStream)
-        .headers(&json!({ "n": 1 }))
+        .headers(json!({ "n": 1 }))
         .extend([tick(2).with_causation_id(own)])
         .causation_id(cause)
         .send()

@@ -6,6 +6,8 @@ mod support;
 
 /// Aggregates: load, decide, upcast.
 mod aggregates;
+/// The samples of the alpha's document.
+mod alpha;
 /// Expected versions, conflicts, several writers of one stream.
 mod append;
 /// Natural batching: what callers see of sharing statements.
@@ -64,6 +66,8 @@ mod queries;
 mod reading;
 /// Documents of other collections beside those found.
 mod related;
+/// Who may do what.
+mod roles;
 /// Making the schema, twice, at once, elsewhere.
 mod schema;
 /// What a sync would do, what it does, and what it leaves alone.
@@ -72,6 +76,8 @@ mod schema_plan;
 mod sessions;
 /// Snapshots: when they are kept, what is loaded from them, compaction.
 mod snapshots;
+/// Events that are gone, and read as several.
+mod split;
 /// Results that are read as they arrive.
 mod streaming;
 /// Streams as a whole: state, archive, deletion, aliases.
@@ -80,6 +86,8 @@ mod streams;
 mod subscriptions;
 /// Tags: reading by them, and decisions that rest on them.
 mod tags;
+/// Tenants that never meet.
+mod tenancy;
 /// Several queries in one statement.
 mod together;
 /// Everything at once, and every event counted.
@@ -90,3 +98,5 @@ mod traps;
 mod upgrade;
 /// What values documents may hold: each path finds what serde wrote.
 mod values;
+/// Connections that readers keep warm.
+mod warm;

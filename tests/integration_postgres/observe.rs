@@ -137,10 +137,10 @@ async fn with_context(context: &Context) -> Result<(crate::support::Db, Store), 
 async fn the_callers_trace_context_goes_with_its_events() -> TestResult {
     let (_db, store) = with_context(&Context::default()).await?;
     let id = Uuid::now_v7();
-    let options = AppendOptions::default().headers(&serde_json::json!({ "request": "r-1" }));
-    store.events().append_with(id, options, [Event::new("first", &1)]).await?;
-    let own = AppendOptions::default().headers(&serde_json::json!({ "traceparent": "mine" }));
-    store.events().append_with(id, own, [Event::new("second", &2)]).await?;
+    let options = AppendOptions::default().headers(serde_json::json!({ "request": "r-1" }));
+    store.events().append_with(id, Expected::Any, [Event::new("first", &1)], &options).await?;
+    let own = AppendOptions::default().headers(serde_json::json!({ "traceparent": "mine" }));
+    store.events().append_with(id, Expected::Any, [Event::new("second", &2)], &own).await?;
     let mut tx = store.pool().begin().await?;
     store.events().append_in_tx(&mut tx, id, Expected::Any, [Event::new("third", &3)]).await?;
     tx.commit().await?;
@@ -192,10 +192,10 @@ async fn a_sink_draws_what_ran_under_a_correlation_id() -> TestResult {
     let (_db, store) = store_with(|it| it.projection::<SalesProjection>(Lifecycle::Async).trace_sink(recorder)).await?;
     let (id, trace) = (Uuid::now_v7(), Uuid::now_v7());
     sink.record(trace, "request", "web", "POST /orders");
-    let with = |expected| AppendOptions::default().correlation_id(trace).expected(expected);
+    let options = AppendOptions::default().correlation_id(trace);
     let order = [placed(CustomerId::default(), 5)];
-    let appended = store.events().append_with(id, with(Expected::NoStream), order).await?;
-    let lost = store.events().append_with(id, with(Expected::NoStream), [Event::new("tick", &1)]).await;
+    let appended = store.events().append_with(id, Expected::NoStream, order, &options).await?;
+    let lost = store.events().append_with(id, Expected::NoStream, [Event::new("tick", &1)], &options).await;
     assert!(lost.is_err());
     let daemon = store.start_daemon().await?;
     store.wait_for("customer-sales", appended.position(), Duration::from_secs(30)).await?;
@@ -216,9 +216,12 @@ async fn stored_ids_tell_what_caused_what() -> TestResult {
     let (_db, store) = store().await?;
     let (order, invoice, trace) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
     let options = || AppendOptions::default().correlation_id(trace);
-    store.events().append_with(order, options(), [Event::new("order-placed", &1)]).await?;
+    store.events().append_with(order, Expected::Any, [Event::new("order-placed", &1)], &options()).await?;
     let cause = store.events().read_stream(order).await?[0].event_id;
-    store.events().append_with(invoice, options().causation_id(cause), [Event::new("invoice; sent", &2)]).await?;
+    store
+        .events()
+        .append_with(invoice, Expected::Any, [Event::new("invoice; sent", &2)], &options().causation_id(cause))
+        .await?;
     store.events().append_stream(order, Expected::Any, [Event::new("of another trace", &3)]).await?;
 
     let causality = store.events().causality(trace, None).await?;

@@ -1,8 +1,8 @@
-use rillflow::{Document, Error, Lifecycle, SchemaConfig, SchemaPlan, Store, StoreBuilder};
+use rillflow::{Document, Error, Expected, Lifecycle, SchemaConfig, SchemaPlan, Store, StoreBuilder};
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::orders::{Customer, SalesProjection, customer};
+use crate::orders::{Customer, CustomerId, SalesProjection, customer, placed};
 use crate::support::{Db, TestResult, statements_sent, store_with, until_somebody_waits};
 
 const CONFIG: fn() -> SchemaConfig = SchemaConfig::single_tenant;
@@ -376,5 +376,17 @@ async fn a_role_that_may_make_nothing_can_look_whether_all_is_there() -> TestRes
     let other = Store::builder(&pool).document::<later::Note>().build().await?;
     let refused = other.schema().assert(&CONFIG()).await.unwrap_err();
     assert!(matches!(&refused, Error::Schema { help, .. } if help.contains("may create schemas")), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_read_model_that_was_built_anew_and_swapped_in_is_as_declared() -> TestResult {
+    let (_db, store) = store_with(|it| it.projection::<SalesProjection>(Lifecycle::Async)).await?;
+    let kim = CustomerId::default();
+    store.events().append_stream(uuid::Uuid::now_v7(), Expected::Any, [placed(kim, 1)]).await?;
+    store.projections().run_until_idle("customer-sales").await?;
+    store.projections().rebuild("customer-sales", |_| {}).await?;
+    let planned = plan(&store).await?;
+    assert!(planned.is_empty(), "{planned}");
     Ok(())
 }

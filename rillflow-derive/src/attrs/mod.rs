@@ -8,6 +8,7 @@ pub(crate) mod problems;
 pub(crate) mod projection;
 pub(crate) mod query;
 pub(crate) mod serde;
+pub(crate) mod split;
 pub(crate) mod tags;
 
 use syn::meta::ParseNestedMeta;

@@ -1,6 +1,6 @@
 //! `#[derive(Event)]`: payloads, the set, and the hand-over to aggregates and projections.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::DeriveInput;
 
@@ -9,6 +9,7 @@ use crate::attrs::event::Step;
 use crate::attrs::options::span_of;
 use crate::attrs::problems::Problems;
 use crate::model::event::{EventEnum, EventVariant, check};
+use crate::model::split::Split;
 
 /// The implementations, or the mistakes and stand-ins.
 pub(crate) fn event(item: TokenStream) -> TokenStream {
@@ -28,7 +29,7 @@ pub(crate) fn event(item: TokenStream) -> TokenStream {
 }
 
 fn expand(set: &EventEnum) -> TokenStream {
-    let payloads = set.events.iter().map(|event| payload(&set.ident, event));
+    let payloads = set.events.iter().map(|event| payload(set, event));
     let event_set = event_set(set);
     let dispatch = dispatch(set);
     let (route, route_sql) = (route(set), route_sql(set));
@@ -36,9 +37,12 @@ fn expand(set: &EventEnum) -> TokenStream {
 }
 
 /// One payload: its type, its decoding, its place in the set.
-fn payload(set: &Ident, event: &EventVariant) -> TokenStream {
+fn payload(set: &EventEnum, event: &EventVariant) -> TokenStream {
     let EventVariant { payload, name, was, version, .. } = event;
     let older = older_versions(event);
+    let split_off = set.splits.iter().filter(|split| split.parts.iter().any(|(ident, _)| *ident == event.ident));
+    let split_off = split_off.map(type_of);
+    let set = &set.ident;
     quote_spanned! {span_of(payload)=>
         #[automatically_derived]
         impl ::rillflow::__private::PayloadOfOneEnum for #payload {
@@ -63,8 +67,53 @@ fn payload(set: &Ident, event: &EventVariant) -> TokenStream {
         impl ::rillflow::__private::HasEvent<#payload> for #set {
             const TYPE: ::rillflow::__private::EventType =
                 <#payload as ::rillflow::__private::PayloadOfOneEnum>::TYPE;
-            const TYPES: &'static [::rillflow::__private::EventType] =
-                <#payload as ::rillflow::__private::PayloadOfOneEnum>::TYPES;
+            const TYPES: &'static [::rillflow::__private::EventType] = ::rillflow::__private::event_types!(
+                <#payload as ::rillflow::__private::PayloadOfOneEnum>::TYPES, &[#(#split_off),*]
+            );
+        }
+    }
+}
+
+/// The stored name and version of an event that is split.
+fn type_of(split: &Split) -> TokenStream {
+    let (name, version) = (&split.name, split.version);
+    quote!(::rillflow::__private::EventType { name: #name, version: #version })
+}
+
+/// How the parts of an event that is gone are read, one after the other.
+fn decode_each(set: &EventEnum) -> TokenStream {
+    if set.splits.is_empty() {
+        return TokenStream::new();
+    }
+    let arms = set.splits.iter().map(|split| {
+        let (name, version, function, ty) = (&split.name, split.version, &split.function, type_of(split));
+        let variants = split.parts.iter().map(|(variant, _)| variant);
+        let payloads = split.parts.iter().map(|(_, payload)| payload);
+        let parts: Vec<_> = (0..split.parts.len()).map(|n| quote::format_ident!("part{n}")).collect();
+        let at = function.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
+        let read = quote_spanned!(at=> #ty.read_older::<_, (#(#payloads,)*)>(#function, version, json)?);
+        quote! {
+            (#name, #version) => {
+                let (#(#parts,)*) = #read;
+                #(each(Self::#variants(#parts));)*
+                ::core::result::Result::Ok(true)
+            }
+        }
+    });
+    quote! {
+        fn decode_each(
+            name: &str,
+            version: i32,
+            json: &[u8],
+            each: &mut dyn ::core::ops::FnMut(Self),
+        ) -> ::rillflow::__private::Result<bool> {
+            match (name, version) {
+                #(#arms)*
+                _ => {
+                    let event = <Self as ::rillflow::__private::EventSet>::decode(name, version, json)?;
+                    ::core::result::Result::Ok(event.map(each).is_some())
+                }
+            }
         }
     }
 }
@@ -106,9 +155,14 @@ fn place(step: &Step) -> Span {
 }
 
 fn event_set(set: &EventEnum) -> TokenStream {
-    let EventEnum { ident, events } = set;
+    let EventEnum { ident, events, splits } = set;
     let variants: Vec<_> = events.iter().map(|event| &event.ident).collect();
     let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
+    let (split_types, decode_each) = (splits.iter().map(type_of), decode_each(set));
+    let split_names = splits.iter().map(|split| {
+        let (name, version, ty) = (&split.name, split.version, type_of(split));
+        quote!(#name if version == #version => return ::core::result::Result::Err(#ty.is_split()),)
+    });
     let names = events.iter().map(|event| {
         let (name, was) = (&event.name, &event.was);
         quote!(#name #(| #was)*)
@@ -117,7 +171,7 @@ fn event_set(set: &EventEnum) -> TokenStream {
         #[automatically_derived]
         impl ::rillflow::__private::EventSet for #ident {
             const TYPES: &'static [::rillflow::__private::EventType] = ::rillflow::__private::event_types!(
-                #(<#payloads as ::rillflow::__private::PayloadOfOneEnum>::TYPES),*
+                #(<#payloads as ::rillflow::__private::PayloadOfOneEnum>::TYPES,)* &[#(#split_types),*]
             );
 
             fn event_type(&self) -> ::rillflow::__private::EventType {
@@ -149,9 +203,12 @@ fn event_set(set: &EventEnum) -> TokenStream {
                     #(#names => Self::#variants(
                         <#payloads as ::rillflow::__private::PayloadOfOneEnum>::decode(version, json)?
                     ),)*
+                    #(#split_names)*
                     _ => return ::core::result::Result::Ok(::core::option::Option::None),
                 }))
             }
+
+            #decode_each
 
             fn shapes() -> ::std::vec::Vec<::rillflow::__private::EventShape> {
                 ::std::vec![#(::rillflow::__private::EventShape::of::<#payloads>()),*]
@@ -161,7 +218,7 @@ fn event_set(set: &EventEnum) -> TokenStream {
 }
 
 fn dispatch(set: &EventEnum) -> TokenStream {
-    let EventEnum { ident, events } = set;
+    let EventEnum { ident, events, .. } = set;
     let variants = events.iter().map(|event| &event.ident);
     let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
     quote! {
@@ -182,7 +239,7 @@ fn dispatch(set: &EventEnum) -> TokenStream {
 }
 
 fn route(set: &EventEnum) -> TokenStream {
-    let EventEnum { ident, events } = set;
+    let EventEnum { ident, events, .. } = set;
     let variants: Vec<_> = events.iter().map(|event| &event.ident).collect();
     let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
     let (keys, apply) = (stand_in::route_keys(), stand_in::route_apply());
@@ -213,7 +270,7 @@ fn route(set: &EventEnum) -> TokenStream {
 }
 
 fn route_sql(set: &EventEnum) -> TokenStream {
-    let EventEnum { ident, events } = set;
+    let EventEnum { ident, events, .. } = set;
     let variants: Vec<_> = events.iter().map(|event| &event.ident).collect();
     let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
     let apply = stand_in::route_sql();

@@ -7,6 +7,7 @@ use syn::spanned::Spanned;
 use syn::{Data, DataEnum, DeriveInput, Fields, Ident, LitStr, Type, Variant};
 
 use super::names;
+use super::split::{self, Split};
 use crate::attrs::event::{EventOptions, Step, Upcast, read};
 use crate::attrs::options;
 use crate::attrs::problems::Problems;
@@ -15,6 +16,7 @@ use crate::attrs::problems::Problems;
 pub(crate) struct EventEnum {
     pub(crate) ident: Ident,
     pub(crate) events: Vec<EventVariant>,
+    pub(crate) splits: Vec<Split>,
 }
 
 /// One event.
@@ -44,10 +46,11 @@ pub(crate) fn check(item: &DeriveInput, problems: &mut Problems) -> Option<Event
     if data.variants.is_empty() {
         problems.at(item.ident.span(), "list at least one event, such as `Placed(Placed)`");
     }
-    let events = data.variants.iter().filter_map(|variant| event(variant, problems)).collect();
+    let events: Vec<_> = data.variants.iter().filter_map(|variant| event(variant, problems)).collect();
+    let splits = split::check(item, &events, problems);
     no_name_twice(data, problems);
     no_payload_twice(data, problems);
-    Some(EventEnum { ident: item.ident.clone(), events })
+    Some(EventEnum { ident: item.ident.clone(), events, splits })
 }
 
 fn event(variant: &Variant, problems: &mut Problems) -> Option<EventVariant> {

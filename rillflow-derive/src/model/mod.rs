@@ -15,6 +15,7 @@ pub(crate) mod names;
 pub(crate) mod places;
 pub(crate) mod projection;
 pub(crate) mod query;
+pub(crate) mod split;
 pub(crate) mod sql_projection;
 pub(crate) mod steps;
 pub(crate) mod tags;

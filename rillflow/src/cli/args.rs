@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::out::Out;
-use super::{Done, Ran, docs, events, schema, snapshots, streams, trace};
+use super::{Done, Ran, docs, events, projections, schema, snapshots, streams, trace};
 
 /// Documents and events in PostgreSQL: look after a store.
 #[derive(Debug, Parser)]
@@ -71,9 +71,15 @@ pub(super) enum Command {
     /// The tables, functions and indexes of the store.
     #[command(subcommand)]
     Schema(schema::Schema),
+    /// As `schema plan`.
+    #[command(hide = true)]
+    SchemaPlan,
     /// As `schema sync`.
     #[command(hide = true)]
     SchemaSync,
+    /// Projections: how far they are, what stops them, running them.
+    #[command(subcommand)]
+    Projections(projections::Projections),
     /// Streams: alias, state, events, archive.
     #[command(subcommand)]
     Streams(streams::Streams),

@@ -41,6 +41,17 @@ impl Session {
         }
     }
 
+    /// A store that asks no database, for what comes from the derives alone.
+    pub(super) async fn offline_store(&self) -> Result<Store, Failure> {
+        match &self.app.opening {
+            Opening::Open(store) => self.already_open(store),
+            Opening::Configured(configure) => {
+                let nowhere = PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new_without_pgpass());
+                Ok(self.in_schema(configure(Store::builder(nowhere))).build().await?)
+            }
+        }
+    }
+
     fn in_schema(&self, builder: StoreBuilder) -> StoreBuilder {
         match &self.global.schema {
             Some(schema) => builder.schema(schema),

@@ -167,7 +167,7 @@ impl Shown {
 }
 
 impl Columns {
-    fn line(self, it: &Shown) -> String {
+    pub(super) fn line(self, it: &Shown) -> String {
         let line =
             format!("{:>8}  {}  {}@{}  {}", it.global_seq, moment(it.created_at), it.stream_id, it.stream_seq, it.typ,);
         if self.body { format!("{line}  {}", it.data.as_str()) } else { line }

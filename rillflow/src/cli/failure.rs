@@ -57,6 +57,9 @@ impl Failure {
             Self::Store(error) => {
                 let help = match &error {
                     Error::Database(sqlx::Error::Io(_)) => "is PostgreSQL running where --database-url points?",
+                    Error::UnknownProjection { .. } => {
+                        "the command line has to be mounted in the program that knows it: `rillflow::cli::App::new(..)`"
+                    }
                     Error::Contention(_) | Error::PoolTimeout => "try again",
                     _ => "",
                 };

@@ -44,12 +44,14 @@ mod doctor;
 mod events;
 mod failure;
 mod out;
+mod projections;
 mod schema;
 mod snapshots;
 mod streams;
 mod trace;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 pub use app::App;
@@ -96,7 +98,9 @@ impl Command {
     async fn run(self, session: &mut Session) -> Ran {
         match self {
             Self::Schema(command) => command.run(session).await,
-            Self::SchemaSync => schema::Schema::Sync.run(session).await,
+            Self::SchemaPlan => schema::Schema::Plan { sql: false }.run(session).await,
+            Self::SchemaSync => schema::Schema::Sync { allow_destructive: false }.run(session).await,
+            Self::Projections(command) => command.run(session).await,
             Self::Streams(command) => command.run(session).await,
             Self::Events(command) => command.run(session).await,
             Self::Docs(command) => command.run(session).await,
@@ -110,6 +114,9 @@ impl Command {
 
 /// Shows what the library reports, on standard error; a program that listens by itself goes on doing so.
 fn listen_to_tracing(line: &Line) {
-    let format = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(line.global.log.level());
+    let format = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_max_level(line.global.log.level());
     let _listens_already = tracing::subscriber::set_global_default(format.with_target(false).finish());
 }

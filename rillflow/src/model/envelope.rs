@@ -40,17 +40,31 @@ impl EventEnvelope {
     /// # Errors
     ///
     /// [`Error::UnknownEvent`] when the set has no such event or no upcaster from its version,
-    /// [`Error::Decode`] when the payload does not fit.
+    /// [`Error::Decode`] when the payload does not fit, [`Error::SplitEvent`] when it is read as several events.
     pub fn decode<E: EventSet>(&self) -> Result<E> {
-        let unknown = || Error::UnknownEvent {
-            stream_id: self.stream_id,
-            name: self.typ.to_string(),
-            version: self.type_version,
-        };
         match E::decode(&self.typ, self.type_version, self.body.as_str().as_bytes()) {
-            Ok(event) => event.ok_or_else(unknown),
-            Err(Error::UnknownEvent { .. }) => Err(unknown()),
+            Ok(event) => event.ok_or_else(|| self.unknown()),
+            Err(Error::UnknownEvent { .. }) => Err(self.unknown()),
             Err(other) => Err(other),
         }
+    }
+
+    /// Reads the payload as what it is in a closed set: one event, or several when it was split.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode).
+    pub fn decode_each<E: EventSet>(&self) -> Result<Vec<E>> {
+        let mut events = Vec::with_capacity(1);
+        let body = self.body.as_str().as_bytes();
+        match E::decode_each(&self.typ, self.type_version, body, &mut |event| events.push(event)) {
+            Ok(true) => Ok(events),
+            Ok(false) | Err(Error::UnknownEvent { .. }) => Err(self.unknown()),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn unknown(&self) -> Error {
+        Error::UnknownEvent { stream_id: self.stream_id, name: self.typ.to_string(), version: self.type_version }
     }
 }

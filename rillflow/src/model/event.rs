@@ -46,6 +46,10 @@ pub trait EventPayload: Serialize + DeserializeOwned + Send + Sync + 'static {
 /// this event, by aggregates, projections and subscriptions alike. The name does not count for the version: version 1
 /// under an old name is version 1 of this event, and a rename alone raises nothing.
 ///
+/// An event that turns out to be two is split, on the enum: `#[event(split("registered" => function -> (Opened,
+/// Verified)))]`. It is gone, nothing is written under its name any more, and what is stored under it is read as `Opened`
+/// and then `Verified`, at one place in the stream. The function takes the payload as it was stored.
+///
 /// ```
 /// use rillflow::{Event, EventSet};
 /// use serde::{Deserialize, Serialize};
@@ -113,8 +117,18 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As [`EventPayload::decode`].
+    /// As [`EventPayload::decode`]; [`Error::SplitEvent`] for one that is read as several.
     fn decode(name: &str, version: i32, json: &[u8]) -> Result<Option<Self>>;
+
+    /// Hands over what a stored event is read as: one event, or several when it was split; `Ok(false)` when the set has no
+    /// event of this name.
+    ///
+    /// # Errors
+    ///
+    /// As [`EventPayload::decode`].
+    fn decode_each(name: &str, version: i32, json: &[u8], each: &mut dyn FnMut(Self)) -> Result<bool> {
+        Ok(Self::decode(name, version, json)?.map(each).is_some())
+    }
 
     /// The stored form of each event.
     #[doc(hidden)]

@@ -25,6 +25,7 @@ mod snapshot;
 mod stream;
 mod subscription;
 mod tags;
+mod tenant;
 pub(crate) mod traceparent;
 mod transport;
 mod value;
@@ -63,5 +64,7 @@ pub use subscription::{
 };
 pub use tags::{EventTags, NoTags, Tag, TagField, TagQuery, TagValue, TagsOf};
 pub(crate) use tags::{TagCondition, array_literal, array_literal_in_order};
+pub use tenant::{TenancyMode, TenantResolver};
+pub(crate) use tenant::{TenantName, prefix};
 pub use transport::Transport;
 pub use value::{SqlType, SqlValue};

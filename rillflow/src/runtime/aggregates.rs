@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::append::{append, append_in_tx};
 use super::backoff::Backoff;
 use super::marks::Marks;
-use super::{Core, SharedCore, snapshots};
+use super::{Core, SharedCore, snapshots, warm};
 use crate::model::{Aggregate, AppendOptions, Appended, Event, EventSet, Expected, Snapshots, StreamId};
 use crate::observe::operation;
 use crate::storage::append::Append;
@@ -91,8 +91,10 @@ pub(crate) async fn load<A: Aggregate>(
     until: Until,
 ) -> Result<Loaded<A>> {
     let loading = async {
-        let mut conn = core.pool.acquire().await?;
-        load_on(&mut conn, core, stream_id, how, until).await
+        let mut conn = warm::connection(core).await?;
+        let loaded = load_on(&mut conn, core, stream_id, how, until).await?;
+        conn.rest();
+        Ok(loaded)
     };
     operation!(core, "load", A::NAME).stream(stream_id).run(loading).await
 }
@@ -138,21 +140,24 @@ async fn load_from<A: Aggregate>(
         },
         // nobody asked for one
         (Piece::Snapshot(_), None) => Ok(()),
-        (Piece::Event { name, version, json }, _) => {
-            state.apply(&decode::<A>(stream_id, name, version, json)?);
-            Ok(())
-        }
+        (Piece::Event { name, version, json }, _) => apply(&mut state, stream_id, name, version, json),
     })
     .await?;
     Ok(Loaded { state, version })
 }
 
-/// State built on a part of the history would be wrong, so an unknown event is an error.
-pub(super) fn decode<A: Aggregate>(stream_id: StreamId, name: &str, version: i32, json: &[u8]) -> Result<A::Event> {
+/// Folds a stored event. State built on a part of the history would be wrong, so an unknown event is an error.
+pub(super) fn apply<A: Aggregate>(
+    state: &mut A,
+    stream_id: StreamId,
+    name: &str,
+    version: i32,
+    json: &[u8],
+) -> Result<()> {
     let unknown = || Error::UnknownEvent { stream_id, name: name.to_owned(), version };
-    match A::Event::decode(name, version, json) {
-        Ok(event) => event.ok_or_else(unknown),
-        Err(Error::UnknownEvent { .. }) => Err(unknown()),
+    match A::Event::decode_each(name, version, json, &mut |event| state.apply(&event)) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(Error::UnknownEvent { .. }) => Err(unknown()),
         Err(other) => Err(other),
     }
 }
@@ -254,6 +259,5 @@ pub(crate) async fn append_events_on<A: Aggregate>(
 }
 
 pub(super) fn request<A: Aggregate>(stream_id: StreamId, expected: Expected, events: &[A::Event]) -> Result<Append> {
-    let options = AppendOptions::default().expected(expected);
-    Append::new(stream_id, A::STREAM, options, events.iter().map(Event::of))
+    Append::new(stream_id, A::STREAM, expected, &AppendOptions::default(), events.iter().map(Event::of))
 }

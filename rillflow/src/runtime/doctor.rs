@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 
 use super::Core;
 use crate::Result;
+use crate::model::SchemaPlan;
 use crate::sql::MIGRATIONS;
 use crate::storage::doctor::{self, Behind, Holder, Mark, Sequence, Server};
 use crate::storage::schema;
@@ -39,7 +40,7 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What was looked at: `connection`, `version`, `role`, `schema`, `sequence`, `mark`, `projection`, `index`,
+    /// What was looked at: `connection`, `version`, `role`, `schema`, `drift`, `sequence`, `mark`, `projection`, `index`,
     /// `dead-letters`, `bloat`.
     pub check: &'static str,
     /// How bad it is.
@@ -124,6 +125,26 @@ async fn look_at_book(conn: &mut PgConnection, core: &Core, server: &Server) -> 
         return Ok(Finding::new("schema", Severity::Warning, problem, "run the newer version here too"));
     }
     Ok(Finding::ok("schema", format!("`{schema}` has all {} migrations", MIGRATIONS.len())))
+}
+
+/// What a comparison of the catalog with what this program wants came to.
+pub(crate) fn drift(plan: Result<SchemaPlan>) -> Finding {
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(error) => {
+            let problem = format!("cannot compare it with what this program wants: {error}");
+            return Finding::new("drift", Severity::Info, problem, "ask as a role that may create schemas");
+        }
+    };
+    let steps: Vec<_> = plan.steps.iter().map(|it| it.description.as_str()).collect();
+    match steps.as_slice() {
+        [] => Finding::ok("drift", "the catalog is as this program wants it"),
+        [first, rest @ ..] => {
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            let fix = "`rillflow schema plan` shows the steps, `rillflow schema sync` takes them";
+            Finding::new("drift", Severity::Warning, format!("the catalog differs: {first}{more}"), fix)
+        }
+    }
 }
 
 async fn look_at_store(conn: &mut PgConnection, core: &Core, standby: bool, findings: &mut Vec<Finding>) -> Result<()> {
@@ -235,8 +256,9 @@ fn release(holder: &Holder) -> String {
 fn look_at_projection(it: &Behind, mark: &Mark) -> Finding {
     let behind = (mark.mark - it.position).max(0);
     let name = &it.name;
+    let positions = if behind == 1 { "position" } else { "positions" };
     let problem =
-        |why: &str| format!("`{name}` is {behind} positions behind ({} of {}): {why}", it.position, mark.mark);
+        |why: &str| format!("`{name}` is {behind} {positions} behind ({} of {}): {why}", it.position, mark.mark);
     if let Some(error) = &it.error {
         let error = error.lines().next().unwrap_or_default();
         let fix = "mend its handler, or the event, and start it again";

@@ -25,9 +25,11 @@ pub(crate) mod snapshots;
 pub(crate) mod subscriber;
 pub(crate) mod sync;
 pub(crate) mod tagged;
+pub(crate) mod tenants;
 mod tender;
 pub(crate) mod ticks;
 pub(crate) mod wait;
+pub(crate) mod warm;
 
 use std::sync::Arc;
 
@@ -45,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) texts: Texts,
     pub(crate) projections: Vec<Registered>,
     pub(crate) lanes: lanes::Lanes,
+    pub(crate) warm: warm::Warm,
     pub(crate) marks: marks::Marks,
     pub(crate) listener: listener::Listener,
     pub(crate) members: subscriber::Members,
@@ -63,6 +66,7 @@ impl Core {
             texts,
             projections,
             lanes: lanes::Lanes::new(0),
+            warm: Default::default(),
             marks: Default::default(),
             listener: Default::default(),
             members: Default::default(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, PgConnection};
 
-use super::aggregates::{Loaded, Rules, decode, load_on};
+use super::aggregates::{Loaded, Rules, apply, load_on};
 use super::append::{outcome_unknown, project};
 use super::backoff::Backoff;
 use super::decide::TRIES;
@@ -63,10 +63,7 @@ pub(crate) fn validate<A: Aggregate>() -> Option<Validate> {
 
 /// Folds what is staged into a state.
 pub(crate) fn apply_staged<A: Aggregate>(state: &mut A, append: &Append) -> Result<()> {
-    append.stored().try_for_each(|(name, version, json)| {
-        state.apply(&decode::<A>(append.stream_id, name, version, json)?);
-        Ok(())
-    })
+    append.stored().try_for_each(|(name, version, json)| apply(state, append.stream_id, name, version, json))
 }
 
 /// Events that a session appends to one stream.

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use super::SharedCore;
-use super::aggregates::{Rules, decode, request};
+use super::aggregates::{Rules, apply, request};
 use super::append::append;
 use super::backoff::Backoff;
 use super::decide::{DecideError, TRIES};
@@ -63,8 +63,7 @@ async fn look<A: Aggregate>(core: &SharedCore, query: &TagQuery) -> Result<Obser
         if found.position > after {
             seen.push(found.position);
         }
-        state.apply(&decode::<A>(found.stream_id, found.name, found.version, found.json)?);
-        Ok(())
+        apply(&mut state, found.stream_id, found.name, found.version, found.json)
     })
     .await?;
     Ok(Observed { state, condition: TagCondition { query: query.clone(), types, after, seen } })

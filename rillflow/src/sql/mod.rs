@@ -10,6 +10,7 @@ pub(crate) mod dynamic;
 mod filtered;
 pub(crate) mod fold;
 pub(crate) mod render;
+pub(crate) mod roles;
 pub(crate) mod session;
 mod texts;
 pub(crate) mod wanted;
@@ -30,6 +31,10 @@ statements! {
     SCHEMA_CATALOG = "schema_catalog.sql";
     SCHEMA_STATE = "schema_state.sql";
     RECORD_SYNC = "record_sync.sql";
+    TENANT_SCHEMAS = "tenant_schemas.sql";
+    TENANT_SIZE = "tenant_size.sql";
+    IS_SYNCED = "is_synced.sql";
+    HOLDS_ANY = "holds_any.sql";
 
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";

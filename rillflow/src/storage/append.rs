@@ -12,7 +12,8 @@ use super::outbox::{Outgoing, add_messages};
 use super::tags::alternatives;
 use crate::model::traceparent::with_traceparent;
 use crate::model::{
-    AppendOptions, Appended, Event, EventEnvelope, Expected, RawJson, StreamId, Tag, TagCondition, array_literal,
+    AppendOptions, Appended, Event, EventEnvelope, Expected, Message, RawJson, StreamId, Tag, TagCondition,
+    array_literal,
 };
 use crate::sql::appends::{Tags, With, appends as text_for};
 use crate::sql::{self, Texts};
@@ -67,28 +68,35 @@ impl Append {
     pub(crate) fn new(
         stream_id: StreamId,
         category: &str,
-        mut options: AppendOptions,
+        expected: Expected,
+        options: &AppendOptions,
         events: impl IntoIterator<Item = Event>,
     ) -> Result<Self> {
-        let messages = std::mem::take(&mut options.messages);
-        let messages = messages.into_iter().map(|it| Outgoing::new(options.complete_message(it)));
-        let messages = messages.collect::<Result<Vec<_>>>()?;
-        let columns = events.into_iter().map(|mut event| {
-            options.complete(&mut event)?;
-            Column::new(event)
-        });
-        let events = columns.collect::<Result<Vec<_>>>()?;
-        let scope = options.scope.map_or_else(|| format!("stream {stream_id}"), |scope| format!("scope {scope}"));
-        let key = options.key.map(|key| Key { scope, key, fingerprint: fingerprint(stream_id, &events) });
+        let events = options.complete(events.into_iter())?.map(Column::new).collect::<Result<Vec<_>>>()?;
+        let scope = || match &options.idempotency_scope {
+            Some(scope) => format!("scope {scope}"),
+            None => format!("stream {stream_id}"),
+        };
+        let fingerprint = || fingerprint(stream_id, &events);
+        let key = options.idempotency_key.clone();
+        let key = key.map(|key| Key { scope: scope(), key, fingerprint: fingerprint() });
         Ok(Self {
             stream_id,
             category: category.to_owned(),
-            expected: options.expected,
+            expected,
             key,
             events,
-            messages,
+            messages: Vec::new(),
             condition: None,
         })
+    }
+
+    /// Adds messages that are published with the events.
+    pub(crate) fn publish(&mut self, options: &AppendOptions, messages: Vec<Message>) -> Result<()> {
+        for message in messages {
+            self.messages.push(Outgoing::new(options.complete_message(message))?);
+        }
+        Ok(())
     }
 
     /// Gives every event a trace context that has none.

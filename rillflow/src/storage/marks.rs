@@ -3,6 +3,7 @@
 use sqlx::{PgConnection, Row};
 
 use crate::Result;
+use crate::model::fingerprint;
 use crate::sql::{self, Texts};
 
 /// What a look at the log's head says.
@@ -22,11 +23,18 @@ pub(crate) async fn safe_mark(conn: &mut PgConnection, texts: &Texts) -> Result<
 
 /// Publishes the mark and notifies the listeners, when it moved.
 pub(crate) async fn publish(conn: &mut PgConnection, texts: &Texts, mark: i64) -> Result<()> {
-    sqlx::query(texts.statement(sql::PUBLISH_MARK)).bind(mark).execute(conn).await?;
+    sqlx::query(texts.statement(sql::PUBLISH_MARK)).bind(mark).bind(channel(texts)).execute(conn).await?;
     Ok(())
 }
 
+/// What PostgreSQL takes for the name of a channel.
+const LONGEST_CHANNEL: usize = 63;
+
 /// The channel on which marks are published.
 pub(crate) fn channel(texts: &Texts) -> String {
-    texts.qualify("public.rillflow_mark")
+    let channel = texts.qualify("public.rillflow_mark");
+    if channel.len() <= LONGEST_CHANNEL {
+        return channel;
+    }
+    format!("rillflow_mark_{:016x}", fingerprint(texts.schema().as_str(), 1))
 }

@@ -25,3 +25,4 @@ pub(crate) mod snapshots;
 pub(crate) mod streams;
 pub(crate) mod subscriptions;
 pub(crate) mod tags;
+pub(crate) mod tenants;

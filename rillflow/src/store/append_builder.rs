@@ -2,10 +2,10 @@
 
 use crate::Result;
 use crate::model::{AppendOptions, Appended, Event, Expected, Message, StreamId};
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::Events;
+use crate::storage::append::Append;
 
 /// An append on its way. The calls may come in any order; each keeps what the others set.
 ///
@@ -16,7 +16,7 @@ use super::Events;
 /// store
 ///     .events()
 ///     .builder(id)
-///     .headers(&serde_json::json!({ "req_id": "abc-123" }))
+///     .headers(serde_json::json!({ "req_id": "abc-123" }))
 ///     .idempotency_key("req-123")
 ///     .push(Event::new("OrderPlaced", &serde_json::json!({ "order_id": 42 })))
 ///     .expected(Expected::Any)
@@ -30,23 +30,32 @@ use super::Events;
 pub struct AppendBuilder<'s> {
     to: Events<'s>,
     stream_id: StreamId,
+    expected: Expected,
     options: AppendOptions,
+    messages: Vec<Message>,
     events: Vec<Event>,
 }
 
 impl<'s> AppendBuilder<'s> {
     pub(super) fn new(to: Events<'s>, stream_id: StreamId) -> Self {
-        Self { to, stream_id, options: AppendOptions::default(), events: Vec::new() }
+        Self {
+            to,
+            stream_id,
+            expected: Expected::default(),
+            options: AppendOptions::default(),
+            messages: Vec::new(),
+            events: Vec::new(),
+        }
     }
 
-    /// As [`AppendOptions::expected`].
+    /// What the stream must be like; anything by default.
     pub fn expected(mut self, expected: Expected) -> Self {
-        self.options = self.options.expected(expected);
+        self.expected = expected;
         self
     }
 
     /// As [`AppendOptions::headers`].
-    pub fn headers(mut self, headers: &(impl Serialize + ?Sized)) -> Self {
+    pub fn headers(mut self, headers: serde_json::Value) -> Self {
         self.options = self.options.headers(headers);
         self
     }
@@ -75,9 +84,10 @@ impl<'s> AppendBuilder<'s> {
         self
     }
 
-    /// As [`AppendOptions::publish`].
+    /// Publishes a message with the events: it is there exactly when they are, and once, also when the append is
+    /// repeated. What it does not say itself about causation and correlation, it takes from here.
     pub fn publish(mut self, message: Message) -> Self {
-        self.options = self.options.publish(message);
+        self.messages.push(message);
         self
     }
 
@@ -99,6 +109,8 @@ impl<'s> AppendBuilder<'s> {
     ///
     /// As [`Events::append_with`].
     pub async fn send(self) -> Result<Appended> {
-        self.to.append_with(self.stream_id, self.options, self.events).await
+        let mut request = Append::new(self.stream_id, "", self.expected, &self.options, self.events)?;
+        request.publish(&self.options, self.messages)?;
+        self.to.send(request).await
     }
 }

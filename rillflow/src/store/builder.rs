@@ -9,10 +9,10 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgPool};
 use uuid::Uuid;
 
-use super::{SchemaTexts, Store};
+use super::{SchemaTexts, Store, TenantedStoreBuilder};
 use crate::model::{
     Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, ProjectionHandler, Registered, Snapshots,
-    SqlProjection,
+    SqlProjection, TenancyMode,
 };
 use crate::observe::{Observer, TraceContext, TraceSink};
 use crate::runtime::Core;
@@ -245,33 +245,69 @@ impl StoreBuilder {
     /// [`Error::Database`] when the URL is wrong or nobody answers there, [`Error::PoolTimeout`] when nobody answers in
     /// time, [`Error::Schema`] for a schema name that cannot be, or for two projections or collections of one name.
     pub async fn build(self) -> Result<Store> {
-        let schema = self.schema_name()?;
+        let schema = self.checked()?;
+        let pool = self.connect().await?;
+        Ok(self.open(pool, schema))
+    }
+
+    /// A store for many tenants with these settings; each tenant has its own documents, events and projections.
+    ///
+    /// ```no_run
+    /// # async fn example(url: &str) -> rillflow::Result<()> {
+    /// use rillflow::{Store, TenancyMode};
+    ///
+    /// let store = Store::builder(url).tenants(TenancyMode::SchemaPerTenant).build().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tenants(self, mode: TenancyMode) -> TenantedStoreBuilder {
+        TenantedStoreBuilder::new(self, mode)
+    }
+
+    /// The schema, when the settings can be.
+    pub(super) fn checked(&self) -> Result<SchemaName> {
         refuse_twins("projection", self.projections.iter().map(|it| &*it.name))?;
         refuse_twins("collection", self.collections.iter().map(|it| it.name))?;
-        let pool = match self.source {
-            Source::Pool(pool) => pool,
+        self.schema_name()
+    }
+
+    /// The same settings on another source.
+    pub(super) fn on(mut self, source: impl Into<Source>) -> Self {
+        self.source = source.into();
+        self
+    }
+
+    pub(super) async fn connect(&self) -> Result<PgPool> {
+        match &self.source {
+            Source::Pool(pool) => Ok(pool.clone()),
             Source::Url(url) => {
-                let options = PgPoolOptions::new()
-                    .max_connections(self.max_connections)
-                    .acquire_timeout(self.connect_timeout)
-                    // a round trip before each use would double the cost of a short one: only those that rested are checked
-                    .test_before_acquire(false)
-                    .before_acquire(|conn, meta| {
-                        Box::pin(async move {
-                            if meta.idle_for > RESTED {
-                                conn.ping().await?;
-                            }
-                            Ok(true)
-                        })
-                    });
-                options.connect(&url).await?
+                let options = pool_options(self.max_connections).acquire_timeout(self.connect_timeout);
+                Ok(options.connect(url).await?)
             }
-        };
+        }
+    }
+
+    /// A store in a schema, on connections that are there.
+    pub(super) fn open(self, pool: PgPool, schema: SchemaName) -> Store {
         let lanes = Lanes::new(if self.batch_appends { lanes(&pool) } else { 0 });
         let core = Core::new(pool, Texts::new(schema), self.projections);
         let core = Core { lanes, snapshots: self.snapshots, observer: self.observer, ..core };
-        Ok(Store { core: Arc::new(core), collections: self.collections.into() })
+        Store { core: Arc::new(core), collections: self.collections.into() }
     }
+}
+
+/// A pool whose connections are checked only when they rested: a round trip before each use would double the cost of a
+/// short one.
+pub(super) fn pool_options(max_connections: u32) -> PgPoolOptions {
+    let options = PgPoolOptions::new().max_connections(max_connections).test_before_acquire(false);
+    options.before_acquire(|conn, meta| {
+        Box::pin(async move {
+            if meta.idle_for > RESTED {
+                conn.ping().await?;
+            }
+            Ok(true)
+        })
+    })
 }
 
 /// How many lanes appends may have: half of the pool stays for everything else.

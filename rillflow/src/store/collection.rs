@@ -3,6 +3,7 @@
 use crate::model::{Collection, DocMetadata, IdValue, SqlValue, Stored};
 use crate::observe::operation;
 use crate::runtime::SharedCore;
+use crate::runtime::warm::connection;
 use crate::storage::documents::{self, In};
 use crate::{Error, Result};
 
@@ -90,8 +91,10 @@ impl<'s> Access<'s> {
 
     pub(super) async fn get<T>(&self, id: IdValue, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<(T, i64)>> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
-            documents::get(&mut conn, self.at(), id, read).await
+            let mut conn = connection(self.core).await?;
+            let found = documents::get(&mut conn, self.at(), id, read).await?;
+            conn.rest();
+            Ok(found)
         };
         operation!(self.core, "get", self.collection.name).run(work).await
     }
@@ -107,8 +110,10 @@ impl<'s> Access<'s> {
 
     pub(super) async fn get_many<T>(&self, ids: SqlValue, read: impl Fn(&[u8]) -> Result<T>) -> Result<Vec<(T, i64)>> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
-            documents::get_many(&mut conn, self.at(), ids, read).await
+            let mut conn = connection(self.core).await?;
+            let found = documents::get_many(&mut conn, self.at(), ids, read).await?;
+            conn.rest();
+            Ok(found)
         };
         operation!(self.core, "get_many", self.collection.name).run(work).await
     }

@@ -7,7 +7,7 @@ use crate::model::query::{
     Page, Perhaps, Query, Scope, Selected, Selection, Unordered, Value,
 };
 use crate::observe::operation;
-use crate::runtime::SharedCore;
+use crate::runtime::{SharedCore, warm};
 use crate::storage::{queries, rows};
 use crate::{Error, Result};
 
@@ -264,8 +264,10 @@ impl<Q> SelectQuery<'_, Q> {
 
 async fn run<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<Out> {
     let work = async {
-        let mut conn = core.pool.acquire().await?;
-        queries::run(&mut conn, &core.texts, &query).await
+        let mut conn = warm::connection(core).await?;
+        let found = queries::run(&mut conn, &core.texts, &query).await?;
+        conn.rest();
+        Ok(found)
     };
     operation!(core, "query", query.name()).run(work).await
 }

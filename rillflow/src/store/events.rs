@@ -51,7 +51,7 @@ impl<'s> Events<'s> {
         expected: Expected,
         events: impl IntoIterator<Item = E>,
     ) -> Result<Appended> {
-        self.append_with(stream, AppendOptions::default().expected(expected), events).await
+        self.append_with(stream, expected, events, &AppendOptions::default()).await
     }
 
     /// As [`append_stream`](Self::append_stream), with headers, causation, correlation, an idempotency key.
@@ -64,10 +64,15 @@ impl<'s> Events<'s> {
     pub async fn append_with<E: Into<Event>>(
         self,
         stream: impl StreamKey,
-        options: AppendOptions,
+        expected: Expected,
         events: impl IntoIterator<Item = E>,
+        options: &AppendOptions,
     ) -> Result<Appended> {
-        let mut request = Append::new(stream.stream_id(), "", options, events.into_iter().map(Into::into))?;
+        let events = events.into_iter().map(Into::into);
+        self.send(Append::new(stream.stream_id(), "", expected, options, events)?).await
+    }
+
+    pub(super) async fn send(self, mut request: Append) -> Result<Appended> {
         if self.locked { append_locked(self.core, &mut request).await } else { append(self.core, request).await }
     }
 
@@ -109,8 +114,8 @@ impl<'s> Events<'s> {
         expected: Expected,
         events: impl IntoIterator<Item = E>,
     ) -> Result<Appended> {
-        let options = AppendOptions::default().expected(expected);
-        let mut request = Append::new(stream.stream_id(), "", options, events.into_iter().map(Into::into))?;
+        let (options, events) = (AppendOptions::default(), events.into_iter().map(Into::into));
+        let mut request = Append::new(stream.stream_id(), "", expected, &options, events)?;
         let appended = append_in_tx(tx, self.core, &mut request).await?;
         Marks::appended(self.core, appended.position());
         Ok(appended)

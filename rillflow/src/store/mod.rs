@@ -20,12 +20,15 @@ mod query_stream;
 mod reading;
 mod related_query;
 mod repository;
+mod roles;
 mod schema;
 mod schemaless;
 mod session;
 mod streams;
 mod subscriptions;
 mod tagged;
+mod tenant;
+mod tenants;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,11 +49,14 @@ pub use projections::Projections;
 pub use query_stream::QueryStream;
 pub use reading::{DecodedEvents, EventStream, ReadAll, ReadStream};
 pub use repository::AggregateRepository;
+pub use roles::Roles;
 pub use schema::{Schema, SchemaTexts};
 pub use schemaless::Schemaless;
 pub use session::Session;
 pub use subscriptions::{DecodedSubscription, Relay, SubscriptionHandle, SubscriptionReceiver, Subscriptions};
 pub use tagged::Tagged;
+pub use tenant::Tenant;
+pub use tenants::{TenantMigrated, TenantStatus, TenantedStore, TenantedStoreBuilder};
 
 use crate::Result;
 use crate::model::query::{Queries, Query};
@@ -58,7 +64,7 @@ use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKe
 use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::doctor::{self, Finding};
-use crate::runtime::{SharedCore, wait};
+use crate::runtime::{SharedCore, wait, warm};
 use crate::storage::projections::{ProjectionStatus, status};
 use crate::storage::{queries, rows};
 
@@ -174,8 +180,10 @@ impl Store {
     /// [`Error::NotUnique`](crate::Error::NotUnique) when a query for one row found more.
     pub async fn query<Out>(&self, query: impl Query<Out>) -> Result<Out> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
-            queries::run(&mut conn, &self.core.texts, &query).await
+            let mut conn = warm::connection(&self.core).await?;
+            let found = queries::run(&mut conn, &self.core.texts, &query).await?;
+            conn.rest();
+            Ok(found)
         };
         operation!(&self.core, "query", query.name()).run(work).await
     }
@@ -228,8 +236,10 @@ impl Store {
     /// As [`query`](Self::query), of the first of them that fails.
     pub async fn query_all<Outs>(&self, queries: impl Queries<Outs>) -> Result<Outs> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
-            queries::run_all(&mut conn, &self.core.texts, &queries).await
+            let mut conn = warm::connection(&self.core).await?;
+            let found = queries::run_all(&mut conn, &self.core.texts, &queries).await?;
+            conn.rest();
+            Ok(found)
         };
         operation!(&self.core, "query", "several").run(work).await
     }
@@ -290,7 +300,11 @@ impl Store {
     ///
     /// Those of the database. What is wrong with the store is a finding, no error.
     pub async fn diagnose(&self) -> Result<Vec<Finding>> {
-        doctor::diagnose(&self.core).await
+        let mut findings = doctor::diagnose(&self.core).await?;
+        if findings.iter().any(|it| it.check == "schema" && it.severity == crate::Severity::Ok) {
+            findings.push(doctor::drift(self.schema().plan(&crate::SchemaConfig::single_tenant()).await));
+        }
+        Ok(findings)
     }
 
     /// Waits until a projection has done every event up to `position`, so that a reader sees its own writes.

@@ -12,7 +12,7 @@ use crate::storage::outbox::{self, Outgoing};
 /// The messages of a store that wait to be handed on.
 ///
 /// Messages are published with what they tell of: in a [`Session`](crate::Session::publish), beside events through
-/// [`AppendOptions::publish`](crate::AppendOptions::publish), or in the application's own transaction.
+/// [`AppendBuilder::publish`](crate::AppendBuilder::publish), or in the application's own transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Outbox<'s> {
     core: &'s SharedCore,

@@ -1,9 +1,9 @@
 //! Reading: one stream or all of them, forwards or backwards, as a list, as pages, as a `Stream`.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
@@ -222,7 +222,7 @@ impl EventStream {
     /// # }
     /// ```
     pub fn decode<E: EventSet>(self) -> DecodedEvents<E> {
-        DecodedEvents { events: self, set: PhantomData }
+        DecodedEvents { events: self, rest: VecDeque::new() }
     }
 }
 
@@ -245,13 +245,29 @@ impl Stream for EventStream {
 #[must_use = "a stream reads nothing before it is polled"]
 pub struct DecodedEvents<E> {
     events: EventStream,
-    set: PhantomData<fn() -> E>,
+    /// What is left of an event that was split.
+    rest: VecDeque<E>,
 }
+
+// an event that waits is moved out whole, never pinned
+impl<E> Unpin for DecodedEvents<E> {}
 
 impl<E: EventSet> Stream for DecodedEvents<E> {
     type Item = Result<E>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.events.poll_next_unpin(cx).map(|event| event.map(|event| event?.decode()))
+        if let Some(event) = self.rest.pop_front() {
+            return Poll::Ready(Some(Ok(event)));
+        }
+        let mut events = match ready!(self.events.poll_next_unpin(cx)) {
+            Some(event) => match event.and_then(|event| event.decode_each()) {
+                Ok(events) => VecDeque::from(events),
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            },
+            None => return Poll::Ready(None),
+        };
+        let first = events.pop_front();
+        self.rest = events;
+        Poll::Ready(first.map(Ok))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Store;
+use super::{Roles, Store};
 use crate::Result;
 use crate::model::{Collection, SchemaConfig, SchemaPlan};
 use crate::runtime::plan;
@@ -84,6 +84,12 @@ impl<'s> Schema<'s> {
     /// [`Error::SchemaDiffers`](crate::Error::SchemaDiffers) with the plan, and as [`plan`](Self::plan).
     pub async fn assert(&self, config: &SchemaConfig) -> Result<()> {
         plan::assert(&self.store.core, &*self.texts(config)?, self.wanted()).await
+    }
+
+    /// The roles of owner, writer, reader and daemon, as `GRANT`s to print or to apply.
+    #[must_use]
+    pub fn roles(&self) -> Roles<'s> {
+        Roles::new(self.store)
     }
 
     /// The schema as text, from the derives alone.

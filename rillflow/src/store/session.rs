@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::model::{
     Aggregate, AppendOptions, Collection, DocMetadata, Document, DocumentId, Event, Expected, IdValue, Message,
-    RawJson, StreamId, StreamKey, jsonb,
+    StreamId, StreamKey, jsonb,
 };
 use crate::runtime::SharedCore;
 use crate::runtime::aggregates::{Loaded, Rules, load};
@@ -48,17 +48,10 @@ use crate::{Error, Result};
 pub struct Session {
     core: SharedCore,
     staging: Staging,
-    defaults: Defaults,
+    /// What events and messages have when they do not say it themselves.
+    defaults: AppendOptions,
     /// By table, then by id: the order in which rows are locked.
     documents: BTreeMap<&'static str, Known>,
-}
-
-/// What events and messages of a session have when they do not say it themselves.
-#[derive(Debug, Default)]
-struct Defaults {
-    headers: Option<RawJson>,
-    causation_id: Option<Uuid>,
-    correlation_id: Option<Uuid>,
 }
 
 /// What a session knows of one collection.
@@ -80,7 +73,7 @@ struct Entry {
 
 impl Session {
     pub(super) fn new(core: SharedCore) -> Self {
-        Self { core, staging: Staging::default(), defaults: Defaults::default(), documents: BTreeMap::new() }
+        Self { core, staging: Staging::default(), defaults: AppendOptions::default(), documents: BTreeMap::new() }
     }
 
     /// Stores this metadata with the documents of every commit from now on, where their collection has columns for it
@@ -173,13 +166,8 @@ impl Session {
     }
 
     /// Headers for every event staged from here on that has none of its own.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Encode`] when they do not serialise.
-    pub fn headers(&mut self, headers: &(impl Serialize + ?Sized)) -> Result<()> {
-        self.defaults.headers = Some(RawJson::encode("headers", headers)?);
-        Ok(())
+    pub fn headers(&mut self, headers: serde_json::Value) {
+        self.defaults.headers = Some(headers);
     }
 
     /// What caused the events and messages staged from here on, for those that do not say so themselves.
@@ -228,19 +216,13 @@ impl Session {
         events: impl IntoIterator<Item = E>,
         validate: Option<Validate>,
     ) -> Result<()> {
-        let options = AppendOptions { headers: self.defaults.headers.clone().map(Ok), ..self.options() };
-        let options = options.expected(expected);
-        let mut append = Append::new(stream_id, category, options, events.into_iter().map(Into::into))?;
+        let events = events.into_iter().map(Into::into);
+        let mut append = Append::new(stream_id, category, expected, &self.defaults, events)?;
         self.core.carry(&mut append);
         if !append.events.is_empty() {
             self.staging.append(append, validate);
         }
         Ok(())
-    }
-
-    fn options(&self) -> AppendOptions {
-        let Defaults { causation_id, correlation_id, .. } = self.defaults;
-        AppendOptions { causation_id, correlation_id, ..AppendOptions::default() }
     }
 
     /// The aggregate as this session sees it: what is stored, and the events staged here.
@@ -331,7 +313,7 @@ impl Session {
     ///
     /// As [`publish`](Self::publish).
     pub fn publish_message(&mut self, message: Message) -> Result<()> {
-        let message = self.options().complete_message(message);
+        let message = self.defaults.complete_message(message);
         self.staging.messages.push(Outgoing::new(message)?);
         Ok(())
     }

@@ -97,7 +97,7 @@ impl<A: Aggregate> Given<A> {
 
     #[track_caller]
     fn fold(mut self, event: &Event) -> Self {
-        self.state.apply(&stored::<A::Event>(event));
+        stored::<A::Event>(event).iter().for_each(|event| self.state.apply(event));
         self.folded += 1;
         self
     }
@@ -166,7 +166,7 @@ impl<A: Aggregate, E: Debug> When<A, E> {
     /// When it is not as expected, or the decision was rejected.
     #[track_caller]
     pub fn then_state<V: Verdict>(mut self, check: impl FnOnce(&A) -> V) -> Self {
-        let decided: Vec<_> = self.accepted().iter().map(stored::<A::Event>).collect();
+        let decided: Vec<_> = self.accepted().iter().flat_map(stored::<A::Event>).collect();
         if !std::mem::replace(&mut self.applied, true) {
             decided.iter().for_each(|event| self.state.apply(event));
         }
@@ -221,14 +221,17 @@ impl Verdict for bool {
 
 /// An event as a store would give it back.
 #[track_caller]
-fn stored<S: EventSet>(event: &Event) -> S {
+fn stored<S: EventSet>(event: &Event) -> Vec<S> {
+    let mut events = Vec::new();
     let read = match &event.body {
-        Ok(body) => S::decode(&event.name, event.version, body.as_str().as_bytes()),
+        Ok(body) => {
+            S::decode_each(&event.name, event.version, body.as_str().as_bytes(), &mut |event| events.push(event))
+        }
         Err(error) => panic!("event `{}` cannot be stored: {error}", event.name),
     };
     match read {
-        Ok(Some(event)) => event,
-        Ok(None) => panic!("no event of the aggregate is stored as `{}`", event.name),
+        Ok(true) => events,
+        Ok(false) => panic!("no event of the aggregate is stored as `{}`", event.name),
         Err(error) => panic!("event `{}` version {} is stored, but cannot be read: {error}", event.name, event.version),
     }
 }

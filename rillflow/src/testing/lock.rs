@@ -123,10 +123,10 @@ impl SchemaLock {
                 shape: event.shape,
             });
         }
-        self.readers.push(|key, sample| match E::decode(&key.name, key.version, sample.as_bytes()) {
+        self.readers.push(|key, sample| match E::decode_each(&key.name, key.version, sample.as_bytes(), &mut drop) {
             _ if key.kind != Kind::Event => None,
-            Ok(None) => None,
-            Ok(Some(_)) => Some(Ok(())),
+            Ok(false) => None,
+            Ok(true) => Some(Ok(())),
             Err(error) => Some(Err(error.to_string())),
         });
         self

@@ -79,6 +79,11 @@ async fn an_acknowledgement_in_a_transaction_is_there_when_its_effect_is() -> Te
     assert_eq!(handle.checkpoint().await?, appended[0]);
 
     let mut tx = store.pool().begin().await?;
+    handle.ack_in_tx(&mut tx, appended[1]).await?;
+    tx.commit().await?;
+    assert_eq!(handle.checkpoint().await?, appended[1]);
+
+    let mut tx = store.pool().begin().await?;
     sqlx::query(effect).bind(appended[0]).execute(&mut *tx).await?;
     let again = handle.ack_in_tx(&mut tx, appended[0]).await;
     assert!(matches!(again, Err(Error::AlreadyAcked { .. })), "{again:?}");

@@ -52,8 +52,8 @@ async fn every_filter_is_applied_by_the_database() -> TestResult {
     let aliased = store.resolve_stream_alias("orders:42").await?;
     store.events().append_stream(aliased, Expected::Any, [tick(1)]).await?;
     let with_headers = Uuid::now_v7();
-    let headers = AppendOptions::default().headers(&json!({ "tenant": "a", "user": 7 }));
-    store.events().append_with(with_headers, headers, [tick(2)]).await?;
+    let headers = AppendOptions::default().headers(json!({ "tenant": "a", "user": 7 }));
+    store.events().append_with(with_headers, Expected::Any, [tick(2)], &headers).await?;
 
     let tagged = Uuid::now_v7();
     let about = tick(3).with_tag("course", &42).with_tag("student", &7);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rillflow::subscriptions::{SubscriptionHandle, SubscriptionOptions, SubscriptionReceiver};
-use rillflow::{AppendOptions, Error, EventEnvelope, Store};
+use rillflow::{Error, EventEnvelope, Expected, Store};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -67,8 +67,7 @@ fn start_writer(store: &Store, stop: &Arc<AtomicBool>) -> tokio::task::JoinHandl
         while !stop.load(Ordering::Relaxed) {
             let (id, stream) = (Uuid::now_v7(), Uuid::from_u128((number % STREAMS) as u128 + 1));
             // its own id makes sure that it is there once, however often it is sent
-            while let Err(_cut) =
-                store.events().append_with(stream, AppendOptions::default(), [tick(number).with_id(id)]).await
+            while let Err(_cut) = store.events().append_stream(stream, Expected::Any, [tick(number).with_id(id)]).await
             {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
@@ -196,7 +195,7 @@ async fn members_that_are_killed_or_stand_still_and_return_double_and_lose_nothi
 async fn a_handler_that_dies_between_effect_and_acknowledgement_leaves_neither() -> TestResult {
     let (_db, store) = database().await?;
     let stream = Uuid::from_u128(1);
-    store.events().append_with(stream, AppendOptions::default(), [tick(0)]).await?;
+    store.events().append_stream(stream, Expected::Any, [tick(0)]).await?;
     let (handle, mut rx) = subscribe(&store, "faults", member()).await?;
     let pool = store.pool().clone();
     let dies = tokio::spawn(async move {

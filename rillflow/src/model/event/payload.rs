@@ -64,6 +64,12 @@ impl EventType {
         read.map_err(|source| Error::Decode { what: format!("event `{}` version {version}", self.name), source })
     }
 
+    /// What is stored under this name is several events.
+    #[must_use]
+    pub fn is_split(self) -> Error {
+        Error::SplitEvent { name: self.name.to_owned(), version: self.version }
+    }
+
     /// No upcaster begins at `version`.
     #[must_use]
     pub fn unknown_version(self, version: i32) -> Error {

@@ -136,19 +136,23 @@ impl<F: Folding> Batch<F> {
 
 impl<F: Folding> ProjectionBatch for Batch<F> {
     fn push(&mut self, at: Arc<EventEnvelope>) -> Result<()> {
-        let event: F::Event = at.decode()?;
-        let number = self.events.len();
-        F::keys(&event, &at, &mut |key| {
-            let slot = Self::slot(&mut self.slots, &mut self.index, key);
-            self.touches.push((number, slot));
-        });
-        self.events.push((event, at));
+        // the parts of a split event share its place, one after the other
+        for event in at.decode_each::<F::Event>()? {
+            let number = self.events.len();
+            F::keys(&event, &at, &mut |key| {
+                let slot = Self::slot(&mut self.slots, &mut self.index, key);
+                self.touches.push((number, slot));
+            });
+            self.events.push((event, Arc::clone(&at)));
+        }
         Ok(())
     }
 
     fn keys_of(&self, at: &EventEnvelope) -> Result<Vec<IdValue>> {
         let mut keys = Vec::new();
-        F::keys(&at.decode()?, at, &mut |key| keys.push(key.id_value()));
+        for event in at.decode_each()? {
+            F::keys(&event, at, &mut |key| keys.push(key.id_value()));
+        }
         Ok(keys)
     }
 

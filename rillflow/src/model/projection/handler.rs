@@ -252,7 +252,12 @@ impl<P: SqlProjection> TypedSql<P> {
 
 impl<P: SqlProjection> AnyHandler for TypedSql<P> {
     fn apply<'h, 't: 'h>(&'h self, at: &'h EventEnvelope, tx: &'h mut Transaction<'t, Postgres>) -> Handling<'h> {
-        Box::pin(async move { at.decode::<P::Events>()?.apply_sql(at, tx).await })
+        Box::pin(async move {
+            for event in at.decode_each::<P::Events>()? {
+                event.apply_sql(at, tx).await?;
+            }
+            Ok(())
+        })
     }
     fn reset<'h, 't: 'h>(&'h self, tx: &'h mut Transaction<'t, Postgres>) -> Handling<'h> {
         Box::pin(P::reset(tx))

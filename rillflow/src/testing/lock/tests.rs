@@ -283,3 +283,52 @@ fn one_name_in_two_sets_is_a_mistake() {
 "
     );
 }
+
+/// `Placed` is gone: an order and its line are told by themselves.
+mod split {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize)]
+    pub(super) struct Ordered {
+        units: i32,
+    }
+    #[derive(Serialize, Deserialize)]
+    pub(super) struct Lined {
+        sku: String,
+    }
+    #[derive(Serialize, Deserialize)]
+    pub(super) struct Shipped {
+        tracking: String,
+    }
+
+    #[derive(crate::Event)]
+    #[event(split("placed" => placed -> (Ordered, Lined)))]
+    pub(super) enum Events {
+        Ordered(Ordered),
+        Lined(Lined),
+        Shipped(Shipped),
+    }
+
+    #[derive(Deserialize)]
+    struct Placed {
+        units: i32,
+        line: Lined,
+    }
+
+    fn placed(old: Placed) -> (Ordered, Lined) {
+        (Ordered { units: old.units }, old.line)
+    }
+}
+
+#[test]
+fn an_event_that_is_split_stays_in_the_lock_while_its_samples_are_read() {
+    let lock = written();
+    assert_eq!(lock.of::<split::Events>().check(Mode::Write), Ok(()));
+    assert!(lock.text().contains("[event placed version 1]") && lock.text().contains("[event lined version 1]"));
+    assert_eq!(lock.of::<split::Events>().check(Mode::Check), Ok(()));
+
+    let other = std::fs::read_to_string(&lock.0).expect("a lock").replace(r#""line":{"sku":"text"}"#, r#""line":1"#);
+    std::fs::write(&lock.0, other).expect("a lock");
+    let refused = refused(&lock, lock.of::<split::Events>());
+    assert!(refused.contains("event `placed` version 1"), "{refused}");
+}

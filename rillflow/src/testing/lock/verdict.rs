@@ -33,7 +33,7 @@ pub(super) fn verdict(lock: LockFile, stored: &[Stored], readers: &[Reader], mod
             None => verdict.one(one, mode),
         }
     }
-    verdict.gone(stored, mode);
+    verdict.gone(stored, readers, mode);
     verdict.samples(readers);
     verdict
 }
@@ -95,8 +95,15 @@ impl Verdict {
     }
 
     /// What is in the file and nowhere in the program.
-    fn gone(&mut self, stored: &[Stored], mode: Mode) {
-        let gone: Vec<_> = self.lock.0.keys().filter(|key| !is_known(key, stored)).cloned().collect();
+    ///
+    /// An event that was split is nowhere in the program, and yet it is read.
+    fn gone(&mut self, stored: &[Stored], readers: &[Reader], mode: Mode) {
+        let is_read = |key: &Key, sample: &String| readers.iter().any(|read| matches!(read(key, sample), Some(Ok(()))));
+        let gone = self.lock.0.iter().filter(|(key, entry)| {
+            let newer = stored.iter().any(|one| one.names().any(|name| name == key.name));
+            !is_known(key, stored) && (newer || !entry.samples.iter().any(|sample| is_read(key, sample)))
+        });
+        let gone: Vec<_> = gone.map(|(key, _)| key.clone()).collect();
         for key in gone {
             if mode == Mode::Confirm {
                 self.lock.0.remove(&key);

@@ -1,0 +1,116 @@
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+
+use rillflow::Expected;
+use uuid::Uuid;
+
+use crate::domain::{Counter, CounterEvent, Inc, Total};
+use crate::kit::{Cli, TestResult, mounted};
+
+async fn count(cli: &Cli, by: i64) -> rillflow::Result<Uuid> {
+    let id = Uuid::now_v7();
+    cli.store.aggregate::<Counter>(id).append(Expected::Any, vec![CounterEvent::Inc(Inc { by })]).await?;
+    Ok(id)
+}
+
+#[tokio::test]
+async fn a_mounted_command_line_runs_projections_and_builds_them_anew() -> TestResult {
+    let cli = Cli::new().await?;
+    let id = count(&cli, 5).await?;
+    assert_eq!(cli.mounted(&["projections", "run-once"]).ok(), "my_projection: 1 event\n");
+    assert_eq!(
+        cli.mounted(&["projections", "run-until-idle", "--name", "my_projection"]).ok(),
+        "my_projection: idle\n"
+    );
+    assert_eq!(cli.store.docs().get::<Total>(&id).await?.map(|(it, _)| it.total), Some(5));
+
+    sqlx::raw_sql("UPDATE docs_totals SET doc = jsonb_set(doc, '{total}', '99')").execute(cli.store.pool()).await?;
+    let rebuilt = cli.mounted(&["projections", "rebuild", "my_projection", "--json"]).json();
+    assert_eq!((&rebuilt["name"], &rebuilt["handled"]), (&"my_projection".into(), &1.into()));
+    assert_eq!(cli.store.docs().get::<Total>(&id).await?.map(|(it, _)| it.total), Some(5));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_stock_binary_looks_at_projections_pauses_and_moves_them() -> TestResult {
+    let cli = Cli::new().await?;
+    assert_eq!(cli.stock(&["projections", "list"]).ok(), "No projection has run here yet.\n");
+    count(&cli, 5).await?;
+    cli.mounted(&["projections", "run-once"]).ok();
+    count(&cli, 5).await?;
+
+    let list = cli.json(&["projections", "list"]);
+    assert_eq!(
+        (&list[0]["name"], &list[0]["behind"], &list[0]["status"]),
+        (&"my_projection".into(), &1.into(), &"running".into())
+    );
+    assert!(cli.stock(&["projections", "pause", "my_projection"]).ok().contains("paused"));
+    assert_eq!(cli.mounted(&["projections", "run-once"]).ok(), "my_projection: paused\n");
+    assert_eq!(cli.json(&["projections", "resume", "my_projection"])["status"], "running");
+    assert_eq!(cli.json(&["projections", "reset-checkpoint", "my_projection", "0"])["position"], 0);
+    let metrics = cli.json(&["projections", "metrics", "my_projection"]);
+    assert_eq!((&metrics["lag_events"], &metrics["processed"]), (&2.into(), &1.into()));
+    assert!(cli.stock(&["projections", "status", "my_projection"]).ok().contains("owner         nobody"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_needs_the_projections_code_says_that_it_must_be_mounted() -> TestResult {
+    let cli = Cli::new().await?;
+    count(&cli, 5).await?;
+    cli.mounted(&["projections", "run-once"]).ok();
+    assert!(cli.stock(&["projections", "run-once"]).ok().contains("rillflow::cli::App"));
+    for args in [&["rebuild", "my_projection"][..], &["run-once", "--name", "my_projection"], &["status", "nobody"]] {
+        let said = cli.stock(&[&["projections"], args].concat()).failed(1);
+        assert!(said.contains("rillflow::cli::App"), "{said}");
+    }
+    assert_eq!(cli.stock(&["projections", "reset-checkpoint", "my_projection", "-1"]).code, Some(2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_tried_again_and_given_up() -> TestResult {
+    let cli = Cli::new().await?;
+    count(&cli, -1).await?;
+    cli.mounted(&["projections", "run-until-idle"]);
+    let letters = cli.json(&["projections", "dlq-list", "my_projection", "--limit", "100"]);
+    let id = letters[0]["id"].to_string();
+    assert!(letters[0]["error"].as_str().is_some_and(|it| it.contains("nobody counts down")), "{letters}");
+    assert!(cli.stock(&["doctor"]).found().contains("projections dlq-list my_projection"));
+    let again = cli.mounted(&["projections", "dlq-requeue", "my_projection", "--id", &id]).found();
+    assert!(again.contains("failed again"), "{again}");
+    assert!(cli.mounted(&["projections", "dlq-delete", "my_projection", "--id", "4711"]).failed(1).contains("4711"));
+    cli.mounted(&["projections", "dlq-delete", "my_projection", "--id", &id]).ok();
+    assert_eq!(cli.stock(&["projections", "dlq-list", "my_projection"]).ok(), "No dead letters.\n");
+    Ok(())
+}
+
+#[tokio::test]
+async fn run_serves_metrics_until_it_is_told_to_stop() -> TestResult {
+    let cli = Cli::new().await?;
+    let id = count(&cli, 5).await?;
+    let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let mut command = mounted();
+    command.args(["projections", "run", "--metrics-addr", &addr]).env("DATABASE_URL", cli.db.url());
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut said = String::new();
+    BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut said)?;
+    assert!(said.contains(&format!("http://{addr}/metrics")), "{said}");
+    let seen = async {
+        while cli.store.docs().get::<Total>(&id).await?.is_none() {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, rillflow::Error>(())
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), seen).await??;
+
+    let mut scrape = TcpStream::connect(&addr)?;
+    scrape.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut page = String::new();
+    scrape.read_to_string(&mut page)?;
+    assert!(page.contains("rillflow_projection_position{projection=\"my_projection\"}"), "{page}");
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?.success());
+    assert!(child.wait()?.success());
+    Ok(())
+}

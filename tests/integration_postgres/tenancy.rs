@@ -1,0 +1,318 @@
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use rillflow::{
+    BoxError, DaemonConfig, Error, Expected, Lifecycle, SchemaConfig, Store, TenancyMode, Tenant, TenantResolver,
+    TenantedStore,
+};
+use uuid::Uuid;
+
+use crate::orders::{Customer, CustomerId, CustomerSales, Order, SalesProjection, customer, placed};
+use crate::support::{Db, TestResult, tick};
+
+const SOON: Duration = Duration::from_secs(30);
+
+async fn tenanted(connections: u32) -> Result<(Db, TenantedStore), Box<dyn std::error::Error>> {
+    let db = Db::create().await?;
+    let builder = Store::builder(db.url()).max_connections(connections).document::<Customer>();
+    let builder = builder.projection::<SalesProjection>(Lifecycle::Async).tenants(TenancyMode::SchemaPerTenant);
+    let store = builder.build().await?;
+    Ok((db, store))
+}
+
+/// Names that something could take for each other.
+const NAMES: &[&str] = &[
+    "acme",
+    "Acme",
+    "ACME",
+    "acme ",
+    " acme",
+    "acme_",
+    "acme__",
+    "acme-",
+    "acme_2d",
+    "acme.public",
+    "acme\"",
+    "acme'",
+    "acme\";DROP SCHEMA public;--",
+    "acme\\",
+    "acme/..",
+    "public",
+    "tenant_acme",
+    "ácme",
+    "a\u{301}cme",
+    "аcme",
+    "acmе",
+    "ＡＣＭＥ",
+    "pg_catalog",
+    "$1",
+    "%s",
+    "acme\n",
+    "😀",
+];
+
+#[tokio::test]
+async fn what_one_tenant_writes_no_other_reads() -> TestResult {
+    let (_db, store) = tenanted(5).await?;
+    let (acme, globex) = (store.ensure_tenant("acme").await?, store.ensure_tenant("globex").await?);
+    let id = Uuid::now_v7();
+    acme.docs().put(&customer(1)).await?;
+    acme.events().append_stream(id, Expected::NoStream, [placed(CustomerId(id), 1)]).await?;
+    acme.docs().schemaless().put(&id, &serde_json::json!({"of": "acme"})).await?;
+
+    assert!(globex.docs().get::<Customer>(&customer(1).id).await?.is_none());
+    assert!(globex.docs().schemaless().get::<serde_json::Value>(&id).await?.is_none());
+    assert!(globex.events().read_all(0, 10).await?.is_empty());
+    assert!(globex.events().read_stream(id).await?.is_empty());
+    assert_eq!(globex.aggregate::<Order>(id).load().await?.version, 0);
+    // the same ids are free there
+    let mut session = globex.session();
+    session.store(&customer(1))?;
+    session.append_to::<Order>(id, Expected::NoStream, [placed(CustomerId(id), 2)])?;
+    session.commit().await?;
+    assert_ne!(
+        acme.resolve_stream_alias("orders:1").await?,
+        globex.resolve_stream_alias("orders:1").await?,
+        "an alias is of its tenant"
+    );
+    assert_eq!((acme.name(), acme.schema_name()), ("acme", "tenant_acme"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn names_are_never_taken_for_each_other_whatever_they_hold() -> TestResult {
+    let (_db, store) = tenanted(3).await?;
+    for (n, name) in NAMES.iter().enumerate() {
+        let tenant = store.ensure_tenant(name).await?;
+        tenant.docs().put(&customer(n as i64)).await?;
+        tenant.events().append_stream(Uuid::now_v7(), Expected::NoStream, [tick(n as i64)]).await?;
+    }
+    let mut expected: Vec<_> = NAMES.iter().map(|&name| name.to_owned()).collect();
+    expected.sort();
+    assert_eq!(store.list_tenants().await?, expected);
+    for (n, name) in NAMES.iter().enumerate() {
+        let tenant = store.tenant(name).await?;
+        assert_eq!(tenant.docs().count::<Customer>().await?, 1, "{name:?}");
+        assert!(tenant.docs().get::<Customer>(&customer(n as i64).id).await?.is_some(), "{name:?}");
+        let events = tenant.events().read_all(0, 10).await?;
+        assert_eq!(events.iter().map(|e| e.global_seq).collect::<Vec<_>>(), [1], "{name:?}");
+    }
+    for refused in ["", "a".repeat(57).as_str(), "ä".repeat(30).as_str(), "nul\0"] {
+        let refusal = store.ensure_tenant(refused).await.map(drop);
+        let known = refused == "nul\0" && refusal.is_ok(); // kept apart by its bytes like any other
+        assert!(known || matches!(refusal, Err(Error::TenantName { .. })), "{refused:?}: {refusal:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn pooled_connections_carry_nothing_over_not_even_after_errors() -> TestResult {
+    // one connection: whatever one tenant leaves on it, the next one gets
+    let (_db, store) = tenanted(1).await?;
+    let names = ["a", "A", "a_", "a-", "b"];
+    for name in names {
+        store.ensure_tenant(name).await?;
+    }
+    let mut dice = 7_u64;
+    let mut written: HashMap<(&str, i64), i64> = HashMap::new();
+    for round in 0..300_i64 {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let name = names[(dice >> 33) as usize % names.len()];
+        let tenant = store.tenant(name).await?;
+        let n = ((dice >> 40) % 5) as i64;
+        match (dice >> 50) % 5 {
+            0 => fail(&tenant).await?,
+            1 => cancel(&tenant).await,
+            2 => {
+                let mut tx = tenant.pool().begin().await?;
+                let stream = Uuid::now_v7();
+                tenant.events().append_in_tx(&mut tx, stream, Expected::Any, [tick(round)]).await?;
+                tx.rollback().await?;
+            }
+            _ => {
+                let mut doc = customer(n);
+                doc.score = Some(round as f64);
+                doc.tags = vec![name.to_owned()];
+                doc.handle = format!("{name}{n}");
+                tenant.docs().put(&doc).await?;
+                written.insert((name, n), round);
+            }
+        }
+        let found = tenant.docs().get::<Customer>(&customer(n).id).await?.map(|(doc, _)| (doc.tags, doc.score));
+        let expected = written.get(&(name, n)).map(|&round| (vec![name.to_owned()], Some(round as f64)));
+        assert_eq!(found, expected, "{name} {n} in round {round}");
+    }
+    for name in names {
+        let tenant = store.tenant(name).await?;
+        let own = written.keys().filter(|(of, _)| *of == name).count();
+        assert_eq!(tenant.docs().count::<Customer>().await?, own as i64);
+        assert!(tenant.events().read_all(0, 10).await?.is_empty(), "each append was taken back");
+    }
+    Ok(())
+}
+
+/// A statement that fails on the tenant's connection.
+async fn fail(tenant: &Tenant) -> TestResult {
+    let mut twin = customer(99);
+    twin.id = CustomerId(Uuid::nil());
+    tenant.docs().put(&customer(99)).await?;
+    assert!(matches!(tenant.docs().put(&twin).await, Err(Error::UniqueViolation { .. })));
+    assert!(tenant.docs().delete::<Customer>(&customer(99).id).await?);
+    Ok(())
+}
+
+/// A call that is given up in the middle.
+async fn cancel(tenant: &Tenant) {
+    let id = customer(1).id;
+    let query = tenant.docs().get::<Customer>(&id);
+    let _given_up = tokio::time::timeout(Duration::from_micros(200), query).await;
+}
+
+#[tokio::test]
+async fn a_tenant_that_nobody_made_is_a_typed_error() -> TestResult {
+    let (_db, store) = tenanted(2).await?;
+    let error = store.tenant("acme").await.unwrap_err();
+    assert!(matches!(&error, Error::TenantNotFound { tenant } if tenant == "acme"), "{error:?}");
+    assert!(store.list_tenants().await?.is_empty());
+    store.ensure_tenant("acme").await?;
+    assert!(store.tenant("Acme").await.is_err(), "names are not folded");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tenant_that_holds_something_is_dropped_by_force_only() -> TestResult {
+    let (_db, store) = tenanted(2).await?;
+    store.ensure_tenant("empty").await?;
+    store.drop_tenant("empty", false).await?;
+    let acme = store.ensure_tenant("acme").await?;
+    acme.docs().put(&customer(1)).await?;
+    store.ensure_tenant("acme2").await?.docs().put(&customer(2)).await?;
+
+    let refused = store.drop_tenant("acme", false).await.unwrap_err();
+    assert!(matches!(&refused, Error::TenantNotEmpty { tenant } if tenant == "acme"), "{refused:?}");
+    assert_eq!(acme.docs().count::<Customer>().await?, 1);
+
+    store.drop_tenant("acme", true).await?;
+    assert_eq!(store.list_tenants().await?, ["acme2"]);
+    assert!(matches!(store.tenant("acme").await, Err(Error::TenantNotFound { .. })));
+    assert!(matches!(store.drop_tenant("acme", true).await, Err(Error::TenantNotFound { .. })));
+    assert!(acme.docs().put(&customer(1)).await.is_err(), "one that is still held finds nothing");
+    assert_eq!(store.tenant("acme2").await?.docs().count::<Customer>().await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_tenants_are_brought_up_to_date_and_one_that_fails_stops_no_other() -> TestResult {
+    let (db, store) = tenanted(6).await?;
+    for name in ["a", "b", "c", "d"] {
+        store.ensure_tenant(name).await?;
+    }
+    let pool = sqlx::PgPool::connect(db.url()).await?;
+    sqlx::raw_sql(
+        "DROP INDEX tenant_a.docs_customers_email_idx; DROP INDEX tenant_d.docs_customers_email_idx; \
+         ALTER SEQUENCE tenant_c.events_global_seq CACHE 20",
+    )
+    .execute(&pool)
+    .await?;
+    assert_eq!(store.tenant_status("a").await?.differences, 1);
+
+    let mut told = Vec::new();
+    let all = store.migrate_all(&SchemaConfig::single_tenant(), |it| told.push((it.done, it.total))).await?;
+    assert_eq!(told, [(1, 4), (2, 4), (3, 4), (4, 4)]);
+    let outcome: HashMap<_, _> =
+        all.iter().map(|it| (it.name.as_str(), it.result.as_ref().ok().map(|it| it.steps.len()))).collect();
+    assert_eq!(outcome, HashMap::from([("a", Some(1)), ("b", Some(0)), ("c", None), ("d", Some(1))]));
+    let status = store.tenant_status("a").await?;
+    assert_eq!((status.differences, status.position, status.schema.as_str()), (0, 0, "tenant_a"));
+    assert!(status.bytes > 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_daemon_serves_all_tenants_on_few_connections() -> TestResult {
+    let (db, store) = tenanted(4).await?;
+    let names: Vec<_> = (0..12).map(|n| format!("t{n}")).collect();
+    for name in &names[..8] {
+        store.ensure_tenant(name).await?;
+    }
+    let daemon = store.start_daemon(DaemonConfig::default(), 2);
+    for name in &names[8..] {
+        store.ensure_tenant(name).await?; // later ones join
+    }
+    let kim = CustomerId(Uuid::from_u128(1));
+    let mut positions = Vec::new();
+    for (n, name) in names.iter().enumerate() {
+        let events = store
+            .tenant(name)
+            .await?
+            .events()
+            .append_stream(Uuid::now_v7(), Expected::NoStream, [placed(kim, n as i64)])
+            .await?;
+        positions.push(events.position());
+    }
+    for (n, name) in names.iter().enumerate() {
+        let tenant = store.tenant(name).await?;
+        while tenant.projection_status("customer-sales").await?.is_none() {
+            tokio::task::yield_now().await;
+        }
+        tenant.wait_for("customer-sales", positions[n], SOON).await?;
+        let sales = tenant.docs().get::<CustomerSales>(&kim).await?.map(|it| (it.0.orders, it.0.total));
+        assert_eq!(sales, Some((1, n as i64)), "{name}");
+    }
+    // the store's, the daemon's, one that listens, this one; the listener of fewer tenants closes behind its successor
+    let few = format!("SELECT count(*) <= {} FROM pg_stat_activity WHERE datname = current_database()", 4 + 2 + 1 + 1);
+    let looker = sqlx::PgPool::connect(db.url()).await?;
+    let settle = async {
+        while !sqlx::query_scalar::<_, bool>(sqlx::AssertSqlSafe(few.clone())).fetch_one(&looker).await? {
+            tokio::task::yield_now().await;
+        }
+        Ok::<(), sqlx::Error>(())
+    };
+    tokio::time::timeout(SOON, settle).await??;
+    daemon.shutdown().await;
+    Ok(())
+}
+
+/// A database for each tenant, where this map says.
+struct Databases(Mutex<HashMap<String, String>>);
+
+impl TenantResolver for Databases {
+    fn url<'a>(&'a self, tenant: &'a str) -> BoxFuture<'a, Result<Option<String>, BoxError>> {
+        async move { Ok(self.0.lock().map_err(|e| e.to_string())?.get(tenant).cloned()) }.boxed()
+    }
+
+    fn tenants(&self) -> BoxFuture<'_, Result<Vec<String>, BoxError>> {
+        async { Ok(self.0.lock().map_err(|e| e.to_string())?.keys().cloned().collect()) }.boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_database_per_tenant_is_used_in_the_same_way() -> TestResult {
+    let (one, two) = (Db::create().await?, Db::create().await?);
+    let urls = [("acme", one.url()), ("Acme", two.url())].map(|(name, url)| (name.to_owned(), url.to_owned()));
+    let mode = TenancyMode::database_per_tenant(Databases(Mutex::new(urls.into())));
+    let builder = Store::builder("postgres://nobody.invalid/x").max_connections(3).document::<Customer>();
+    let store = builder.projection::<SalesProjection>(Lifecycle::Async).tenants(mode).build().await?;
+    assert!(matches!(store.tenant("acme").await, Err(Error::TenantNotFound { .. })), "not synced yet");
+    assert!(matches!(store.ensure_tenant("globex").await, Err(Error::TenantNotFound { .. })));
+    let acme = store.ensure_tenant("acme").await?;
+    store.migrate_all(&SchemaConfig::single_tenant(), |_| {}).await?;
+    assert_eq!(store.list_tenants().await?, ["Acme", "acme"]);
+
+    let daemon = store.start_daemon(DaemonConfig::default(), 2);
+    let kim = CustomerId(Uuid::from_u128(1));
+    acme.docs().put(&customer(1)).await?;
+    let at = acme.events().append_stream(Uuid::now_v7(), Expected::NoStream, [placed(kim, 3)]).await?.position();
+    while acme.projection_status("customer-sales").await?.is_none() {
+        tokio::task::yield_now().await;
+    }
+    acme.wait_for("customer-sales", at, SOON).await?;
+    let other = store.tenant("Acme").await?;
+    assert_eq!(other.docs().count::<Customer>().await?, 0);
+    assert!(other.events().read_all(0, 10).await?.is_empty());
+    assert!(matches!(store.drop_tenant("acme", true).await, Err(Error::Schema { .. })));
+    daemon.shutdown().await;
+    Ok(())
+}
