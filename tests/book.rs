@@ -125,5 +125,7 @@ chapters! {
     projections: "projections.md";
     subscriptions: "subscriptions.md";
     evolution: "evolution.md";
+    tenancy: "tenancy.md";
+    operations: "operations.md";
     testing: "testing.md";
 }

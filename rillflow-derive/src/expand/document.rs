@@ -137,7 +137,7 @@ fn field_type(fields: &Struct, field: &Field) -> TokenStream {
     let presence = if field.optional { quote!(Sometimes) } else { quote!(Always) };
     let place = match &field.attrs {
         attrs if attrs.id.is_some() => quote!(Id),
-        attrs if attrs.has_column() => quote!(Column),
+        attrs if attrs.has_column() => quote!(Generated),
         _ => quote!(Key),
     };
     let (flat, conditional) = (field.flat, field.conditional);
@@ -309,7 +309,7 @@ fn stored_column(at: usize, field: &Ident) -> TokenStream {
         ::rillflow::__private::StoredColumn {
             name: #name,
             add: ::rillflow::__private::sql_text!(
-                ::rillflow::__private::Source::Column(&__TABLE, __TABLE.columns[#at])
+                ::rillflow::__private::Source::AddColumn(&__TABLE, __TABLE.columns[#at])
             ),
         }
     }

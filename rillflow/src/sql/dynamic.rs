@@ -301,7 +301,7 @@ fn is_at(info: &PathInfo, keys: &[String]) -> bool {
 
 /// The declared key in the words of its index: what the const renderer writes.
 fn expression(info: &PathInfo) -> String {
-    if info.place == Place::Column {
+    if info.place == Place::Generated {
         return format!("doc_{}", info.field);
     }
     let mut text = format!("doc->>{}", info.quoted_key);

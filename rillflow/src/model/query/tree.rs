@@ -16,7 +16,7 @@ pub enum Place {
     /// A key of a map, which the query names.
     Entry,
     /// A key of the JSON whose value is in a column too: `doc_` and the field's name.
-    Column,
+    Generated,
     /// How well a document fits the words that the filter searches for.
     Rank,
     /// The value before it, if it is this variant of an enum: its name is the text under this quoted key.

@@ -84,7 +84,7 @@ impl<const N: usize> Writer<N> {
         match path.place {
             Place::Id => self.column("id"),
             Place::Aggregate(aggregation) => self.aggregate(aggregation, path.parent),
-            Place::Column => self.stored(path),
+            Place::Generated => self.stored(path),
             Place::Rank => self.rank(),
             _ => self.extracted(path),
         }

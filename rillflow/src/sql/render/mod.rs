@@ -24,7 +24,7 @@ pub enum Source<'a> {
     /// `CREATE TABLE` of a collection.
     Table(&'a Table),
     /// `ALTER TABLE` of a collection, for a field's column.
-    Column(&'a Table, &'static PathInfo),
+    AddColumn(&'a Table, &'static PathInfo),
     /// `ALTER TABLE` of a collection, for a reference to another.
     ForeignKey(&'a Table, &'a ForeignKeyDefinition),
     /// `CREATE INDEX` on the table of that name.
@@ -81,7 +81,7 @@ impl<const N: usize> Writer<N> {
         match source {
             Source::Statement(statement) => self.statement(statement),
             Source::Table(table) => self.table(table),
-            Source::Column(table, path) => self.add_column(table, path),
+            Source::AddColumn(table, path) => self.add_column(table, path),
             Source::ForeignKey(table, key) => self.foreign_key(table, key),
             Source::Index(table, index) => self.index(table, index),
         }
