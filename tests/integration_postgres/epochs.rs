@@ -19,7 +19,7 @@ async fn read_on(store: &Store, checkpoint: &mut Checkpoint, types: &[&str]) -> 
 }
 
 /// What a restored backup does: the last events are gone, and their positions are drawn again.
-async fn restore_to(store: &Store, position: i64) -> sqlx::Result<()> {
+pub(crate) async fn restore_to(store: &Store, position: i64) -> sqlx::Result<()> {
     let back = format!(
         "ALTER TABLE events DISABLE TRIGGER USER; DELETE FROM events WHERE global_seq > {position}; \
          ALTER TABLE events ENABLE TRIGGER USER; SELECT setval('events_global_seq', {position}); \

@@ -10,10 +10,10 @@ use super::handling::{self, Handling, keys_of};
 use super::{Core, SharedCore};
 use crate::model::{EventEnvelope, OnFailure, Registered, Work};
 use crate::observe::{measure, operation, projecting};
+use crate::storage::epochs;
 use crate::storage::failure::passing;
 use crate::storage::letters::{self, Letter, storable};
 use crate::storage::projections::{self, Checkpoint, Fence, Lease};
-use crate::storage::{events, marks};
 use crate::{Error, Result};
 
 /// How many events a first batch holds at most.
@@ -70,13 +70,11 @@ impl Projector {
         lease: Lease,
         config: DaemonConfig,
     ) -> Result<Option<Self>> {
-        let position = match lease.version == registered.version {
-            true => check_history(core, registered, lease).await?,
-            false => match restart(core, registered, lease.token).await? {
-                true => 0,
-                false => return Ok(None),
-            },
+        let begun = match lease.version == registered.version {
+            true => go_on(core, registered, lease).await?,
+            false => restart(core, registered, lease.token).await?.then_some(0),
         };
+        let Some(position) = begun else { return Ok(None) };
         let mut conn = core.pool.acquire().await?;
         let parked = match registered.on_failure {
             OnFailure::Park => letters::parked_keys(&mut conn, &core.texts, &registered.name).await?,
@@ -278,17 +276,14 @@ fn as_json(letters: &[Letter], registered: &Registered) -> Result<Option<String>
         .map_err(|e| Error::Encode { what: format!("dead letters of {}", registered.name), reason: e.to_string() })
 }
 
-/// The checkpoint, when it is one of this history.
-async fn check_history(core: &Core, registered: &Registered, lease: Lease) -> Result<i64> {
+/// Where to go on in this history: in another epoch, behind the last event processed. `None`: the lease is lost.
+async fn go_on(core: &Core, registered: &Registered, lease: Lease) -> Result<Option<i64>> {
+    let (name, kept) = (&*registered.name, lease.checkpoint);
     let mut conn = core.pool.acquire().await?;
-    let known = match lease.last {
-        Some((position, id)) => events::event_at(&mut conn, &core.texts, position).await? == Some(id),
-        None => true,
-    };
-    if !known || marks::safe_mark(&mut conn, &core.texts).await?.drawn < lease.position {
-        return Err(Error::HistoryDiverged { name: registered.name.to_string(), position: lease.position });
-    }
-    Ok(lease.position)
+    let known = epochs::resume(&mut conn, &core.texts, &kept).await?;
+    let known = known.ok_or_else(|| Error::HistoryDiverged { name: name.to_owned(), position: kept.position })?;
+    let entered = known == kept || projections::enter_epoch(&mut conn, &core.texts, name, lease.token, &known).await?;
+    Ok(entered.then_some(known.position))
 }
 
 /// Begins a projection anew: what it wrote is emptied in the same transaction. `false`: the lease is lost.

@@ -54,7 +54,7 @@ pub(crate) async fn run(
         let paused = status.first().is_some_and(|it| it.status == "paused");
         return Ok(if paused { TickResult::Paused } else { TickResult::LeasedByOther });
     };
-    if lease.version < registered.version && lease.position > 0 && registered.documents().is_some() {
+    if lease.version < registered.version && lease.checkpoint.position > 0 && registered.documents().is_some() {
         // a new version is built beside the old one, which serves until then
         projections::release_lease(&mut conn, texts, name, lease.token).await?;
         drop(conn);

@@ -87,6 +87,7 @@ statements! {
     LEAVE_WORK = "leave_work.sql";
     GUARD_BATCH = "guard_batch.sql";
     RELEASE_LEASE = "release_lease.sql";
+    ENTER_EPOCH = "enter_epoch.sql";
     SAVE_CHECKPOINT = "save_checkpoint.sql";
     WRITE_BATCH = "write_batch.sql";
     RESTART_PROJECTION = "restart_projection.sql";

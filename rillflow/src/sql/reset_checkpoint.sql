@@ -1,8 +1,12 @@
--- Sets a checkpoint by hand. Whoever runs the projection loses it, and begins there.
+-- Sets a checkpoint by hand. Whoever runs the projection loses it, and begins there. The event before stands for the last
+-- one processed, so that the checkpoint is known again in another epoch.
 -- $1 name, $2 position
+WITH last AS (
+    SELECT global_seq, event_id FROM public.events WHERE global_seq <= $2::bigint ORDER BY global_seq DESC LIMIT 1
+)
 UPDATE public.projections
-SET position = $2::bigint,
-    event_position = NULL, event_id = NULL, error = NULL,
+SET position = $2,
+    event_position = (SELECT global_seq FROM last), event_id = (SELECT event_id FROM last), error = NULL,
     epoch = (SELECT epoch FROM public.event_marks),
     lease_owner = NULL, lease_until = clock_timestamp(), lease_token = lease_token + 1
 WHERE name = $1::text

@@ -5,4 +5,4 @@ SET lease_owner = $2::uuid,
     lease_token = lease_token + 1,
     lease_until = clock_timestamp() + make_interval(secs => $3::double precision)
 WHERE name = $1::text
-RETURNING lease_token, version, position, event_position, event_id
+RETURNING lease_token, version, epoch, position, event_position, event_id

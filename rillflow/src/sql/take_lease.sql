@@ -9,4 +9,4 @@ WHERE name = $1::text
   AND status = 'running'
   AND version <= $4::integer
   AND (lease_owner IS NULL OR lease_until < clock_timestamp())
-RETURNING lease_token, version, position, event_position, event_id
+RETURNING lease_token, version, epoch, position, event_position, event_id

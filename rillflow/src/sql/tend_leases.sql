@@ -59,18 +59,18 @@ WITH clock AS (
         FOR UPDATE OF next SKIP LOCKED
     ) AS next
     WHERE projection.name = next.name
-    RETURNING projection.name, projection.lease_token, projection.version, projection.position,
+    RETURNING projection.name, projection.lease_token, projection.version, projection.epoch, projection.position,
         projection.event_position, projection.event_id
 )
-SELECT 'taken', name, lease_token, version, position, event_position, event_id FROM taken
+SELECT 'taken', name, lease_token, version, epoch, position, event_position, event_id FROM taken
 UNION ALL
 -- one that another process would run which holds fewer by two is for that one
 SELECT CASE WHEN EXISTS (
         SELECT FROM others
         WHERE held.name = ANY (others.names) AND others.holds + 1 < (SELECT count(*) FROM held)
-    ) THEN 'spare' ELSE 'held' END, name, lease_token, NULL, NULL, NULL, NULL
+    ) THEN 'spare' ELSE 'held' END, name, lease_token, NULL, NULL, NULL, NULL, NULL
 FROM held
 UNION ALL
-SELECT 'stale', old.name, 0, old.version, old.position, NULL, NULL
+SELECT 'stale', old.name, 0, NULL, NULL, NULL, NULL, NULL
 FROM public.projections AS old JOIN wanted ON wanted.name = old.name
 WHERE old.version < wanted.version AND NOT wanted.restarts AND old.position > 0 AND old.status = 'running'

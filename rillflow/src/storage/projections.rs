@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::bind::arguments;
 use super::failure::of_collection;
 use crate::Result;
-use crate::model::{Changes, Collection, SqlType, SqlValue};
+use crate::model::{self, Changes, Collection, SqlType, SqlValue};
 use crate::sql::{self, Texts};
 
 /// A lease just taken, and where the last owner stopped.
@@ -18,9 +18,7 @@ pub(crate) struct Lease {
     pub(crate) token: i64,
     /// The version that built what is stored.
     pub(crate) version: i32,
-    pub(crate) position: i64,
-    /// The last event processed, by position and id.
-    pub(crate) last: Option<(i64, Uuid)>,
+    pub(crate) checkpoint: model::Checkpoint,
 }
 
 /// What a write must find for it to happen: the lease still held, the checkpoint where the batch began.
@@ -129,7 +127,7 @@ pub(crate) async fn take_lease(
 ) -> Result<Option<Lease>> {
     let query =
         sqlx::query(texts.statement(sql::TAKE_LEASE)).bind(name).bind(owner).bind(ttl.as_secs_f64()).bind(version);
-    query.fetch_optional(conn).await?.as_ref().map(lease).transpose()
+    query.fetch_optional(conn).await?.map(|row| lease(&row, 0)).transpose()
 }
 
 /// Takes the lease from whoever holds it.
@@ -141,12 +139,28 @@ pub(crate) async fn seize_lease(
     ttl: Duration,
 ) -> Result<Option<Lease>> {
     let query = sqlx::query(texts.statement(sql::SEIZE_LEASE)).bind(name).bind(owner).bind(ttl.as_secs_f64());
-    query.fetch_optional(conn).await?.as_ref().map(lease).transpose()
+    query.fetch_optional(conn).await?.map(|row| lease(&row, 0)).transpose()
 }
 
-fn lease(row: &PgRow) -> Result<Lease> {
-    let last: (Option<i64>, Option<Uuid>) = (row.try_get(3)?, row.try_get(4)?);
-    Ok(Lease { token: row.try_get(0)?, version: row.try_get(1)?, position: row.try_get(2)?, last: last.0.zip(last.1) })
+/// The six columns of a lease, of which the first is at `at`.
+fn lease(row: &PgRow, at: usize) -> Result<Lease> {
+    let last: (Option<i64>, Option<Uuid>) = (row.try_get(at + 4)?, row.try_get(at + 5)?);
+    let (epoch, position) = (row.try_get(at + 2)?, row.try_get(at + 3)?);
+    let checkpoint = model::Checkpoint { epoch, position, last: last.0.zip(last.1) };
+    Ok(Lease { token: row.try_get(at)?, version: row.try_get(at + 1)?, checkpoint })
+}
+
+/// Takes a checkpoint over into another epoch. `false`: the lease is lost.
+pub(crate) async fn enter_epoch(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    name: &str,
+    token: i64,
+    checkpoint: &model::Checkpoint,
+) -> Result<bool> {
+    let query = sqlx::query(texts.statement(sql::ENTER_EPOCH)).bind(name).bind(token);
+    let query = query.bind(checkpoint.epoch).bind(checkpoint.position);
+    Ok(query.fetch_optional(conn).await?.is_some())
 }
 
 /// Extends the leases of a process and takes those that fall to it, in one statement.
@@ -168,11 +182,7 @@ pub(crate) async fn tend_leases(
     for row in query.fetch_all(conn).await? {
         let (kind, name, token): (&str, String, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         match kind {
-            "taken" => {
-                let last: (Option<i64>, Option<Uuid>) = (row.try_get(5)?, row.try_get(6)?);
-                let (version, position) = (row.try_get(3)?, row.try_get(4)?);
-                tended.taken.push((name, Lease { token, version, position, last: last.0.zip(last.1) }));
-            }
+            "taken" => tended.taken.push((name, lease(&row, 2)?)),
             "held" | "spare" => {
                 let spare = kind == "spare";
                 tended.held.push((name, token, spare));

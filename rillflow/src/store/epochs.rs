@@ -9,8 +9,9 @@ impl Events<'_> {
     /// Begins a new history. To be called once after a standby took over or a backup was restored, before anybody appends:
     /// from then on no position is used that a lost event may have had.
     ///
-    /// The next position is a million above the last one that this database knows. Readers that go on with a
-    /// [`Checkpoint`] get [`Error::HistoryDiverged`] when they saw what is lost, and miss nothing when they did not.
+    /// The next position is a million above the last one that this database knows. Projections, and readers that go on
+    /// with a [`Checkpoint`], get [`Error::HistoryDiverged`] when they saw what is lost, and miss nothing when they did
+    /// not.
     ///
     /// # Errors
     ///
