@@ -51,8 +51,8 @@ pub(crate) struct Totals;
 #[projection(name = "my_projection", version = 1, events = CounterEvent, document = Total, key = stream, on_failure = skip)]
 impl Totals {
     fn on_inc(doc: &mut Total, e: &Inc) -> Result<(), String> {
-        if e.by < 0 {
-            return Err("nobody counts down".to_owned());
+        if doc.total + e.by < 0 {
+            return Err("nobody counts below zero".to_owned());
         }
         doc.total += e.by;
         Ok(())

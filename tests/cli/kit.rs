@@ -68,6 +68,12 @@ pub(crate) fn mounted() -> Command {
     clean(env!("CARGO_BIN_EXE_rillflow-mounted"))
 }
 
+/// Runs what follows `rillflow` on a command line, as a shell reads it, with the application's binary.
+pub(crate) fn shell(args: &str, database_url: &str) -> Ended {
+    let script = format!("\"$0\" {args}");
+    run(clean("sh").args(["-c", &script, env!("CARGO_BIN_EXE_rillflow-mounted")]).env("DATABASE_URL", database_url))
+}
+
 fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
     for name in ["DATABASE_URL", "RILLFLOW_SCHEMA", "RILLFLOW_TENANT", "RILLFLOW_LOG"] {

@@ -15,7 +15,11 @@ mod events;
 mod projections;
 /// The tables.
 mod schema;
+/// Command lines that people know from before.
+mod seed_commands;
 /// Snapshots: what the stock binary cannot do, and a mounted one can.
 mod snapshots;
+/// Subscriptions: made, joined, looked at.
+mod subscriptions;
 /// What caused what.
 mod trace;

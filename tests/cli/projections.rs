@@ -76,7 +76,7 @@ async fn dead_letters_are_listed_tried_again_and_given_up() -> TestResult {
     cli.mounted(&["projections", "run-until-idle"]);
     let letters = cli.json(&["projections", "dlq-list", "my_projection", "--limit", "100"]);
     let id = letters[0]["id"].to_string();
-    assert!(letters[0]["error"].as_str().is_some_and(|it| it.contains("nobody counts down")), "{letters}");
+    assert!(letters[0]["error"].as_str().is_some_and(|it| it.contains("nobody counts below zero")), "{letters}");
     assert!(cli.stock(&["doctor"]).found().contains("projections dlq-list my_projection"));
     let again = cli.mounted(&["projections", "dlq-requeue", "my_projection", "--id", &id]).found();
     assert!(again.contains("failed again"), "{again}");

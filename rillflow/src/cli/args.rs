@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::out::Out;
-use super::{Done, Ran, docs, events, projections, schema, snapshots, streams, trace};
+use super::{Done, Ran, docs, events, projections, schema, snapshots, streams, subscriptions, trace};
 
 /// Documents and events in PostgreSQL: look after a store.
 #[derive(Debug, Parser)]
@@ -80,6 +80,9 @@ pub(super) enum Command {
     /// Projections: how far they are, what stops them, running them.
     #[command(subcommand)]
     Projections(projections::Projections),
+    /// Subscriptions: making them, how far their groups are, taking part.
+    #[command(subcommand)]
+    Subscriptions(subscriptions::Subscriptions),
     /// Streams: alias, state, events, archive.
     #[command(subcommand)]
     Streams(streams::Streams),

@@ -48,6 +48,7 @@ mod projections;
 mod schema;
 mod snapshots;
 mod streams;
+mod subscriptions;
 mod trace;
 
 use std::ffi::OsString;
@@ -101,6 +102,7 @@ impl Command {
             Self::SchemaPlan => schema::Schema::Plan { sql: false }.run(session).await,
             Self::SchemaSync => schema::Schema::Sync { allow_destructive: false }.run(session).await,
             Self::Projections(command) => command.run(session).await,
+            Self::Subscriptions(command) => command.run(session).await,
             Self::Streams(command) => command.run(session).await,
             Self::Events(command) => command.run(session).await,
             Self::Docs(command) => command.run(session).await,
