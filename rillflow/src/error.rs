@@ -260,6 +260,15 @@ pub enum Error {
         name: String,
     },
 
+    /// No projection that is registered here keeps a collection that the query reads, so there is none to wait for.
+    #[error(
+        "no projection that is known here keeps what the query `{query}` reads: register it with `Store::builder(..).projection(..)`, or wait with `wait_for` for one by its name"
+    )]
+    NotProjected {
+        /// The query.
+        query: String,
+    },
+
     /// The projection is being rebuilt by another process, or its rebuild was cancelled. Nothing was swapped.
     #[error("the rebuild of projection `{name}` is not this process's: another one is at it, or it was cancelled")]
     RebuildLost {

@@ -50,8 +50,8 @@ pub use storage::epochs::Epoch;
 pub use storage::projections::ProjectionStatus;
 pub use store::QueryStream;
 pub use store::{
-    AggregateRepository, Aggregates, AppendBuilder, DecodedEvents, Docs, DocumentQuery, EventStream, Events, Outbox,
-    ReadAll, ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
+    AggregateRepository, Aggregates, AppendBuilder, AtLeast, DecodedEvents, Docs, DocumentQuery, EventStream, Events,
+    Outbox, ReadAll, ReadStream, Schema, SchemaTexts, SelectQuery, Session, Source, Store, StoreBuilder,
 };
 pub use store::{BulkInsert, BulkInserted, BulkMode, DynamicQuery, Schemaless};
 pub use store::{Roles, Tagged};

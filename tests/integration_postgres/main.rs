@@ -54,6 +54,8 @@ mod patch;
 mod projections;
 /// Projections from outside: status, pausing, running by hand, dead letters.
 mod projections_admin;
+/// Queries that wait for their read models.
+mod projections_at_least;
 /// Projections after a failover or a restore.
 mod projections_epochs;
 /// Workers killed, stopped, cut off; two daemons; what is asked of the server.

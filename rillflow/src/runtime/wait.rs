@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use tokio::sync::watch;
 
 use super::{Core, SharedCore};
+use crate::model::{Registered, Work};
+use crate::sql::names_table;
 use crate::storage::projections::{ProjectionStatus, status};
 use crate::{Error, Result};
 
@@ -53,8 +56,31 @@ async fn look(core: &Core, name: Option<&str>) -> Result<Vec<ProjectionStatus>> 
     status(&mut conn, &core.texts, name).await
 }
 
+/// Waits for every projection registered here that keeps a collection which one of these texts of queries reads.
+pub(crate) async fn wait_for_read(
+    core: &SharedCore,
+    query: &str,
+    texts: &[&str],
+    position: i64,
+    timeout: Duration,
+) -> Result<()> {
+    let is_read = |it: &&Registered| match &it.work {
+        Work::Documents(_, kept) => texts.iter().any(|text| names_table(text, kept.table)),
+        Work::Sql(_) => false,
+    };
+    let waiting: Vec<_> =
+        core.projections.iter().filter(is_read).map(|it| wait_for(core, &it.name, position, timeout)).collect();
+    if waiting.is_empty() {
+        return Err(Error::NotProjected { query: query.to_owned() });
+    }
+    try_join_all(waiting).await.map(drop)
+}
+
 /// Waits until the projection's checkpoint is at `position` or past it.
 pub(crate) async fn wait_for(core: &SharedCore, name: &str, position: i64, timeout: Duration) -> Result<()> {
+    if core.inline().any(|it| &*it.name == name) {
+        return Ok(()); // committed with the append itself
+    }
     let begun = Instant::now();
     // before the look, so that a move between the look and the wait is not missed
     let mut news = core.progress.follow(name);

@@ -16,7 +16,7 @@ mod texts;
 pub(crate) mod wanted;
 
 pub(crate) use filtered::FilteredWrite;
-pub(crate) use texts::{SchemaName, Texts};
+pub(crate) use texts::{SchemaName, Texts, names_table};
 
 /// Names one file per statement.
 macro_rules! statements {

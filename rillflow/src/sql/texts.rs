@@ -79,6 +79,12 @@ fn with_metadata(text: &str, metadata: bool) -> String {
     composed
 }
 
+/// Whether the text of a query names this table, and not one whose name only begins like it.
+pub(crate) fn names_table(text: &str, table: &str) -> bool {
+    let goes_on = |next: char| next.is_ascii_alphanumeric() || next == '_';
+    text.match_indices(table).any(|(at, _)| !text[at + table.len()..].starts_with(goes_on))
+}
+
 /// What a composed text is found by: the addresses of the written text and of the collection it is for.
 type Key = (usize, usize);
 

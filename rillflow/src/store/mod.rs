@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod append_builder;
+mod at_least;
 mod builder;
 mod bulk;
 mod causality;
@@ -37,6 +38,7 @@ use sqlx::PgPool;
 
 pub use aggregates::Aggregates;
 pub use append_builder::AppendBuilder;
+pub use at_least::AtLeast;
 pub use builder::{Source, StoreBuilder};
 pub use bulk::{BulkInsert, BulkInserted, BulkMode};
 pub use docs::Docs;
@@ -60,7 +62,7 @@ pub use tenants::{TenantMigrated, TenantStatus, TenantedStore, TenantedStoreBuil
 
 use crate::Result;
 use crate::model::query::{Queries, Query};
-use crate::model::{Aggregate, Collection, Lifecycle, RawJson, StreamId, StreamKey, TagQuery};
+use crate::model::{Aggregate, Collection, RawJson, StreamId, StreamKey, TagQuery};
 use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
 use crate::runtime::doctor::{self, Finding};
@@ -280,7 +282,7 @@ impl Store {
 
     /// When a projection of this store runs.
     #[cfg(feature = "testing")]
-    pub(crate) fn lifecycle(&self, projection: &str) -> Result<Lifecycle> {
+    pub(crate) fn lifecycle(&self, projection: &str) -> Result<crate::model::Lifecycle> {
         Ok(self.core.registered(projection)?.lifecycle)
     }
 
@@ -310,16 +312,13 @@ impl Store {
     /// Waits until a projection has done every event up to `position`, so that a reader sees its own writes.
     ///
     /// The position comes from [`Appended::position`](crate::Appended::position). Holds no connection while it waits.
+    /// [`at_least`](Self::at_least) finds the projections of a query by itself.
     ///
     /// # Errors
     ///
     /// [`Error::WaitTimeout`](crate::Error::WaitTimeout) when it did not get there in time,
     /// [`Error::UnknownProjection`](crate::Error::UnknownProjection) when nobody ever registered it.
     pub async fn wait_for(&self, projection: &str, position: i64, timeout: Duration) -> Result<()> {
-        let inline = |it: &&crate::model::Registered| it.lifecycle == Lifecycle::Inline;
-        if self.core.projections.iter().filter(inline).any(|it| &*it.name == projection) {
-            return Ok(()); // committed with the append itself
-        }
         wait::wait_for(&self.core, projection, position, timeout).await
     }
 
