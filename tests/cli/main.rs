@@ -21,5 +21,7 @@ mod seed_commands;
 mod snapshots;
 /// Subscriptions: made, joined, looked at.
 mod subscriptions;
+/// Tenants: made, chosen, dropped.
+mod tenants;
 /// What caused what.
 mod trace;

@@ -60,3 +60,23 @@ fn patch_and_dump_ask_no_database() -> TestResult {
     assert!(run(stock().args(["schema", "dump", "/nowhere/at/all.sql"])).failed(1).contains("cannot write"));
     Ok(())
 }
+
+#[tokio::test]
+async fn roles_are_printed_without_a_database_and_applied_with_one() -> TestResult {
+    let script = run(mounted().args(["schema", "roles", "--prefix", "shop"])).ok();
+    assert!(script.contains("shop_reader") && script.contains("docs_customers"), "{script}");
+    let cli = Cli::new().await?;
+    let prefix = cli.db.name();
+    let args = ["schema", "roles", "--apply", "--prefix", prefix];
+    assert!(cli.mounted(&args).failed(2).contains("say --yes"));
+    assert!(cli.mounted(&[&args[..], &["--yes"]].concat()).ok().contains(&format!("{prefix}_writer")));
+    let reads = "SELECT has_table_privilege($1 || '_reader', 'public.docs_customers', 'SELECT')";
+    let reads: bool = sqlx::query_scalar(reads).bind(prefix).fetch_one(cli.store.pool()).await?;
+    for role in ["owner", "writer", "reader", "daemon"] {
+        let name = format!("\"{prefix}_{role}\"");
+        let drop = sqlx::AssertSqlSafe(format!("DROP OWNED BY {name} CASCADE; DROP ROLE {name}"));
+        sqlx::raw_sql(drop).execute(cli.store.pool()).await?;
+    }
+    assert!(reads);
+    Ok(())
+}

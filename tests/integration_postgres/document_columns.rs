@@ -6,6 +6,7 @@ use crate::served::{many, served};
 use crate::support::{Db, TestResult, statements_sent, store_with};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(collection = "library_authors")]
 struct Author {
     #[document(id)]
     id: String,

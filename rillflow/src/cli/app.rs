@@ -45,8 +45,8 @@ impl App {
         Self { opening: Opening::Configured(Box::new(configure)), aggregates: Vec::new() }
     }
 
-    /// An application with a store that is open already, such as one on a pool of its own. `--database-url` and
-    /// `--schema` are refused then, as they could not count.
+    /// An application with a store that is open already, such as one on a pool of its own. `--schema` and
+    /// `--tenant` are refused then, as they could not count.
     #[must_use]
     pub fn on(store: Store) -> Self {
         Self { opening: Opening::Open(store), aggregates: Vec::new() }

@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::out::Out;
-use super::{Done, Ran, docs, events, projections, schema, snapshots, streams, subscriptions, trace};
+use super::{Done, Ran, docs, events, projections, schema, snapshots, streams, subscriptions, tenants, trace};
 
 /// Documents and events in PostgreSQL: look after a store.
 #[derive(Debug, Parser)]
@@ -26,6 +26,9 @@ pub(super) struct Global {
     /// The schema that holds the store; `public` unless the program says otherwise.
     #[arg(long, global = true, env = "RILLFLOW_SCHEMA", value_name = "NAME")]
     pub(super) schema: Option<String>,
+    /// The tenant to work on, where each has a schema of its own.
+    #[arg(long, global = true, env = "RILLFLOW_TENANT", value_name = "NAME")]
+    pub(super) tenant: Option<String>,
     /// Print JSON, with field names that stay.
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -95,6 +98,9 @@ pub(super) enum Command {
     /// Snapshots of aggregates.
     #[command(subcommand)]
     Snapshots(snapshots::Snapshots),
+    /// Tenants: making them, how they are, dropping them.
+    #[command(subcommand)]
+    Tenants(tenants::Tenants),
     /// Say what is wrong with the store, and what to do about it.
     Doctor,
     /// The events of one correlation id, and what caused what.

@@ -11,7 +11,7 @@ use super::app::{App, Opening};
 use super::args::Global;
 use super::failure::Failure;
 use super::out::Out;
-use crate::{Store, StoreBuilder};
+use crate::{Store, StoreBuilder, TenancyMode, TenantedStore};
 
 /// How many connections a command opens at most.
 const CONNECTIONS: u32 = 5;
@@ -32,6 +32,9 @@ impl Session {
 
     /// Opens the store that the command works on.
     pub(super) async fn store(&self) -> Result<Store, Failure> {
+        if let Some(tenant) = &self.global.tenant {
+            return Ok(self.tenants().await?.tenant(tenant).await?.store().clone());
+        }
         match &self.app.opening {
             Opening::Open(store) => self.already_open(store),
             Opening::Configured(configure) => {
@@ -41,8 +44,28 @@ impl Session {
         }
     }
 
+    /// Opens the store whose tenants the command works on.
+    pub(super) async fn tenants(&self) -> Result<TenantedStore, Failure> {
+        match &self.app.opening {
+            Opening::Open(_) => Err(Failure::usage(
+                "this program has opened its store already, and that has no tenants",
+                "mount `rillflow::cli::App::new(..)` instead",
+            )),
+            Opening::Configured(configure) => {
+                let builder = configure(self.connect().await?);
+                Ok(self.in_schema(builder).tenants(TenancyMode::SchemaPerTenant).build().await?)
+            }
+        }
+    }
+
     /// A store that asks no database, for what comes from the derives alone.
     pub(super) async fn offline_store(&self) -> Result<Store, Failure> {
+        if self.global.tenant.is_some() {
+            return Err(Failure::usage(
+                "a tenant cannot be looked up without a database",
+                "give its schema by --schema; `rillflow tenants status` names it",
+            ));
+        }
         match &self.app.opening {
             Opening::Open(store) => self.already_open(store),
             Opening::Configured(configure) => {

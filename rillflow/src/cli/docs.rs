@@ -121,6 +121,20 @@ async fn all(store: &Store) -> Result<Vec<Named>, Failure> {
     Ok(named::collections(&mut conn, &store.core().texts).await?)
 }
 
+/// Whether there is any document, deleted ones included.
+pub(super) async fn holds_any(store: &Store) -> Result<bool, Failure> {
+    for it in all(store).await? {
+        let query = match called(&it.table) {
+            "docs" => store.docs().schemaless().query::<Value>(),
+            name => store.docs().collection(name)?,
+        };
+        if query.include_deleted().count().await? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The collection that people call `name`.
 async fn find(store: &Store, name: &str) -> Result<Named, Failure> {
     let mut all = all(store).await?;

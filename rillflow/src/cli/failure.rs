@@ -60,6 +60,10 @@ impl Failure {
                     Error::UnknownProjection { .. } => {
                         "the command line has to be mounted in the program that knows it: `rillflow::cli::App::new(..)`"
                     }
+                    Error::TenantNotFound { .. } => {
+                        "`rillflow tenants ensure` makes it, `rillflow tenants list` names all"
+                    }
+                    Error::TenantNotEmpty { .. } => "--force drops it with everything in it",
                     Error::Contention(_) | Error::PoolTimeout => "try again",
                     _ => "",
                 };

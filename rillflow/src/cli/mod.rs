@@ -34,7 +34,7 @@
 //!
 //! `--json` prints one JSON document (or one per line, for what goes on and on); its field names are kept. Errors are
 //! JSON then too. `--database-url`, `--schema` and the other global flags may stand before or after the command, and are
-//! read from `DATABASE_URL`, `RILLFLOW_SCHEMA`.. otherwise.
+//! read from `DATABASE_URL`, `RILLFLOW_SCHEMA`, `RILLFLOW_TENANT`.. otherwise.
 
 mod app;
 mod args;
@@ -49,6 +49,7 @@ mod schema;
 mod snapshots;
 mod streams;
 mod subscriptions;
+mod tenants;
 mod trace;
 
 use std::ffi::OsString;
@@ -107,6 +108,7 @@ impl Command {
             Self::Events(command) => command.run(session).await,
             Self::Docs(command) => command.run(session).await,
             Self::Snapshots(command) => command.run(session).await,
+            Self::Tenants(command) => command.run(session).await,
             Self::Doctor => doctor::run(session).await,
             Self::Trace(command) => command.run(session).await,
             Self::Completions { shell } => args::completions(shell, &mut session.out),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::connect::Session;
@@ -38,6 +38,19 @@ pub(super) enum Schema {
         /// The file to write; standard output otherwise.
         file: Option<PathBuf>,
     },
+    /// Print who may do what, as a script: owner, writer, reader, daemon; no database is asked.
+    Roles(Roles),
+}
+
+/// The roles.
+#[derive(Debug, Args)]
+pub(super) struct Roles {
+    /// What their names begin with. Roles belong to the whole server: give each store its own.
+    #[arg(long, value_name = "NAME", default_value = "rillflow")]
+    prefix: String,
+    /// Make the roles and grant, in one transaction. Asks first.
+    #[arg(long)]
+    apply: bool,
 }
 
 /// A step as JSON.
@@ -86,7 +99,27 @@ impl Schema {
                 let text = session.offline_store().await?.schema().texts_alone().dump();
                 write(&mut session.out, file.as_deref(), &text)
             }
+            Self::Roles(roles) => roles.run(session).await,
         }
+    }
+}
+
+impl Roles {
+    async fn run(self, session: &mut Session) -> Ran {
+        let of_a_tenant = session.global.tenant.is_some();
+        let store = if self.apply || of_a_tenant { session.store().await? } else { session.offline_store().await? };
+        let roles = store.schema().roles().named(&self.prefix);
+        if !self.apply {
+            return write(&mut session.out, None, &roles.sql());
+        }
+        let names = ["owner", "writer", "reader", "daemon"].map(|role| format!("{}_{role}", self.prefix));
+        let names = names.join(", ");
+        session.confirm(&format!("Make the roles {names}, and hand the tables to the first?"))?;
+        roles.apply().await?;
+        session
+            .out
+            .show(&serde_json::json!({ "applied": self.prefix }), |out| out.line(&format!("granted to {names}")))?;
+        Ok(Done::Well)
     }
 }
 

@@ -1,0 +1,90 @@
+use rillflow::{Event, Expected, Store, TenancyMode, Tenant};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::domain::{Customer, configure};
+use crate::kit::{Cli, TestResult, run, stock};
+
+/// A tenant as the application has it.
+async fn tenant(cli: &Cli, name: &str) -> rillflow::Result<Tenant> {
+    let store = configure(Store::builder(cli.db.url())).tenants(TenancyMode::SchemaPerTenant).build().await?;
+    store.tenant(name).await
+}
+
+#[tokio::test]
+async fn tenants_are_made_listed_and_looked_at() -> TestResult {
+    let cli = Cli::empty().await?;
+    assert_eq!(cli.stock(&["tenants", "list"]).ok(), "No tenants.\n");
+    cli.mounted(&["tenants", "ensure", "acme"]).ok();
+    cli.stock(&["tenants", "ensure", "Acme Inc."]).ok();
+    assert_eq!(cli.json(&["tenants", "list"]), json!(["Acme Inc.", "acme"]));
+    tenant(&cli, "acme").await?.events().append_stream(Uuid::now_v7(), Expected::Any, [Event::new("a", &1)]).await?;
+    let all = cli.json(&["tenants", "status"]);
+    assert_eq!((&all[0]["position"], &all[1]["position"]), (&0.into(), &1.into()), "{all}");
+    let one = cli.mounted(&["tenants", "status", "acme", "--json"]).json();
+    assert_eq!((&one[0]["name"], &one[0]["differences"]), (&"acme".into(), &0.into()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn migrate_brings_every_tenant_up_to_what_the_program_wants() -> TestResult {
+    let cli = Cli::empty().await?;
+    for name in ["a", "b"] {
+        cli.stock(&["tenants", "ensure", name]).ok();
+    }
+    assert_ne!(cli.mounted(&["tenants", "status", "b", "--json"]).json()[0]["differences"], 0);
+    let migrated = cli.mounted(&["tenants", "migrate", "--json"]).json();
+    assert_eq!(migrated.as_array().map(Vec::len), Some(2), "{migrated}");
+    assert_eq!(cli.mounted(&["tenants", "status", "b", "--json"]).json()[0]["differences"], 0);
+
+    let schema = tenant(&cli, "b").await?.schema_name().to_owned();
+    // nobody makes a table where a view is
+    let foreign = format!("DROP TABLE \"{schema}\".events CASCADE; CREATE VIEW \"{schema}\".events AS SELECT 1");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(foreign)).execute(cli.store.pool()).await?;
+    let ended = cli.mounted(&["tenants", "migrate"]);
+    assert!(ended.stdout.contains("a: 0 steps\n") && ended.stdout.contains("b: "), "{ended:#?}");
+    assert!(ended.failed(1).contains("1 of 2 tenants failed"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_command_works_on_the_tenant_that_a_flag_or_the_environment_names() -> TestResult {
+    let cli = Cli::empty().await?;
+    for name in ["a", "b"] {
+        cli.mounted(&["tenants", "ensure", name]).ok();
+    }
+    let id = cli.stock(&["--tenant", "a", "streams", "resolve", "orders:1"]).ok();
+    let again = run(stock()
+        .args(["streams", "resolve", "orders:1", "--database-url", cli.db.url()])
+        .env("RILLFLOW_TENANT", "a"));
+    assert_eq!(again.ok(), id);
+    assert_eq!(
+        tenant(&cli, "a").await?.find_stream_alias("orders:1").await?.map(|it| it.to_string()),
+        Some(id.trim().to_owned())
+    );
+    assert_eq!(tenant(&cli, "b").await?.find_stream_alias("orders:1").await?, None);
+    cli.mounted(&["schema", "assert", "--tenant", "b"]).ok();
+    let unknown = cli.stock(&["projections", "list", "--tenant", "A"]).failed(1);
+    assert!(unknown.contains("there is no tenant `A`") && unknown.contains("rillflow tenants ensure"), "{unknown}");
+    assert!(cli.stock(&["schema", "dump", "--tenant", "a"]).failed(2).contains("--schema"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tenant_that_holds_something_is_dropped_by_force_only() -> TestResult {
+    let cli = Cli::empty().await?;
+    for name in ["empty", "full"] {
+        cli.mounted(&["tenants", "ensure", name]).ok();
+    }
+    let customer = Customer { id: 1, email: "a@b".to_owned(), score: 1 };
+    tenant(&cli, "full").await?.docs().put(&customer).await?;
+    // the stock binary knows nothing of customers
+    let said = cli.stock(&["tenants", "drop", "full", "--yes"]).failed(1);
+    assert!(said.contains("holds events or documents") && said.contains("--force"), "{said}");
+    assert_eq!(tenant(&cli, "full").await?.docs().get::<Customer>(&1).await?.map(|it| it.0.score), Some(1));
+    assert!(cli.stock(&["tenants", "drop", "empty"]).failed(2).contains("say --yes"));
+    assert_eq!(cli.stock(&["tenants", "drop", "empty", "--yes"]).ok(), "dropped empty\n");
+    assert_eq!(cli.stock(&["tenants", "drop", "full", "--force"]).ok(), "dropped full\n");
+    assert_eq!(cli.json(&["tenants", "list"]), json!([]));
+    Ok(())
+}
