@@ -49,9 +49,11 @@ mod on {
 
 #[cfg(not(feature = "metrics"))]
 mod on {
-    pub(crate) type Began = ();
+    pub(crate) struct Began;
 
-    pub(crate) fn begin() -> Began {}
+    pub(crate) fn begin() -> Began {
+        Began
+    }
     pub(crate) fn operation(_: Began, _: &'static str, _: &str) {}
     pub(crate) fn failed(_: &'static str, _: &str, _: String) {}
     pub(crate) fn appended(_: usize) {}
