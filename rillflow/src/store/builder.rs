@@ -213,7 +213,7 @@ impl StoreBuilder {
     /// # struct Note { #[document(id)] id: i64, #[document(index)] title: String }
     /// let texts = Store::builder("postgres://nobody/is/asked").document::<Note>().schema_texts()?;
     /// assert!(texts.dump().contains("CREATE TABLE public.events"));
-    /// assert!(texts.patch().contains("docs_note_title_idx"));
+    /// assert!(texts.patch().contains("docs_notes_title_idx"));
     /// # Ok::<(), rillflow::Error>(())
     /// ```
     ///
