@@ -3,9 +3,11 @@ use std::time::Duration;
 use rillflow::Lifecycle::{Async, Inline};
 use rillflow::{AtLeast, DaemonConfig, Document, Error, Query, compiled_query};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::orders::{CustomerId, CustomerSales, SalesProjection};
 use crate::projections_admin::place;
+use crate::served::{many, served};
 use crate::support::{TestResult, store_with};
 
 const SALES: &str = "customer-sales";
@@ -22,6 +24,9 @@ struct Note {
 fn sales_of(customer: CustomerId) -> impl Query<Option<CustomerSales>> {
     CustomerSales::query().filter(|c| c.id == customer).one()
 }
+
+many!(CustomerSales, 20_000, |n| CustomerSales { id: CustomerId(Uuid::from_u128(n as u128)), ..Default::default() });
+served!(sales_of(CustomerId(Uuid::from_u128(7))));
 
 #[tokio::test]
 async fn a_query_right_behind_an_append_sees_it() -> TestResult {
