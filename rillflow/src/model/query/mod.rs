@@ -18,6 +18,7 @@ mod fields;
 mod find;
 mod group;
 mod grouped;
+mod implied;
 mod operand;
 mod order;
 pub(crate) mod paging;

@@ -335,4 +335,8 @@ pub struct IndexDefinition {
     pub keys: &'static [SortKey],
     /// The language of its texts, for [`IndexMethod::FullText`].
     pub language: &'static str,
+    /// Which documents it holds; its values are literals.
+    pub condition: &'static Node,
+    /// True when it holds no soft-deleted documents.
+    pub not_deleted: bool,
 }
