@@ -290,7 +290,8 @@ async fn a_decimal_is_incremented_exactly_and_stays_text() -> TestResult {
     let (read, _) = docs.get::<Account>(&1).await?.ok_or("no account")?;
     assert_eq!(read.balance.to_string(), "9.99");
     docs.put(&Account { id: 2, ..account.clone() }).await?;
-    let changed = docs.patch_where::<Account, _>(|a| a.moves.ge(0), |a, p| p.increment(a.balance, decimal("0.7"))).await?;
+    let changed =
+        docs.patch_where::<Account, _>(|a| a.moves.ge(0), |a, p| p.increment(a.balance, decimal("0.7"))).await?;
     assert_eq!(changed, 2);
     assert_eq!(docs.get::<Account>(&2).await?.ok_or("no account")?.0.balance, decimal("0.8"));
     Ok(())

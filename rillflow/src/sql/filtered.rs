@@ -8,7 +8,10 @@ pub(crate) enum FilteredWrite {
     Delete,
     SoftDelete,
     /// The changes are the parameter of this number.
-    Patch { changes: usize, in_steps: bool },
+    Patch {
+        changes: usize,
+        in_steps: bool,
+    },
 }
 
 impl FilteredWrite {

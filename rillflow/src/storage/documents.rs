@@ -5,7 +5,9 @@ use sqlx::{PgConnection, Row, SqlStr};
 
 use super::bind::arguments;
 use super::failure::of_collection;
-use crate::model::{Changes, Collection, DocMetadata, IdValue, PatchChanges, ProjectionBatch, RawJson, SqlType, SqlValue, Stored};
+use crate::model::{
+    Changes, Collection, DocMetadata, IdValue, PatchChanges, ProjectionBatch, RawJson, SqlType, SqlValue, Stored,
+};
 use crate::sql::{self, FilteredWrite, Texts};
 use crate::{Error, Result};
 
@@ -115,12 +117,7 @@ pub(super) async fn write(
     write_with(conn, at, at.texts.of(text, at.collection), values).await
 }
 
-async fn write_with(
-    conn: &mut PgConnection,
-    at: In<'_>,
-    text: SqlStr,
-    values: Vec<SqlValue>,
-) -> Result<Option<i64>> {
+async fn write_with(conn: &mut PgConnection, at: In<'_>, text: SqlStr, values: Vec<SqlValue>) -> Result<Option<i64>> {
     sqlx::query_scalar_with(text, at.arguments(values)?)
         .fetch_optional(conn)
         .await

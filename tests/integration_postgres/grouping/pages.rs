@@ -44,11 +44,7 @@ fn zips(after: Option<Cursor>, size: i64) -> impl Query<Page<Option<String>>> {
 
 #[compiled_query(allow(scan))]
 fn places(after: Option<Cursor>, size: i64) -> impl Query<Page<(String, Option<String>)>> {
-    Sale::query()
-        .select(|s| (s.place.city, s.place.zip))
-        .distinct()
-        .order_by(|s| s.place.city.desc())
-        .page(after, size)
+    Sale::query().select(|s| (s.place.city, s.place.zip)).distinct().order_by(|s| s.place.city.desc()).page(after, size)
 }
 
 served!(years_of("city 7", None));

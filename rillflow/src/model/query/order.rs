@@ -126,7 +126,6 @@ impl<P: Path, const DESCENDING: bool, const NULLS_FIRST: bool> Keyed<Sorted<P, D
     }
 }
 
-
 impl<P: Path> Column<P> {
     /// Least first; rows without a value last.
     pub const fn asc(self) -> Sorted<P, false, false>

@@ -245,8 +245,7 @@ const fn output_parameters(output: Output) -> u64 {
 
 /// What comes before one more condition on rows.
 const fn more_conditions(statement: &Statement) -> &'static str {
-    let unfiltered =
-        matches!(statement.filter, Node::Everything) && matches!(statement.deleted, Deleted::Included);
+    let unfiltered = matches!(statement.filter, Node::Everything) && matches!(statement.deleted, Deleted::Included);
     match statement.rows {
         Rows::Each if unfiltered => " WHERE ",
         Rows::Groups(_, Node::Everything) | Rows::Distinct => " HAVING ",
