@@ -252,8 +252,17 @@ pub struct NullTest<P, const NULL: bool>(pub(super) Tag<P>);
 
 impl<P: Path, const NULL: bool> Condition for NullTest<P, NULL> {
     type Root = P::Root;
-    const NODE: &'static Node = if NULL { &Node::IsNull(P::INFO) } else { &Node::IsSome(P::INFO) };
+    const NODE: &'static Node = {
+        assert!(!P::FLAT, "a flattened field has no key of its own that could be there or not: ask one of its fields");
+        if NULL { &Node::IsNull(P::INFO) } else { &Node::IsSome(P::INFO) }
+    };
     fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+/// Whether there is a value, of a field that holds several.
+#[doc(hidden)]
+pub const fn null_test<P: Path, const NULL: bool>() -> NullTest<P, NULL> {
+    NullTest(PhantomData)
 }
 
 /// An enum that is the variant `L`, whose name is the key of what it holds.
