@@ -179,6 +179,10 @@ fn column(input: ParseStream<'_>) -> syn::Result<ColumnAttr> {
 /// `address.country = Country`
 fn reference(input: ParseStream<'_>) -> syn::Result<ColumnAttr> {
     let path = index::path(input)?;
+    if !input.peek(Token![=]) {
+        let span = path.last().map_or_else(Span::call_site, Ident::span);
+        return Err(syn::Error::new(span, "say whose id it holds: `references(address.country = Country)`"));
+    }
     input.parse::<Token![=]>()?;
     Ok(ColumnAttr { path, references: Some(input.parse()?) })
 }

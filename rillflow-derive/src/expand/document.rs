@@ -40,6 +40,7 @@ pub(super) fn null_tests(fields: &Struct, wanted: impl Fn(&str) -> bool) -> Toke
         let name = Ident::new(name, Span::call_site());
         quote! {
             #[doc = #doc]
+            #[track_caller]
             #vis const fn #name(&self) -> ::rillflow::__private::NullTest<__P, #null>
             where
                 <__P as ::rillflow::__private::Path>::Value: ::rillflow::__private::Nullable,
@@ -332,7 +333,7 @@ fn id_methods(field: &Ident, ty: &Type) -> TokenStream {
 /// The path of a field with a column.
 fn column(document: &Ident, column: &StoredColumn) -> TokenStream {
     let (name, span, path) = (document.unraw().to_string(), column.span(), &column.path);
-    let paths = quote!(<#document as ::rillflow::__private::Document>::PATHS);
+    let paths = quote_spanned!(span=> <#document as ::rillflow::__private::Document>::PATHS);
     quote_spanned!(span=> ::rillflow::__private::index_key(#name, &#paths #(.#path)*))
 }
 
@@ -438,7 +439,7 @@ fn definition(of: &Document, index: &Index) -> TokenStream {
     let keys = index.keys.iter().map(|key| {
         let (path, descending, nulls_first) = (&key.path, key.descending, key.nulls_first);
         let span = path.last().map_or_else(Span::call_site, Ident::span);
-        let paths = quote!(<#document as ::rillflow::__private::Document>::PATHS);
+        let paths = quote_spanned!(span=> <#document as ::rillflow::__private::Document>::PATHS);
         let key_of = Ident::new(key_of, span);
         let path = match of.columns.iter().position(|column| column.path == *path) {
             // checked as a column: once is enough
