@@ -60,6 +60,8 @@ mod projections_at_least;
 mod projections_epochs;
 /// Workers killed, stopped, cut off; two daemons; what is asked of the server.
 mod projections_faults;
+/// Documents of other collections that handlers look at.
+mod projections_lookups;
 /// Read models built anew beside the live one.
 mod projections_rebuild;
 /// Projections that write SQL of their own, and what becomes of events they fail on.

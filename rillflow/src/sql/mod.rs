@@ -160,6 +160,7 @@ statements! {
     RESTORE_DOCUMENT = "restore_document.sql";
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
+    LOOK_UP_DOCUMENTS = "look_up_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";
     SESSION_DOCUMENTS = "session_documents.sql";
     DOCUMENT_VERSIONS = "document_versions.sql";

@@ -286,6 +286,13 @@ impl Store {
         Ok(self.core.registered(projection)?.lifecycle)
     }
 
+    /// Reads what the handlers of a batch look at.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn look_up(&self, batch: &mut dyn crate::model::ProjectionBatch) -> Result<()> {
+        let mut conn = self.core.pool.acquire().await?;
+        crate::runtime::append::look_up(&mut conn, &self.core, batch).await
+    }
+
     /// Looks for what is wrong with the store: the connection, the server, the role, the schema, the sequence, who holds
     /// the mark, projections that are behind and why, indexes, dead letters, dead rows. Changes nothing.
     ///
