@@ -9,7 +9,7 @@ use super::sql_projection;
 use crate::attrs::options::span_of;
 use crate::attrs::problems::Problems;
 use crate::model::functions::impl_of;
-use crate::model::lookups::{DocumentParameter, Lookup, Parameter};
+use crate::model::lookups::{Lookup, Parameter};
 use crate::model::projection::{Checked, Handler, Key, Projection, check};
 
 /// The impl with the projection, or with the mistakes and a stand-in.
@@ -150,8 +150,8 @@ fn apply(handler: &Handler) -> TokenStream {
     let mut places = 0_usize..;
     let rest = rest.iter().map(|parameter| match parameter {
         Parameter::Envelope => quote_spanned!(span=> at),
-        Parameter::Document(DocumentParameter { many, .. }) => {
-            let (kind, place) = (Ident::new(if *many { "many" } else { "one" }, span), places.next());
+        Parameter::Document(document) => {
+            let (kind, place) = (Ident::new(if document.many { "many" } else { "one" }, span), places.next());
             quote_spanned!(span=> found.#kind(#place))
         }
     });

@@ -20,7 +20,7 @@ pub(crate) enum Parameter {
     /// The event as recorded.
     Envelope,
     /// A document, or several.
-    Document(DocumentParameter),
+    Document(Box<DocumentParameter>),
 }
 
 /// `customer: Option<&Customer>` or `products: Vec<&Product>`.
@@ -65,7 +65,7 @@ pub(super) fn parameters<'a>(args: impl Iterator<Item = &'a FnArg>, shape: &str)
         let parameter = match (&*typed.ty, in_references(&typed.ty)) {
             (_, Some((document, many))) => {
                 let ident = if let Pat::Ident(pat) = &*typed.pat { Some(pat.ident.clone()) } else { None };
-                Parameter::Document(DocumentParameter { ident, document, many })
+                Parameter::Document(Box::new(DocumentParameter { ident, document, many }))
             }
             (Type::Reference(_), None) if parameters.iter().any(|it| matches!(it, Parameter::Envelope)) => {
                 return refuse(typed.ty.span(), format!("the event as recorded is taken once: {shape}"));
@@ -143,7 +143,7 @@ pub(super) fn pair(handlers: &mut [Handler], functions: Vec<LookupFunction>, own
 }
 
 fn documents(rest: &[Parameter]) -> impl Iterator<Item = &DocumentParameter> {
-    rest.iter().filter_map(|it| if let Parameter::Document(document) = it { Some(document) } else { None })
+    rest.iter().filter_map(|it| if let Parameter::Document(document) = it { Some(&**document) } else { None })
 }
 
 /// Says that a function has to name one of several parameters.
