@@ -80,12 +80,12 @@ fn lookups(handler: &Handler) -> Option<TokenStream> {
         let span = span_of(&function.returns);
         let name = moved(&function.ident, span);
         let kind = Ident::new(if *many { "many" } else { "one" }, span);
-        let (at, envelope) = match function.takes_envelope {
-            true => (quote_spanned!(span=> at), quote_spanned!(span=> , at)),
-            false => (quote_spanned!(span=> _), TokenStream::new()),
-        };
         let of = quote_spanned!(span_of(document)=> wanted.of::<#document>());
-        quote_spanned!(span=> #of.#kind(|event, #at| Self::#name(event #envelope));)
+        let ids = match function.takes_envelope {
+            true => quote_spanned!(span=> Self::#name),
+            false => quote_spanned!(span=> |event, _| Self::#name(event)),
+        };
+        quote_spanned!(span=> #of.#kind(#ids);)
     });
     let (wanted, event) = (wanted.collect::<Vec<_>>(), &handler.event);
     (!wanted.is_empty()).then(|| {
