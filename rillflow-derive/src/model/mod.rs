@@ -12,6 +12,7 @@ pub(crate) mod index;
 pub(crate) mod literal;
 pub(crate) mod mention;
 pub(crate) mod names;
+pub(crate) mod partial;
 pub(crate) mod places;
 pub(crate) mod projection;
 pub(crate) mod query;
