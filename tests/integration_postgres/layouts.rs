@@ -58,8 +58,10 @@ pub(crate) struct Declared {
     /// Its path.
     pub(crate) document: fn() -> &'static str,
     pub(crate) collection: &'static str,
-    pub(crate) register: fn(StoreBuilder) -> StoreBuilder,
+    pub(crate) register: Register,
 }
+
+type Register = fn(StoreBuilder) -> StoreBuilder;
 
 inventory::collect!(Declared);
 
@@ -107,7 +109,7 @@ fn derived() -> Result<BTreeSet<(String, String)>, Box<dyn std::error::Error>> {
 async fn every_document_of_the_suite_is_synced_in_one_store_and_then_nothing_is_to_be_done() -> TestResult {
     let mut missing = derived()?;
     // one store has a name once: what is declared a second time under it goes into a second schema
-    let mut stores: Vec<BTreeMap<&str, fn(StoreBuilder) -> StoreBuilder>> = Vec::new();
+    let mut stores: Vec<BTreeMap<&str, Register>> = Vec::new();
     for declared in inventory::iter::<Declared> {
         let path: Vec<_> = (declared.document)().split("::").collect();
         let is_it = |(module, name): &(String, String)| path.contains(&&**module) && path.last() == Some(&&**name);
