@@ -38,6 +38,8 @@ mod filters;
 mod grouping;
 /// Keys and ids that make an append happen once.
 mod idempotency;
+/// Who makes a schema: it comes to the same.
+mod layouts;
 /// Values of maps, as fields.
 mod maps;
 /// Spans, metrics, trace context, causality.

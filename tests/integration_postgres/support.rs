@@ -4,6 +4,8 @@ use rillflow::testing::TestDatabase;
 use rillflow::{Event, Store, StoreBuilder};
 use sqlx::PgPool;
 
+use crate::layouts::Layout;
+
 /// What a test returns: any error ends it.
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -21,7 +23,7 @@ pub(crate) async fn store_with(
 ) -> Result<(Db, Store), Box<dyn std::error::Error>> {
     let db = TestDatabase::create().await?;
     let store = configure(Store::builder(db.url())).build().await?;
-    store.schema().sync(&Default::default()).await?;
+    Layout::of_this_run().make(&store, db.url()).await?;
     Ok((db, store))
 }
 

@@ -174,6 +174,12 @@ impl Store {
         Schema::new(self)
     }
 
+    /// The schema that holds everything of this store: name it in SQL of your own.
+    #[must_use]
+    pub fn schema_name(&self) -> &str {
+        self.core.texts.schema().as_str()
+    }
+
     /// Runs a typed query: one statement, whose text was made by rustc.
     ///
     /// # Errors
