@@ -272,7 +272,13 @@ pub fn handlers(attr: TokenStream, item: TokenStream) -> TokenStream {
 ///   none, `Vec<CustomerId>` for several.
 /// - `fn on_placed(doc: &mut CustomerSales, e: &Placed)`: how it changes; returns nothing or a `Result<(), E>`.
 ///
-/// Both may take the event as recorded, `at: &EventEnvelope`, as their last parameter. Other functions stay as they are.
+/// Both may take the event as recorded, `at: &EventEnvelope`, behind it. A handler may look at documents of other collections
+/// as well, `customer: Option<&Customer>` or `articles: Vec<&Article>`, each with a function that says which:
+///
+/// - `#[lookup] fn customer_of(e: &Placed) -> CustomerId`: its id, or an `Option` or, for several, a `Vec`.
+///   `#[lookup(customer)]` names the parameter where a handler has more than one.
+///
+/// Other functions stay as they are.
 ///
 /// `rillflow::DocumentProjection` has a complete example.
 #[proc_macro_attribute]

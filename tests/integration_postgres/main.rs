@@ -38,6 +38,8 @@ mod filters;
 mod grouping;
 /// Keys and ids that make an append happen once.
 mod idempotency;
+/// Who makes a schema: it comes to the same.
+mod layouts;
 /// Values of maps, as fields.
 mod maps;
 /// Columns and references inside of what a document holds.
@@ -64,6 +66,8 @@ mod projections_at_least;
 mod projections_epochs;
 /// Workers killed, stopped, cut off; two daemons; what is asked of the server.
 mod projections_faults;
+/// Documents of other collections that handlers look at.
+mod projections_lookups;
 /// Read models built anew beside the live one.
 mod projections_rebuild;
 /// Projections that write SQL of their own, and what becomes of events they fail on.

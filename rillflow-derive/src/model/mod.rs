@@ -10,6 +10,7 @@ pub(crate) mod functions;
 pub(crate) mod handlers;
 pub(crate) mod index;
 pub(crate) mod literal;
+pub(crate) mod lookups;
 pub(crate) mod mention;
 pub(crate) mod names;
 pub(crate) mod partial;

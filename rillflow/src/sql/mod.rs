@@ -57,7 +57,6 @@ statements! {
     READ_ALL_FILTERED = "read_all_filtered.sql";
     READ_ALL_OF_CATEGORIES = "read_all_of_categories.sql";
     READ_ALL_OF_STREAMS = "read_all_of_streams.sql";
-    EVENT_AT = "event_at.sql";
     READ_CORRELATED = "read_correlated.sql";
 
     STREAM_STATE = "stream_state.sql";
@@ -115,6 +114,8 @@ statements! {
     SUBSCRIPTION_GROUP_PARTITIONS = "subscription_group_partitions.sql";
     POSITION_BEFORE = "position_before.sql";
     TEND_MEMBERS = "tend_members.sql";
+    ENTER_PARTITION = "enter_partition.sql";
+    FOLLOW_PARTITIONS = "follow_partitions.sql";
     ACK_SUBSCRIPTION = "ack_subscription.sql";
     REFUSE = "refuse.sql";
     NACK_SUBSCRIPTION = "nack_subscription.sql";
@@ -161,6 +162,7 @@ statements! {
     RESTORE_DOCUMENT = "restore_document.sql";
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
+    LOOK_UP_DOCUMENTS = "look_up_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";
     SESSION_DOCUMENTS = "session_documents.sql";
     DOCUMENT_VERSIONS = "document_versions.sql";
@@ -206,4 +208,5 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (7, "projections_runtime", include_str!("../../migrations/0007_projections_runtime.sql")),
     (8, "subscriptions", include_str!("../../migrations/0008_subscriptions.sql")),
     (9, "schema", include_str!("../../migrations/0009_schema.sql")),
+    (11, "subscriptions_runtime", include_str!("../../migrations/0011_subscriptions_runtime.sql")),
 ];

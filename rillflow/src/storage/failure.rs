@@ -116,6 +116,11 @@ pub(super) fn refusal_of_ack(error: sqlx::Error, subscription: &str, position: O
     }
 }
 
+/// Whether a statement that reads on was refused, as another epoch began. (The code is ours: `rillflow_in_epoch`.)
+pub(super) fn in_another_epoch(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|it| it.code()).as_deref() == Some("RF005")
+}
+
 /// What an error while everything is made anew means.
 pub(super) fn of_creation(error: sqlx::Error, schema: &str) -> Error {
     let Some(refused) = error.as_database_error() else { return error.into() };
