@@ -10,14 +10,19 @@ use rillflow::{
 use uuid::Uuid;
 
 use crate::orders::{Customer, CustomerId, CustomerSales, Order, SalesProjection, customer, placed};
-use crate::support::{Db, TestResult, tick};
+use crate::support::{Db, TestResult, common_role, tick};
 
 const SOON: Duration = Duration::from_secs(30);
 
 async fn tenanted(connections: u32) -> Result<(Db, TenantedStore), Box<dyn std::error::Error>> {
+    tenanted_by(TenancyMode::SchemaPerTenant, connections).await
+}
+
+async fn tenanted_by(mode: TenancyMode, connections: u32) -> Result<(Db, TenantedStore), Box<dyn std::error::Error>> {
     let db = Db::create().await?;
-    let builder = Store::builder(db.url()).max_connections(connections).document::<Customer>();
-    let builder = builder.projection::<SalesProjection>(Lifecycle::Async).tenants(TenancyMode::SchemaPerTenant);
+    let url = common_role(&db).await?;
+    let builder = Store::builder(url).max_connections(connections).document::<Customer>();
+    let builder = builder.projection::<SalesProjection>(Lifecycle::Async).tenants(mode);
     let store = builder.build().await?;
     Ok((db, store))
 }

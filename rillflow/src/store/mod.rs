@@ -29,6 +29,7 @@ mod streams;
 mod subscriptions;
 mod tagged;
 mod tenant;
+mod tenant_column;
 mod tenants;
 
 use std::sync::Arc;
@@ -118,7 +119,7 @@ impl Store {
     /// The connections, for the application's own SQL.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
-        &self.core.pool
+        self.core.pool.pool()
     }
 
     /// For what is beside the layers.

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
 use uuid::Uuid;
 
 use super::members::{Members, Membership};
 use super::window::Plan;
 use super::{End, Shared};
 use crate::runtime::backoff::Backoff;
+use crate::runtime::connections::Connection;
 use crate::runtime::marks::Marks;
 use crate::runtime::{SharedCore, Task};
 use crate::storage::subscriptions::{self, Scan, Source};
@@ -36,7 +35,7 @@ pub(super) async fn asked<T>(question: impl Future<Output = Result<T>>) -> Answe
 
 impl<T> Answer<T> {
     /// The answer; a connection that gave none is closed.
-    pub(super) fn settle(self, conn: PoolConnection<Postgres>) -> Result<T> {
+    pub(super) fn settle(self, conn: Connection) -> Result<T> {
         self.0.unwrap_or_else(|| {
             drop(conn.detach());
             let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from PostgreSQL in time");
@@ -119,7 +118,7 @@ impl Consumer {
         Ok(moved)
     }
 
-    async fn connection(&self) -> Result<PoolConnection<Postgres>> {
+    async fn connection(&self) -> Result<Connection> {
         Ok(self.core.pool.acquire().await?)
     }
 
