@@ -409,7 +409,7 @@ pub enum Error {
 
     /// Row level security does not hold for the role of this connection, so a tenant's connection would show all tenants.
     #[error(
-        "role `{role}` passes row level security, which keeps the tenants of this schema apart: connect as a role that is neither a superuser nor has BYPASSRLS (`schema().roles()` makes some); for work on the schema alone there is `TenantedStoreBuilder::for_schema_work`"
+        "role `{role}` passes row level security, which keeps the tenants of this schema apart: connect as a role that is neither a superuser nor has BYPASSRLS (`schema().roles()` makes some), or sync the schema when a table's row level security was turned off; for work on the schema alone there is `TenantedStoreBuilder::for_schema_work`"
     )]
     RowSecurityBypassed {
         /// The role.

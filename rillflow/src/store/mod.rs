@@ -128,6 +128,13 @@ impl Store {
         &self.core
     }
 
+    /// Whether tenants share the tables of its schema.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn shares_tables(&self) -> Result<bool> {
+        let mut conn = self.core.pool.acquire().await?;
+        Ok(crate::storage::schema::has_tenant_column(&mut conn, &self.core.texts).await?.unwrap_or(false))
+    }
+
     /// Documents: put, get, update, query.
     #[must_use]
     pub fn docs(&self) -> Docs<'_> {
