@@ -4,6 +4,8 @@ use rillflow::testing::TestDatabase;
 use rillflow::{Event, Store, StoreBuilder, TenancyMode};
 use sqlx::PgPool;
 
+use crate::layouts::Layout;
+
 /// What a test returns: any error ends it.
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -26,7 +28,7 @@ pub(crate) async fn store_with(
         return Ok((db, tenant.store().clone()));
     }
     let store = configure(Store::builder(db.url())).build().await?;
-    store.schema().sync(&Default::default()).await?;
+    Layout::of_this_run().make(&store, db.url()).await?;
     Ok((db, store))
 }
 
@@ -73,14 +75,21 @@ pub(crate) async fn until_somebody_waits(pool: &PgPool) -> sqlx::Result<()> {
 }
 
 thread_local! {
-    static SENT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    static SENT: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
 /// How many statements this thread sent since the last call: sqlx reports each.
 pub(crate) fn statements_sent() -> u64 {
+    statements_about("").len() as u64
+}
+
+/// Those of them that say this; the others are forgotten too.
+pub(crate) fn statements_about(text: &str) -> Vec<String> {
     static LISTENING: std::sync::Once = std::sync::Once::new();
     LISTENING.call_once(|| tracing::subscriber::set_global_default(Statements).expect("nobody else listens"));
-    SENT.replace(0)
+    let mut sent = SENT.take();
+    sent.retain(|statement| statement.contains(text));
+    sent
 }
 
 /// Counts the statements that sqlx reports, per thread, so that tests beside each other do not meet.
@@ -90,8 +99,14 @@ impl tracing::Subscriber for Statements {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
         metadata.target() == "sqlx::query"
     }
-    fn event(&self, _: &tracing::Event<'_>) {
-        SENT.set(SENT.get() + 1);
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = String::new();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            if field.name() == "db.statement" {
+                text = format!("{value:?}");
+            }
+        });
+        SENT.with_borrow_mut(|sent| sent.push(text));
     }
     fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
         tracing::span::Id::from_u64(1)

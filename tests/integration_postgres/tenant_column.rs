@@ -101,6 +101,34 @@ async fn a_sync_leaves_nothing_to_plan() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_migration_reaches_the_rows_of_all_tenants_and_parts_them_again() -> TestResult {
+    let (db, store) = shared(4).await?;
+    for name in ["acme", "globex"] {
+        let tenant = store.ensure_tenant(name).await?;
+        let (handle, _rx) = tenant.subscriptions().subscribe("all", Default::default(), manual()).await?;
+        handle.shutdown().await?;
+    }
+    // as it was before migration 11, in another epoch
+    let administrator = PgPool::connect(db.url()).await?;
+    sqlx::raw_sql(
+        "DELETE FROM rillflow_migrations WHERE version = 11; DELETE FROM rillflow_syncs; \
+         ALTER TABLE subscription_partitions DROP COLUMN epoch; UPDATE event_marks SET epoch = 7; \
+         DROP FUNCTION rillflow_in_epoch, rillflow_tend_members",
+    )
+    .execute(&administrator)
+    .await?;
+    let schema = store.schema().ok_or("a schema of all")?;
+    schema.sync(&SchemaConfig::single_tenant()).await?;
+    schema.assert(&SchemaConfig::single_tenant()).await?;
+    let epochs = "SELECT tenant, epoch FROM subscription_partitions ORDER BY tenant";
+    let epochs: Vec<(String, i32)> = sqlx::query_as(epochs).fetch_all(&administrator).await?;
+    assert_eq!(epochs, [("acme".to_owned(), 7), ("globex".to_owned(), 7)]);
+    let unset = PgPool::connect(&common_role(&db).await?).await?;
+    assert_eq!(rows(&unset, "subscription_partitions").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
 async fn without_a_setting_no_row_is_seen_and_none_is_written() -> TestResult {
     let (db, store) = shared(5).await?;
     let acme = store.ensure_tenant("acme").await?;

@@ -46,13 +46,14 @@ pub use event::{
 pub use json::{JsonFormat, RawJson};
 pub use metadata::{DocMetadata, Stored};
 pub use outbox::{Message, OutboxMessage};
+pub(crate) use patch::PatchChanges;
 pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};
 pub use predicate::{Predicate, SortDirection};
 pub use projection::{
-    AnyHandler, AnyProjection, Changes, DocumentOutcome, DocumentProjection, IntoHandled, IntoKeys, IntoOutcome,
-    Lifecycle, On, OnFailure, OnSql, ProjectionBatch, ProjectionHandler, Registered, Route, RouteSql, SqlProjection,
-    Work,
+    AnyHandler, AnyProjection, Changes, DocumentOutcome, DocumentProjection, Found, IntoHandled, IntoKeys, IntoOutcome,
+    Lifecycle, Lookups, On, OnFailure, OnSql, OneKey, ProjectionBatch, ProjectionHandler, Registered, Route, RouteSql,
+    SqlProjection, Wanted, WantedOf, Work,
 };
 pub use schema::{SchemaConfig, SchemaPlan, SchemaStep, TableLock};
 pub use shape::Shape;

@@ -4,7 +4,7 @@
 DO $enter$
 BEGIN
     IF NOT row_security_active('public.events') THEN
-        RAISE EXCEPTION '%', current_user USING ERRCODE = 'RF005';
+        RAISE EXCEPTION '%', current_user USING ERRCODE = 'RF009';
     END IF;
     PERFORM set_config('rillflow.tenant', convert_from(decode('/* tenant */', 'hex'), 'UTF8'), false);
     COMMIT;

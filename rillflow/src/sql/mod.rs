@@ -38,6 +38,7 @@ statements! {
     HOLDS_ANY = "holds_any.sql";
     HAS_TENANT_COLUMN = "has_tenant_column.sql";
     TENANT_COLUMN = "tenant_column.sql";
+    TENANT_COLUMN_OFF = "tenant_column_off.sql";
     ENTER_TENANT = "enter_tenant.sql";
     JOIN_TENANT = "join_tenant.sql";
     FIND_TENANT = "find_tenant.sql";
@@ -71,7 +72,6 @@ statements! {
     READ_ALL_FILTERED = "read_all_filtered.sql";
     READ_ALL_OF_CATEGORIES = "read_all_of_categories.sql";
     READ_ALL_OF_STREAMS = "read_all_of_streams.sql";
-    EVENT_AT = "event_at.sql";
     READ_CORRELATED = "read_correlated.sql";
 
     STREAM_STATE = "stream_state.sql";
@@ -129,6 +129,8 @@ statements! {
     SUBSCRIPTION_GROUP_PARTITIONS = "subscription_group_partitions.sql";
     POSITION_BEFORE = "position_before.sql";
     TEND_MEMBERS = "tend_members.sql";
+    ENTER_PARTITION = "enter_partition.sql";
+    FOLLOW_PARTITIONS = "follow_partitions.sql";
     ACK_SUBSCRIPTION = "ack_subscription.sql";
     REFUSE = "refuse.sql";
     NACK_SUBSCRIPTION = "nack_subscription.sql";
@@ -158,6 +160,7 @@ statements! {
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
     PATCH_DOCUMENT = "patch_document.sql";
+    PATCHED_IN_STEPS = "patched_in_steps.sql";
     COPY_DOCUMENTS = "copy_documents.sql";
     STAGE_DOCUMENTS = "stage_documents.sql";
     COPY_STAGED = "copy_staged.sql";
@@ -175,6 +178,7 @@ statements! {
     RESTORE_DOCUMENT = "restore_document.sql";
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
+    LOOK_UP_DOCUMENTS = "look_up_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";
     SESSION_DOCUMENTS = "session_documents.sql";
     DOCUMENT_VERSIONS = "document_versions.sql";
@@ -220,4 +224,5 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (7, "projections_runtime", include_str!("../../migrations/0007_projections_runtime.sql")),
     (8, "subscriptions", include_str!("../../migrations/0008_subscriptions.sql")),
     (9, "schema", include_str!("../../migrations/0009_schema.sql")),
+    (11, "subscriptions_runtime", include_str!("../../migrations/0011_subscriptions_runtime.sql")),
 ];

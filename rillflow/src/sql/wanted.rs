@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{MIGRATIONS, Migration, TENANT_COLUMN, Texts};
+use super::{MIGRATIONS, Migration, TENANT_COLUMN, TENANT_COLUMN_OFF, Texts};
 use crate::model::{Collection, ForeignKey, Index, SchemaStep, TableLock, fingerprint};
 
 /// The schema of each extension that is there, as an identifier.
@@ -99,7 +99,8 @@ impl<'c> Wanted<'c> {
             let mut step = migration_step(texts, migration);
             // in the same transaction: no table is ever there that shows the rows of all
             if let (Some(tenancy), Some(last)) = (self.tenancy(texts), step.statements.last_mut()) {
-                last.push_str(&format!(";\n{tenancy}"));
+                *last = format!("{};\n{last};\n{tenancy}", texts.qualify(TENANT_COLUMN_OFF));
+                step = step.locking(TableLock::AccessExclusive, "every table of tenants");
             }
             step
         });
@@ -173,10 +174,8 @@ pub(crate) fn index_statement(texts: &Texts, index: &'static Index, there: &Exte
     let text = texts.query(index.create).as_str().to_owned();
     let Some(extension) = index.requires else { return text };
     let schema = there.get(extension).map_or("public", String::as_str);
-    match text.rsplit_once(' ') {
-        Some((before, class)) => format!("{before} {schema}.{class}"),
-        None => text,
-    }
+    // what may follow the operator class is the condition of a partial index
+    text.replacen(" gin_trgm_ops)", &format!(" {schema}.gin_trgm_ops)"), 1)
 }
 
 /// Two schemas may want the same extension at the same moment, and `IF NOT EXISTS` alone does not wait.

@@ -1,11 +1,13 @@
 //! Documents by id, and the batches of projections.
 
-use sqlx::postgres::PgArguments;
-use sqlx::{PgConnection, Row};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::{PgConnection, Row, SqlStr};
 
 use super::bind::arguments;
 use super::failure::of_collection;
-use crate::model::{Changes, Collection, DocMetadata, IdValue, ProjectionBatch, RawJson, SqlType, SqlValue, Stored};
+use crate::model::{
+    Changes, Collection, DocMetadata, IdValue, PatchChanges, ProjectionBatch, RawJson, SqlType, SqlValue, Stored,
+};
 use crate::sql::{self, FilteredWrite, Texts};
 use crate::{Error, Result};
 
@@ -76,11 +78,12 @@ pub(crate) async fn patch(
     conn: &mut PgConnection,
     at: In<'_>,
     id: IdValue,
-    changes: String,
+    changes: PatchChanges,
     expected: Option<i64>,
 ) -> Result<Option<i64>> {
     let expected = expected.map_or(SqlValue::Null(SqlType::Int), SqlValue::Int);
-    write(conn, at, sql::PATCH_DOCUMENT, vec![id.into(), SqlValue::Json(changes), expected]).await
+    let text = at.texts.patch(at.collection, changes.in_steps);
+    write_with(conn, at, text, vec![id.into(), SqlValue::Json(changes.json), expected]).await
 }
 
 /// Writes to every document that a query finds, and says to how many.
@@ -111,7 +114,11 @@ pub(super) async fn write(
     text: &'static str,
     values: Vec<SqlValue>,
 ) -> Result<Option<i64>> {
-    sqlx::query_scalar_with(at.texts.of(text, at.collection), at.arguments(values)?)
+    write_with(conn, at, at.texts.of(text, at.collection), values).await
+}
+
+async fn write_with(conn: &mut PgConnection, at: In<'_>, text: SqlStr, values: Vec<SqlValue>) -> Result<Option<i64>> {
+    sqlx::query_scalar_with(text, at.arguments(values)?)
         .fetch_optional(conn)
         .await
         .map_err(|e| of_collection(e, at.collection))
@@ -207,14 +214,33 @@ pub(crate) async fn load_batch(
     let text = if lock { sql::LOCK_DOCUMENTS } else { sql::LOAD_DOCUMENTS };
     let query = sqlx::query_with(texts.of(text, collection), arguments(vec![batch.ids()])?);
     for row in query.fetch_all(conn).await? {
-        let id = match collection.id_type {
-            SqlType::Uuid => IdValue::Uuid(row.try_get(0)?),
-            SqlType::Int => IdValue::Int(row.try_get(0)?),
-            _ => IdValue::Text(row.try_get(0)?),
-        };
-        batch.load(&id, row.try_get(1)?, jsonb(&row, 2)?)?;
+        batch.load(&id(&row, collection)?, row.try_get(1)?, jsonb(&row, 2)?)?;
     }
     Ok(())
+}
+
+/// Reads documents that a projection looks at: `found` gets each that is there and not deleted.
+pub(crate) async fn look_up(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    collection: &'static Collection,
+    ids: SqlValue,
+    mut found: impl FnMut(&IdValue, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let query = sqlx::query_with(texts.of(sql::LOOK_UP_DOCUMENTS, collection), arguments(vec![ids])?);
+    for row in query.fetch_all(conn).await? {
+        found(&id(&row, collection)?, jsonb(&row, 1)?)?;
+    }
+    Ok(())
+}
+
+/// The id in the first column.
+fn id(row: &PgRow, collection: &Collection) -> Result<IdValue> {
+    Ok(match collection.id_type {
+        SqlType::Uuid => IdValue::Uuid(row.try_get(0)?),
+        SqlType::Int => IdValue::Int(row.try_get(0)?),
+        _ => IdValue::Text(row.try_get(0)?),
+    })
 }
 
 /// Writes the documents of an inline projection. `false`: one of them came into being meanwhile, so fold again.
@@ -238,7 +264,7 @@ pub(crate) async fn write_batch(
 }
 
 /// The bytes of a `jsonb` column: its version byte cut off.
-pub(super) fn jsonb(row: &sqlx::postgres::PgRow, column: usize) -> Result<&[u8]> {
+pub(super) fn jsonb(row: &PgRow, column: usize) -> Result<&[u8]> {
     let value = row.try_get_raw(column)?;
     match value.as_bytes().map_err(|e| super::failure::not_ours("a document", e))? {
         [1, json @ ..] => Ok(json),

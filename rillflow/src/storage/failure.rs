@@ -21,8 +21,8 @@ impl From<sqlx::Error> for Error {
                 },
                 // serialization_failure, deadlock_detected, lock_not_available
                 Some("40001" | "40P01" | "55P03") => Self::Contention(error),
-                // `enter_tenant` and `join_tenant` name the role
-                Some("RF005") => Self::RowSecurityBypassed { role: e.message().to_owned() },
+                // `enter_tenant` names the role
+                Some("RF009") => Self::RowSecurityBypassed { role: e.message().to_owned() },
                 Some("RF003") => Self::TagConflict { position: position_in_detail(&**e) },
                 Some("23505") if e.constraint() == Some("outbox_messages_message_id_key") => {
                     Self::AlreadyPublished { message_id: taken(&**e, "message_id").unwrap_or_default() }
@@ -124,6 +124,11 @@ pub(super) fn refusal_of_ack(error: sqlx::Error, subscription: &str, position: O
         Some("RF004") => Error::AlreadyAcked { name, position },
         _ => error.into(),
     }
+}
+
+/// Whether a statement that reads on was refused, as another epoch began. (The code is ours: `rillflow_in_epoch`.)
+pub(super) fn in_another_epoch(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|it| it.code()).as_deref() == Some("RF005")
 }
 
 /// What an error while everything is made anew means.

@@ -128,10 +128,14 @@ impl StoreBuilder {
         self
     }
 
-    /// Makes a projection, and the collection that it keeps, known to the store.
+    /// Makes a projection, the collection that it keeps, and those that it looks at, known to the store.
     pub fn projection<P: DocumentProjection>(mut self, lifecycle: Lifecycle) -> Self {
         self.add_collection(P::Document::COLLECTION);
-        self.projections.push(Registered::new::<P>(lifecycle));
+        let registered = Registered::new::<P>(lifecycle);
+        for looked_at in registered.documents().into_iter().flat_map(|it| it.looks_up()) {
+            self.add_collection(looked_at);
+        }
+        self.projections.push(registered);
         self
     }
 
@@ -234,7 +238,9 @@ impl StoreBuilder {
     }
 
     fn add_collection(&mut self, collection: &'static Collection) {
-        if !self.collections.iter().any(|it| std::ptr::eq(*it, collection)) {
+        // the same constant may have several addresses
+        let same = |it: &&Collection| it.table == collection.table && it.type_name == collection.type_name;
+        if !self.collections.iter().any(same) {
             self.collections.push(collection);
         }
     }
@@ -269,6 +275,7 @@ impl StoreBuilder {
     pub(super) fn checked(&self) -> Result<SchemaName> {
         refuse_twins("projection", self.projections.iter().map(|it| &*it.name))?;
         refuse_twins("collection", self.collections.iter().map(|it| it.name))?;
+        self.projections.iter().try_for_each(refuse_own_lookup)?;
         self.schema_name()
     }
 
@@ -330,6 +337,22 @@ fn refuse_twins<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<
                 help: "give each a name of its own, and register it once".to_owned(),
             });
         }
+    }
+    Ok(())
+}
+
+/// Within a batch a document is folded in memory: what is stored of it is older than what the handler would look for.
+fn refuse_own_lookup(registered: &Registered) -> Result<()> {
+    let Some(projection) = registered.documents() else { return Ok(()) };
+    let own = projection.collection();
+    if projection.looks_up().iter().any(|looked_at| looked_at.table == own.table) {
+        return Err(Error::Schema {
+            problem: format!(
+                "the projection `{}` looks up documents of `{}`, which it keeps itself",
+                registered.name, own.name
+            ),
+            help: "name the document with a `#[key]` function, which may return several ids".to_owned(),
+        });
     }
     Ok(())
 }

@@ -182,6 +182,12 @@ impl Store {
         Schema::new(self)
     }
 
+    /// The schema that holds everything of this store: name it in SQL of your own.
+    #[must_use]
+    pub fn schema_name(&self) -> &str {
+        self.core.texts.schema().as_str()
+    }
+
     /// Runs a typed query: one statement, whose text was made by rustc.
     ///
     /// # Errors
@@ -292,6 +298,13 @@ impl Store {
     #[cfg(feature = "testing")]
     pub(crate) fn lifecycle(&self, projection: &str) -> Result<crate::model::Lifecycle> {
         Ok(self.core.registered(projection)?.lifecycle)
+    }
+
+    /// Reads what the handlers of a batch look at.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn look_up(&self, batch: &mut dyn crate::model::ProjectionBatch) -> Result<()> {
+        let mut conn = self.core.pool.acquire().await?;
+        crate::runtime::append::look_up(&mut conn, &self.core, batch).await
     }
 
     /// Looks for what is wrong with the store: the connection, the server, the role, the schema, the sequence, who holds

@@ -55,7 +55,8 @@ impl SubscriptionHandle {
     /// Acknowledges the event at a position in the caller's own transaction: what the transaction writes happens once,
     /// however often the event is delivered.
     ///
-    /// Locks the partition until the transaction ends, so do it last. When the transaction is rolled back the event is
+    /// Locks the partition until the transaction ends, so do it last: the server ends a transaction that stands idle after it
+    /// for more than [`lease_ttl`](crate::subscriptions::SubscriptionOptions::lease_ttl) and a quarter. When the transaction is rolled back the event is
     /// still in hand: acknowledge it in another, or [`nack`](Self::nack) it.
     ///
     /// # Errors
