@@ -125,7 +125,7 @@ impl Consumer {
     }
 
     async fn connection(&self) -> Result<Connection> {
-        Ok(self.core.pool.acquire().await?)
+        self.core.pool.acquire().await
     }
 
     /// Checks that partitions just taken over are of this history, and looks up what waits in them.
