@@ -334,6 +334,8 @@ mod changed {
         #[document(index)]
         hours: i64,
     }
+
+    crate::layouts::declared!(Narrow, Wide);
 }
 
 #[tokio::test]
