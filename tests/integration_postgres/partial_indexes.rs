@@ -332,6 +332,8 @@ mod changed {
         #[document(index)]
         hours: i64,
     }
+
+    crate::layouts::declared!(Narrow, Wide);
 }
 
 #[tokio::test]
