@@ -29,6 +29,8 @@ pub(crate) enum Op {
     Upsert,
     Get,
     Query,
+    /// Store many new documents in one call.
+    BulkInsert,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +46,7 @@ const fn case(name: &'static str, op: Op, workers: usize, unit: &'static str) ->
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         case("A1 append 1 event, 1 writer", Op::Append(1), 1, "appends"),
         case("A1 append 1 event, 8 writers", Op::Append(1), 8, "appends"),
         case("A1 append 1 event, 32 writers", Op::Append(1), 32, "appends"),
@@ -59,6 +61,7 @@ impl Case {
         case("C1 document upsert, 8 writers", Op::Upsert, 8, "documents"),
         case("C2 document by id, 8 readers", Op::Get, 8, "documents"),
         case("C3 query of 20 of 100k by an index, 8 readers", Op::Query, 8, "queries"),
+        case("C4 bulk insert of 10k documents", Op::BulkInsert, 1, "documents"),
     ];
 
     pub(crate) fn name(&self) -> &'static str {
@@ -70,7 +73,7 @@ impl Case {
             Op::Append(_) | Op::AppendExpected => What::Append,
             Op::Load => What::Load,
             Op::ReadAll | Op::Project => What::Read,
-            Op::Upsert | Op::Get | Op::Query => What::Documents,
+            Op::Upsert | Op::Get | Op::Query | Op::BulkInsert => What::Documents,
         }
     }
 }

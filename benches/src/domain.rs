@@ -81,6 +81,24 @@ pub(crate) struct Customer {
     pub(crate) note: String,
 }
 
+/// A collection that is filled in one call, again and again.
+#[derive(Clone, Debug, Serialize, Deserialize, Document)]
+#[document(collection = "imports")]
+pub(crate) struct Import {
+    #[document(id)]
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) city: String,
+    pub(crate) note: String,
+}
+
+/// How many documents C4 inserts in one call.
+pub(crate) const IMPORTED: usize = 10_000;
+
+pub(crate) fn imports() -> impl Iterator<Item = Import> + Send {
+    (0..IMPORTED).map(customer).map(|Customer { id, name, city, note }| Import { id, name, city, note })
+}
+
 pub(crate) fn customer(number: usize) -> Customer {
     Customer {
         id: Uuid::from_u128((number as u128 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)),

@@ -48,6 +48,8 @@ mod order;
 mod outbox;
 /// Pages, endings and soft-deleted documents.
 mod pages;
+/// Indexes over some of a collection's documents.
+mod partial_indexes;
 /// Changes to parts of documents.
 mod patch;
 /// Projections: inline, async, leases, failures.

@@ -82,7 +82,7 @@ fn nulls_first(after: Option<Cursor>, size: i64) -> impl Query<Page<Book>> {
 }
 
 /// All rows of all pages, each cursor going through its text.
-async fn all_pages<T: Debug, Q: Query<Page<T>>>(
+pub(crate) async fn all_pages<T: Debug, Q: Query<Page<T>>>(
     store: &Store,
     size: usize,
     query: impl Fn(Option<Cursor>) -> Q,

@@ -1,4 +1,5 @@
-use rillflow::{Document, DocumentFields, Error, PayloadProblem, Store};
+use rillflow::{Document, DocumentFields, DocumentValue, Error, PayloadProblem, Store};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -235,5 +236,78 @@ async fn filtered_writes_follow_their_store_into_its_schema() -> TestResult {
     assert_eq!(patched, 1);
     assert_eq!(store.docs().get::<Thing>(&1).await?, Some((Thing { big: 9, ..thing(1) }, 2)));
     assert_eq!(store.docs().delete_where::<Thing, _>(|t| t.big.eq(9)).await?, 1);
+    Ok(())
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentValue)]
+struct Price(Decimal);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+struct Account {
+    #[document(id)]
+    id: i64,
+    balance: Decimal,
+    limits: Limits,
+    moves: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentFields)]
+struct Limits {
+    credit: Option<Price>,
+}
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().expect("a decimal")
+}
+
+#[tokio::test]
+async fn a_decimal_is_incremented_exactly_and_stays_text() -> TestResult {
+    let (_db, store) = store_with(|it| it.schema("app").document::<Account>()).await?;
+    let docs = store.docs();
+    let account = Account { id: 1, balance: decimal("0.1"), limits: Limits { credit: None }, moves: 0 };
+    docs.put(&account).await?;
+    statements_sent();
+    let version = docs
+        .patch::<Account>(&1, |a, p| {
+            p.increment(a.balance, decimal("0.20"))
+                .increment(a.moves, 1)
+                .increment(a.limits.credit, decimal("79228162514264337593543950335"))
+                .increment(a.balance, decimal("1234567890123456789.012345678"))
+                .increment(a.limits.credit, decimal("-0.5"))
+        })
+        .await?;
+    assert_eq!((version, statements_sent()), (2, 1));
+    let stored: Value = sqlx::query_scalar("SELECT doc FROM app.docs_accounts").fetch_one(store.pool()).await?;
+    assert_eq!(stored["balance"], "1234567890123456789.312345678");
+    assert_eq!(stored["limits"]["credit"], "79228162514264337593543950334.5");
+    assert_eq!(stored["moves"], 1);
+
+    // in order: what was set before is what is added to
+    docs.patch::<Account>(&1, |a, p| {
+        p.set(a.balance, decimal("10.00")).increment(a.balance, decimal("-0.01")).set(a.limits.credit, None)
+    })
+    .await?;
+    let (read, _) = docs.get::<Account>(&1).await?.ok_or("no account")?;
+    assert_eq!(read.balance.to_string(), "9.99");
+    docs.put(&Account { id: 2, ..account.clone() }).await?;
+    let changed =
+        docs.patch_where::<Account, _>(|a| a.moves.ge(0), |a, p| p.increment(a.balance, decimal("0.7"))).await?;
+    assert_eq!(changed, 2);
+    assert_eq!(docs.get::<Account>(&2).await?.ok_or("no account")?.0.balance, decimal("0.8"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_decimal_that_its_type_cannot_hold_or_that_is_none_is_refused_and_nothing_changes() -> TestResult {
+    let (_db, store) = store_with(|it| it.document::<Account>()).await?;
+    let docs = store.docs();
+    let account = Account { id: 1, balance: Decimal::MAX, limits: Limits { credit: None }, moves: 0 };
+    docs.put(&account).await?;
+    let beyond = docs.patch::<Account>(&1, |a, p| p.increment(a.moves, 1).increment(a.balance, Decimal::ONE)).await;
+    assert!(matches!(beyond, Err(Error::Patch { .. })), "{beyond:?}");
+    assert_eq!(docs.get::<Account>(&1).await?, Some((account, 1)));
+    sqlx::raw_sql("UPDATE docs_accounts SET doc = doc || '{\"balance\": \"much\"}'").execute(store.pool()).await?;
+    let no_number = docs.patch::<Account>(&1, |a, p| p.increment(a.balance, Decimal::ONE)).await;
+    assert!(matches!(no_number, Err(Error::Patch { .. })), "{no_number:?}");
     Ok(())
 }

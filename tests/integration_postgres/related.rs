@@ -167,6 +167,37 @@ async fn queries_written_in_place_include_too() -> TestResult {
 }
 
 #[tokio::test]
+async fn queries_written_in_place_include_several_collections_in_one_statement() -> TestResult {
+    let (_db, store) = library("public").await?;
+    let school = || {
+        let all = store.docs().query::<Author>().order_by(|a| a.id.asc()).include::<Author, _>(|a| a.teacher);
+        all.include_many::<Author, _>(|pupil| pupil.teacher).include_many::<Book, _>(|b| b.author)
+    };
+    type Row = (Author, Option<Author>, Vec<Author>, Vec<Book>);
+    let row = |n: i64| {
+        let teacher = (n > 0).then(|| author(n - 1));
+        let pupils = if n < 2 { vec![author(n + 1)] } else { vec![] };
+        (author(n), teacher, pupils, books_of(n))
+    };
+    crate::support::statements_sent();
+    let all: Vec<Row> = school().fetch_all().await?;
+    assert_eq!(crate::support::statements_sent(), 1);
+    assert_eq!(all, [row(0), row(1), row(2)]);
+
+    let first: Page<Row> = school().page(None::<Cursor>, 2).await?;
+    assert_eq!(first.items, [row(0), row(1)]);
+    assert_eq!(school().page(first.next, 2).await?.items, [row(2)]);
+    assert_eq!(school().numbered_page(2, 2).await?.items, [row(2)]);
+    assert_eq!(school().fetch_first().await?, Some(row(0)));
+    let streamed: Vec<Row> = futures_util::TryStreamExt::try_collect(school().fetch()).await?;
+    assert_eq!(streamed, all);
+    let one = store.docs().query::<Author>().filter(|a| a.name.eq("a1")).include::<Author, _>(|a| a.teacher);
+    let one = one.include_many::<Book, _>(|b| b.author).fetch_one().await?;
+    assert_eq!(one, (author(1), Some(author(0)), books_of(1)));
+    Ok(())
+}
+
+#[tokio::test]
 async fn related_documents_are_found_by_their_indexes_in_one_statement() -> TestResult {
     let (_db, store) = library("public").await?;
     sqlx::raw_sql(

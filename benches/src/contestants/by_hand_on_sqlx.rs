@@ -6,12 +6,15 @@ use sqlx::{Connection, PgConnection, Row};
 use uuid::Uuid;
 
 use super::by_hand_tables::{
-    APPEND_MANY, APPEND_ONE, CHECKPOINT, FORGET, GET, LOAD, QUERY, READ, RECEIPT, UPSERT, prepare, stream,
+    APPEND_MANY, APPEND_ONE, BULK_INSERT, CHECKPOINT, EMPTY, FORGET, GET, LOAD, QUERY, READ, RECEIPT, UPSERT, prepare,
+    stream,
 };
 use super::{Contestant, PAGE, STREAMS, Turns, database};
 use crate::Result;
 use crate::contest::{Case, Op, Worker, Workers};
-use crate::domain::{Account, CITIES, CUSTOMERS, Customer, DEPOSITED, Deposited, Receipt, customer, deposited};
+use crate::domain::{
+    Account, CITIES, CUSTOMERS, Customer, DEPOSITED, Deposited, IMPORTED, Receipt, customer, deposited, imports,
+};
 use crate::server::Server;
 
 pub(super) struct ByHand;
@@ -147,13 +150,21 @@ impl Hand {
         }
         Ok(1)
     }
+
+    async fn bulk_insert(&mut self) -> Result<u64> {
+        let (ids, docs): (Vec<_>, Vec<_>) = imports().map(|it| (it.id, Json(it))).unzip();
+        let inserted = sqlx::query(BULK_INSERT).bind(ids).bind(docs).execute(&mut self.conn).await?.rows_affected();
+        if inserted != IMPORTED as u64 { Err("too few documents")? } else { Ok(inserted) }
+    }
 }
 
 impl Worker for Hand {
     fn reset(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async {
-            if self.op == Op::Project {
-                sqlx::raw_sql(FORGET).execute(&mut self.conn).await?;
+            match self.op {
+                Op::Project => drop(sqlx::raw_sql(FORGET).execute(&mut self.conn).await?),
+                Op::BulkInsert => drop(sqlx::raw_sql(EMPTY).execute(&mut self.conn).await?),
+                _ => {}
             }
             Ok(())
         })
@@ -170,6 +181,7 @@ impl Worker for Hand {
                 Op::Upsert => self.upsert().await,
                 Op::Get => self.get().await,
                 Op::Query => self.query().await,
+                Op::BulkInsert => self.bulk_insert().await,
             }
         })
     }

@@ -6,12 +6,15 @@ use tokio_postgres::{Client, NoTls, Statement};
 use uuid::Uuid;
 
 use super::by_hand_tables::{
-    APPEND_MANY, APPEND_ONE, CHECKPOINT, FORGET, GET, LOAD, QUERY, READ, RECEIPT, UPSERT, prepare, stream,
+    APPEND_MANY, APPEND_ONE, BULK_INSERT, CHECKPOINT, EMPTY, FORGET, GET, LOAD, QUERY, READ, RECEIPT, UPSERT, prepare,
+    stream,
 };
 use super::{Contestant, PAGE, STREAMS, Turns, database};
 use crate::Result;
 use crate::contest::{Case, Op, Worker, Workers};
-use crate::domain::{Account, CITIES, CUSTOMERS, Customer, DEPOSITED, Deposited, Receipt, customer, deposited};
+use crate::domain::{
+    Account, CITIES, CUSTOMERS, Customer, DEPOSITED, Deposited, IMPORTED, Receipt, customer, deposited, imports,
+};
 use crate::server::Server;
 
 pub(super) struct ByHand;
@@ -63,6 +66,7 @@ impl Hand {
             Op::Upsert => UPSERT,
             Op::Get => GET,
             Op::Query => QUERY,
+            Op::BulkInsert => BULK_INSERT,
         };
         let (statement, receipt, checkpoint) =
             (client.prepare(text).await?, client.prepare(RECEIPT).await?, client.prepare(CHECKPOINT).await?);
@@ -165,13 +169,21 @@ impl Hand {
         }
         Ok(1)
     }
+
+    async fn bulk_insert(&mut self) -> Result<u64> {
+        let (ids, docs): (Vec<_>, Vec<_>) = imports().map(|it| (it.id, Json(it))).unzip();
+        let inserted = self.client.execute(&self.statement, &[&ids, &docs]).await?;
+        if inserted != IMPORTED as u64 { Err("too few documents")? } else { Ok(inserted) }
+    }
 }
 
 impl Worker for Hand {
     fn reset(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async {
-            if self.op == Op::Project {
-                self.client.batch_execute(FORGET).await?;
+            match self.op {
+                Op::Project => self.client.batch_execute(FORGET).await?,
+                Op::BulkInsert => self.client.batch_execute(EMPTY).await?,
+                _ => {}
             }
             Ok(())
         })
@@ -188,6 +200,7 @@ impl Worker for Hand {
                 Op::Upsert => self.upsert().await,
                 Op::Get => self.get().await,
                 Op::Query => self.query().await,
+                Op::BulkInsert => self.bulk_insert().await,
             }
         })
     }

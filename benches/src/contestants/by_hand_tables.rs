@@ -18,7 +18,8 @@ const TABLES: &str = "
     CREATE TABLE checkpoint (position bigint NOT NULL);
     INSERT INTO checkpoint VALUES (0);
     CREATE TABLE customers (id uuid PRIMARY KEY, doc jsonb NOT NULL);
-    CREATE INDEX ON customers ((doc->>'city'), (doc->>'name'));";
+    CREATE INDEX ON customers ((doc->>'city'), (doc->>'name'));
+    CREATE TABLE imports (id uuid PRIMARY KEY, doc jsonb NOT NULL);";
 
 pub(super) const APPEND_ONE: &str =
     "INSERT INTO events (stream_id, stream_seq, event_id, type, data) VALUES ($1, $2, $3, $4, $5)";
@@ -35,6 +36,10 @@ pub(super) const UPSERT: &str =
     "INSERT INTO customers (id, doc) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET doc = excluded.doc";
 pub(super) const GET: &str = "SELECT doc FROM customers WHERE id = $1";
 pub(super) const QUERY: &str = "SELECT doc FROM customers WHERE doc->>'city' = $1 ORDER BY doc->>'name' LIMIT 20";
+
+pub(super) const BULK_INSERT: &str =
+    "INSERT INTO imports (id, doc) SELECT id, doc FROM unnest($1::uuid[], $2::jsonb[]) AS it (id, doc)";
+pub(super) const EMPTY: &str = "TRUNCATE imports";
 
 pub(super) fn stream(number: usize) -> Uuid {
     Uuid::from_u128(number as u128 + 1)

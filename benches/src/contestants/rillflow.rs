@@ -10,7 +10,8 @@ use super::by_hand_tables::{fill_customers, stream};
 use super::{Contestant, PAGE, STREAMS, Turns, database};
 use crate::contest::{Case, Op, Worker, Workers};
 use crate::domain::{
-    Account, AccountEvent, CITIES, CUSTOMERS, Customer, Receipt, Receipts, customer, deposited, in_city,
+    Account, AccountEvent, CITIES, CUSTOMERS, Customer, IMPORTED, Import, Receipt, Receipts, customer, deposited,
+    imports, in_city,
 };
 use crate::server::Server;
 use crate::{Result, What};
@@ -49,6 +50,7 @@ impl Rillflow {
             .max_connections(connections)
             .batch_appends(self.batch_appends)
             .document::<Customer>()
+            .document::<Import>()
             .projection::<Receipts>(Lifecycle::Async)
             .build()
             .await?;
@@ -168,13 +170,20 @@ impl Typed {
         }
         Ok(1)
     }
+
+    async fn bulk_insert(&mut self) -> Result<u64> {
+        let done = self.store.docs().bulk_insert::<Import, _>(imports()).run().await?;
+        if done.written != IMPORTED as u64 { Err("too few documents")? } else { Ok(done.written) }
+    }
 }
 
 impl Worker for Typed {
     fn reset(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async {
-            if self.op == Op::Project {
-                self.forget().await?;
+            match self.op {
+                Op::Project => self.forget().await?,
+                Op::BulkInsert => drop(sqlx::raw_sql("TRUNCATE docs_imports").execute(self.store.pool()).await?),
+                _ => {}
             }
             Ok(())
         })
@@ -191,6 +200,7 @@ impl Worker for Typed {
                 Op::Upsert => self.upsert().await,
                 Op::Get => self.get().await,
                 Op::Query => self.query().await,
+                Op::BulkInsert => self.bulk_insert().await,
             }
         })
     }

@@ -6,7 +6,11 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Type};
 
-use crate::attrs::document::{IdSource, Kind};
+use super::condition::condition;
+use super::paths::with_paths;
+use super::query::{Values, literal_type};
+use crate::attrs::document::IdSource;
+use crate::attrs::index::Kind;
 use crate::model::document::{Document, ForeignKey};
 use crate::model::fields::{Field, Struct};
 use crate::model::index::Index;
@@ -384,6 +388,7 @@ fn definition(document: &Ident, index: &Index) -> TokenStream {
         Kind::FullText => quote!(FullText),
     };
     let language = index.language.clone().unwrap_or_default();
+    let (condition, not_deleted) = (partial(document, index), index.not_deleted);
     let key_of = match index.kind {
         Kind::TextPattern | Kind::Trigram | Kind::FullText => "text_key",
         _ => "index_key",
@@ -405,8 +410,22 @@ fn definition(document: &Ident, index: &Index) -> TokenStream {
             method: ::rillflow::__private::IndexMethod::#method,
             keys: &[#(#keys),*],
             language: #language,
+            condition: #condition,
+            not_deleted: #not_deleted,
         }
     }
+}
+
+/// The condition of a partial index.
+fn partial(document: &Ident, index: &Index) -> TokenStream {
+    let Some(partial) = &index.partial else { return quote!(&::rillflow::__private::Node::Everything) };
+    let literals = partial.literals.iter().enumerate().map(|(at, literal)| literal_type(at, literal));
+    let (closure, tree) = (&partial.closure, condition(&partial.condition, &Values::LITERALS));
+    let condition = with_paths(&Values::LITERALS, &document.clone().into(), closure, &closure.body, &tree);
+    quote!({
+        #(#literals)*
+        ::rillflow::__private::node_of(&#condition)
+    })
 }
 
 fn rendered(at: usize, index: &Index) -> TokenStream {

@@ -57,7 +57,7 @@ pub(crate) fn check(input: &DeriveInput, problems: &mut Problems) -> Option<Docu
     let fields = check_fields(input, Kind::Document, problems)?;
     let collection = check_collection(&attrs, &fields, problems);
     let id = check_id(&fields, problems.is_empty(), problems);
-    let indexes = index::check(attrs.indexes, &fields.fields, &table(&collection), problems);
+    let indexes = index::check(attrs.indexes, &fields.fields, &table(&collection), soft_delete, problems);
     let columns = check_columns(&fields, problems);
     let foreign_keys = fields.fields.iter().filter_map(|field| foreign_key(field, &table(&collection))).collect();
     Some(Document { fields, collection, id, indexes, columns, foreign_keys, soft_delete, metadata })
@@ -128,7 +128,7 @@ fn check_id(fields: &Struct, fields_are_sound: bool, problems: &mut Problems) ->
 }
 
 fn refuse_marks(id: &Field, problems: &mut Problems) {
-    if let Some(span) = id.attrs.index.or(id.attrs.unique).or(id.attrs.column) {
+    if let Some(span) = id.attrs.indexed().or(id.attrs.column) {
         problems.at(span, "the id is a column, unique and indexed already");
     }
     if let Some((_, span)) = id.attrs.references {

@@ -13,6 +13,7 @@ pub(crate) mod literal;
 pub(crate) mod lookups;
 pub(crate) mod mention;
 pub(crate) mod names;
+pub(crate) mod partial;
 pub(crate) mod places;
 pub(crate) mod projection;
 pub(crate) mod query;

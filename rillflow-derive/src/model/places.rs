@@ -69,9 +69,6 @@ fn ending(name: &str, steps: &Steps) -> Option<String> {
         "page" | "numbered_page" if steps.limit.is_some() || steps.offset.is_some() => {
             format!("`{name}` says which rows: remove `limit` and `offset`")
         }
-        "page" if steps.group.is_some() || steps.distinct.is_some() => {
-            "a cursor names one document, which these rows are not: use `numbered_page`".to_owned()
-        }
         "first" if steps.limit.is_some() => "`first` is a limit of one row: remove `limit`".to_owned(),
         "first" if steps.order.is_none() => {
             "the first in which order? Put `order_by` before `first`, or use `one`".to_owned()

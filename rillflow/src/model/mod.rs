@@ -46,6 +46,7 @@ pub use event::{
 pub use json::{JsonFormat, RawJson};
 pub use metadata::{DocMetadata, Stored};
 pub use outbox::{Message, OutboxMessage};
+pub(crate) use patch::PatchChanges;
 pub use patch::{Patch, PathTo};
 pub(crate) use predicate::{Comparison, JsonPath, Test};
 pub use predicate::{Predicate, SortDirection};

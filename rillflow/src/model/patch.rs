@@ -4,11 +4,12 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::query::tree::{PathInfo, Place};
 use super::query::{Column, List, Nullable, Parent, Path};
 use super::{Document, Newtype, jsonb};
-use crate::Result;
+use crate::{Error, Result};
 
 /// Changes to parts of a document, applied in their order. [`Docs::patch`](crate::Docs::patch) hands an empty one to its
 /// closure.
@@ -30,7 +31,18 @@ use crate::Result;
 pub struct Patch<D> {
     /// The changes so far, without brackets, or the first value that cannot be stored.
     changes: Result<String>,
+    /// Whether there are some that `rillflow_patch` does not know, and that are made between its own.
+    in_steps: bool,
     document: PhantomData<fn() -> D>,
+}
+
+/// Changes as a statement takes them.
+#[derive(Debug)]
+pub(crate) struct PatchChanges {
+    /// A JSON array.
+    pub(crate) json: String,
+    /// Whether they are made one after another.
+    pub(crate) in_steps: bool,
 }
 
 /// A field that a patch can name: a column, or a nested struct as a whole.
@@ -108,6 +120,14 @@ macro_rules! floats {
 }
 floats!(f32: "increment_real" f64: "increment_float");
 
+#[cfg(feature = "decimal")]
+impl Number for rust_decimal::Decimal {
+    type Amount = Self;
+    const OPERATION: &'static str = "increment";
+    // 96 bits
+    const RANGE: Option<(i128, i128)> = Some((1 - (1 << 96), (1 << 96) - 1));
+}
+
 impl<T: Number> Number for Option<T> {
     type Amount = T::Amount;
     const OPERATION: &'static str = T::OPERATION;
@@ -126,105 +146,119 @@ where
 
 impl<D: Document> Patch<D> {
     pub(crate) fn new() -> Self {
-        Self { changes: Ok(String::new()), document: PhantomData }
+        Self { changes: Ok(String::new()), in_steps: false, document: PhantomData }
     }
 
-    /// The changes as JSON.
-    pub(crate) fn into_json(self) -> Result<String> {
-        Ok(format!("[{}]", self.changes?))
+    /// The changes, or the first value that cannot be stored.
+    pub(crate) fn into_changes(self) -> Result<PatchChanges> {
+        Ok(PatchChanges { json: format!("[{}]", self.changes?), in_steps: self.in_steps })
     }
 
     /// Gives a field a value.
-    pub fn set<F>(self, field: F, value: impl Fits<ValueOf<F>>) -> Self
+    pub fn set<F>(self, _: F, value: impl Fits<ValueOf<F>>) -> Self
     where
         F: PathTo<Path: Parent<Root = D>>,
     {
-        self.add(field, Change { value: Some(value), ..Change::of("set") })
+        self.add(&Change { value: Some(value), ..Change::at::<F>("set") })
     }
 
-    /// Adds to a number; a negative amount takes away.
+    /// Adds to a number; a negative amount takes away. A `Decimal` is added exactly, digit by digit.
     ///
     /// A result that the field's type cannot hold is [`Error::Patch`](crate::Error::Patch).
-    pub fn increment<F>(self, field: F, by: <ValueOf<F> as Number>::Amount) -> Self
+    pub fn increment<F>(self, _: F, by: <ValueOf<F> as Number>::Amount) -> Self
     where
         F: PathTo<Path: Parent<Root = D>>,
         ValueOf<F>: Number,
     {
         let (min, max) = <ValueOf<F> as Number>::RANGE.unzip();
-        self.add(field, Change { value: Some(by), min, max, ..Change::of(<ValueOf<F> as Number>::OPERATION) })
+        let (by, is_text) = match amount(&by, || Self::what(&Change::<()>::at::<F>("increment"))) {
+            Ok(amount) => amount,
+            Err(error) => return Self { changes: self.changes.and(Err(error)), ..self },
+        };
+        let operation = <ValueOf<F> as Number>::OPERATION;
+        let change = Change { value: Some(by), min, max, ..Change::at::<F>(operation) };
+        if !is_text {
+            return self.add(&change);
+        }
+        let this = self.add(&Change::<()>::at::<F>("as_number")).add(&change).add(&Change::<()>::at::<F>("as_text"));
+        Self { in_steps: true, ..this }
     }
 
     /// Adds an element at the end of a list.
-    pub fn append<F>(self, list: F, value: impl Fits<ItemOf<F>>) -> Self
+    pub fn append<F>(self, _: F, value: impl Fits<ItemOf<F>>) -> Self
     where
         F: PathTo<Path: Parent<Root = D>>,
         ValueOf<F>: List,
     {
-        self.add(list, Change { value: Some(value), ..Change::of("append") })
+        self.add(&Change { value: Some(value), ..Change::at::<F>("append") })
     }
 
     /// Adds an element at the end of a list that does not hold an equal one.
-    pub fn append_if_missing<F>(self, list: F, value: impl Fits<ItemOf<F>>) -> Self
+    pub fn append_if_missing<F>(self, _: F, value: impl Fits<ItemOf<F>>) -> Self
     where
         F: PathTo<Path: Parent<Root = D>>,
         ValueOf<F>: List,
     {
-        self.add(list, Change { value: Some(value), ..Change::of("append_if_missing") })
+        self.add(&Change { value: Some(value), ..Change::at::<F>("append_if_missing") })
     }
 
     /// Adds an element before the one at `index`; at the end when there is none.
-    pub fn insert<F>(self, list: F, index: u32, value: impl Fits<ItemOf<F>>) -> Self
+    pub fn insert<F>(self, _: F, index: u32, value: impl Fits<ItemOf<F>>) -> Self
     where
         F: PathTo<Path: Parent<Root = D>>,
         ValueOf<F>: List,
     {
-        self.add(list, Change { value: Some(value), at: Some(index), ..Change::of("insert") })
+        self.add(&Change { value: Some(value), at: Some(index), ..Change::at::<F>("insert") })
     }
 
     /// Removes every element that is equal to a value.
-    pub fn remove<F>(self, list: F, value: impl Fits<ItemOf<F>>) -> Self
+    pub fn remove<F>(self, _: F, value: impl Fits<ItemOf<F>>) -> Self
     where
         F: PathTo<Path: Parent<Root = D>>,
         ValueOf<F>: List,
     {
-        self.add(list, Change { value: Some(value), ..Change::of("remove") })
+        self.add(&Change { value: Some(value), ..Change::at::<F>("remove") })
     }
 
     /// Takes a field away that may be missing.
-    pub fn unset<F>(self, field: F) -> Self
+    pub fn unset<F>(self, _: F) -> Self
     where
         F: PathTo<Path: Parent<Root = D>>,
         ValueOf<F>: Nullable,
     {
-        self.add(field, Change::<()>::of("unset"))
+        self.add(&Change::<()>::at::<F>("unset"))
     }
 
     /// Moves what is stored under an older name beside a field to the field; changes nothing when there is none.
-    pub fn rename<F>(self, old_name: &str, field: F) -> Self
+    pub fn rename<F>(self, old_name: &str, _: F) -> Self
     where
         F: PathTo<Path: Parent<Root = D>>,
     {
-        self.add(field, Change::<()> { from: Some(old_name), ..Change::of("rename") })
+        self.add(&Change::<()> { from: Some(old_name), ..Change::at::<F>("rename") })
     }
 
-    fn add<F, V: Serialize>(mut self, _: F, mut change: Change<'_, V>) -> Self
-    where
-        F: PathTo<Path: Parent<Root = D>>,
-    {
-        let info = const {
-            let info = <F::Path as Parent>::INFO;
-            assert!(!matches!(info.place, Place::Id), "a document keeps its id: a patch cannot change it");
-            assert!(!info.conditional, "this is there in one variant only: a patch sets the enum as a whole");
-            info
-        };
-        keys(info, &mut change.path);
-        let encoded = jsonb::encode(&change, || format!("a patch of {} {}", D::COLLECTION.name, change.path.join(".")));
-        self.changes = self.changes.and_then(|changes| {
+    fn what(change: &Change<'_, impl Serialize>) -> String {
+        format!("a patch of {} {}", D::COLLECTION.name, change.path.join("."))
+    }
+
+    fn add(self, change: &Change<'_, impl Serialize>) -> Self {
+        let encoded = jsonb::encode(change, || Self::what(change));
+        let changes = self.changes.and_then(|changes| {
             let encoded = encoded?;
             Ok(if changes.is_empty() { encoded } else { changes + "," + &encoded })
         });
-        self
+        Self { changes, ..self }
     }
+}
+
+/// An amount as a JSON number, and whether serde writes it as text, as it does decimals: what is stored is a number then
+/// only while it is added to.
+fn amount(by: &impl Serialize, what: impl Fn() -> String) -> Result<(Box<RawValue>, bool)> {
+    let json = jsonb::encode(by, &what)?;
+    let digits = json.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    let number = RawValue::from_string(digits.unwrap_or(&json).to_owned());
+    let number = number.map_err(|e| Error::Encode { what: what(), reason: e.to_string() })?;
+    Ok((number, digits.is_some()))
 }
 
 /// The keys from the document to a field.
@@ -253,8 +287,17 @@ struct Change<'a, V> {
 }
 
 impl<V> Change<'_, V> {
-    fn of(op: &'static str) -> Self {
-        Self { op, path: Vec::new(), value: None, at: None, min: None, max: None, from: None }
+    /// A change of the field at `F`, if it is one that a patch may change.
+    fn at<F: PathTo>(op: &'static str) -> Self {
+        let info = const {
+            let info = <F::Path as Parent>::INFO;
+            assert!(!matches!(info.place, Place::Id), "a document keeps its id: a patch cannot change it");
+            assert!(!info.conditional, "this is there in one variant only: a patch sets the enum as a whole");
+            info
+        };
+        let mut path = Vec::new();
+        keys(info, &mut path);
+        Self { op, path, value: None, at: None, min: None, max: None, from: None }
     }
 }
 

@@ -8,7 +8,10 @@ pub(crate) enum FilteredWrite {
     Delete,
     SoftDelete,
     /// The changes are the parameter of this number.
-    Patch(usize),
+    Patch {
+        changes: usize,
+        in_steps: bool,
+    },
 }
 
 impl FilteredWrite {
@@ -17,7 +20,8 @@ impl FilteredWrite {
         match self {
             Self::Delete => 2,
             Self::SoftDelete => 3,
-            Self::Patch(_) => 4,
+            Self::Patch { in_steps: false, .. } => 4,
+            Self::Patch { in_steps: true, .. } => 5,
         }
     }
 
@@ -41,10 +45,18 @@ impl FilteredWrite {
             Self::SoftDelete => format!(
                 "UPDATE {table} SET deleted_at = now(), version = version + 1, updated_at = now(){metadata} WHERE {condition}"
             ),
-            Self::Patch(changes) => format!(
-                "UPDATE {table} SET doc = public.rillflow_patch(doc, ${changes}::text::jsonb), \
-                 version = version + 1, updated_at = now(){metadata} WHERE {condition}"
+            Self::Patch { changes, in_steps } => format!(
+                "UPDATE {table} SET doc = {}, version = version + 1, updated_at = now(){metadata} WHERE {condition}",
+                patched(changes, in_steps)
             ),
         })
     }
+}
+
+/// A document with changes: the parameter of this number.
+pub(super) fn patched(changes: usize, in_steps: bool) -> String {
+    if in_steps {
+        return super::PATCHED_IN_STEPS.replace("$changes", &format!("${changes}"));
+    }
+    format!("public.rillflow_patch(doc, ${changes}::text::jsonb)")
 }

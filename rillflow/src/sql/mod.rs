@@ -147,6 +147,7 @@ statements! {
     GET_DOCUMENT = "get_document.sql";
     UPDATE_DOCUMENT = "update_document.sql";
     PATCH_DOCUMENT = "patch_document.sql";
+    PATCHED_IN_STEPS = "patched_in_steps.sql";
     COPY_DOCUMENTS = "copy_documents.sql";
     STAGE_DOCUMENTS = "stage_documents.sql";
     COPY_STAGED = "copy_staged.sql";

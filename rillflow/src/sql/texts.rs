@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use super::FilteredWrite;
 use super::combined::combine;
+use super::filtered::patched;
+use super::{FilteredWrite, PATCH_DOCUMENT, PATCHED_IN_STEPS};
 use crate::model::Collection;
 use crate::{Error, Result};
 
@@ -130,10 +131,24 @@ impl Texts {
     /// A document statement, for one collection.
     pub(crate) fn of(&self, text: &'static str, collection: &'static Collection) -> SqlStr {
         self.composed((text.as_ptr() as usize, std::ptr::from_ref(collection) as usize), || {
-            let id_type = format!("::{}", collection.id_type.name());
-            let text = with_metadata(text, collection.metadata);
-            self.qualify(&text.replace(WRITTEN_COLLECTION, collection.table).replace(WRITTEN_ID, &id_type))
+            self.written_for(text, collection)
         })
+    }
+
+    /// The statement that patches a document of a collection.
+    pub(crate) fn patch(&self, collection: &'static Collection, in_steps: bool) -> SqlStr {
+        if !in_steps {
+            return self.of(PATCH_DOCUMENT, collection);
+        }
+        self.composed((PATCHED_IN_STEPS.as_ptr() as usize, std::ptr::from_ref(collection) as usize), || {
+            self.written_for(&PATCH_DOCUMENT.replace(&patched(2, false), &patched(2, true)), collection)
+        })
+    }
+
+    fn written_for(&self, text: &str, collection: &Collection) -> String {
+        let id_type = format!("::{}", collection.id_type.name());
+        let text = with_metadata(text, collection.metadata);
+        self.qualify(&text.replace(WRITTEN_COLLECTION, collection.table).replace(WRITTEN_ID, &id_type))
     }
 
     /// A document statement, for a collection that was found in the catalog. Its name needs no trust.

@@ -137,10 +137,8 @@ pub(crate) fn index_statement(texts: &Texts, index: &'static Index, there: &Exte
     let text = texts.query(index.create).as_str().to_owned();
     let Some(extension) = index.requires else { return text };
     let schema = there.get(extension).map_or("public", String::as_str);
-    match text.rsplit_once(' ') {
-        Some((before, class)) => format!("{before} {schema}.{class}"),
-        None => text,
-    }
+    // what may follow the operator class is the condition of a partial index
+    text.replacen(" gin_trgm_ops)", &format!(" {schema}.gin_trgm_ops)"), 1)
 }
 
 /// Two schemas may want the same extension at the same moment, and `IF NOT EXISTS` alone does not wait.

@@ -1,11 +1,13 @@
 //! Documents by id, and the batches of projections.
 
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, Row, SqlStr};
 
 use super::bind::arguments;
 use super::failure::of_collection;
-use crate::model::{Changes, Collection, DocMetadata, IdValue, ProjectionBatch, RawJson, SqlType, SqlValue, Stored};
+use crate::model::{
+    Changes, Collection, DocMetadata, IdValue, PatchChanges, ProjectionBatch, RawJson, SqlType, SqlValue, Stored,
+};
 use crate::sql::{self, FilteredWrite, Texts};
 use crate::{Error, Result};
 
@@ -76,11 +78,12 @@ pub(crate) async fn patch(
     conn: &mut PgConnection,
     at: In<'_>,
     id: IdValue,
-    changes: String,
+    changes: PatchChanges,
     expected: Option<i64>,
 ) -> Result<Option<i64>> {
     let expected = expected.map_or(SqlValue::Null(SqlType::Int), SqlValue::Int);
-    write(conn, at, sql::PATCH_DOCUMENT, vec![id.into(), SqlValue::Json(changes), expected]).await
+    let text = at.texts.patch(at.collection, changes.in_steps);
+    write_with(conn, at, text, vec![id.into(), SqlValue::Json(changes.json), expected]).await
 }
 
 /// Writes to every document that a query finds, and says to how many.
@@ -111,7 +114,11 @@ pub(super) async fn write(
     text: &'static str,
     values: Vec<SqlValue>,
 ) -> Result<Option<i64>> {
-    sqlx::query_scalar_with(at.texts.of(text, at.collection), at.arguments(values)?)
+    write_with(conn, at, at.texts.of(text, at.collection), values).await
+}
+
+async fn write_with(conn: &mut PgConnection, at: In<'_>, text: SqlStr, values: Vec<SqlValue>) -> Result<Option<i64>> {
+    sqlx::query_scalar_with(text, at.arguments(values)?)
         .fetch_optional(conn)
         .await
         .map_err(|e| of_collection(e, at.collection))

@@ -3,8 +3,8 @@
 use super::QueryStream;
 use crate::model::Document;
 use crate::model::query::{
-    After, And, Condition, Definition, Everything, Find, Given, Included, Living, NumberedPage, One, Only, OrderBy,
-    Page, Perhaps, Query, Scope, Selected, Selection, Unordered, Value,
+    After, And, Condition, Definition, Everything, Find, First, Given, Included, Living, NumberedPage, NumberedPaged,
+    One, Only, OrderBy, Page, Paged, Perhaps, Query, Scope, Selected, Selection, Unordered, Unranged, Value,
 };
 use crate::observe::operation;
 use crate::runtime::{SharedCore, warm};
@@ -247,6 +247,71 @@ impl<Q> SelectQuery<'_, Q> {
         Q: Query<Vec<Row>> + 'static,
     {
         QueryStream::typed(self.core, self.query)
+    }
+
+    /// The row found, or `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotUnique`] when there is more than one; also as [`Store::query`](crate::Store::query).
+    pub async fn fetch_optional<Row>(self) -> Result<Option<Row>>
+    where
+        One<Q>: Query<Option<Row>>,
+    {
+        run(self.core, One(self.query)).await
+    }
+
+    /// The row found.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when there is none; also as [`fetch_optional`](Self::fetch_optional).
+    pub async fn fetch_one<Row>(self) -> Result<Row>
+    where
+        One<Q>: Query<Option<Row>>,
+    {
+        let query = One(self.query);
+        let name = query.name();
+        run(self.core, query).await?.ok_or(Error::NotFound { query: name })
+    }
+
+    /// The first row in the order, or any one without an order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::query`](crate::Store::query).
+    pub async fn fetch_first<Row>(self) -> Result<Option<Row>>
+    where
+        Q: Unranged,
+        First<Q>: Query<Option<Row>>,
+    {
+        run(self.core, First(self.query)).await
+    }
+
+    /// At most `size` rows that come after the cursor, or the first ones without a cursor: as [`Find::page`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidCursor`] when the cursor is of another query; also as [`Store::query`](crate::Store::query).
+    pub async fn page<Row>(self, after: impl After, size: i64) -> Result<Page<Row>>
+    where
+        Q: Unranged,
+        Paged<Q>: Query<Page<Row>>,
+    {
+        run(self.core, Paged::new(self.query, after, size)).await
+    }
+
+    /// The page of this number, from 1, and how many rows there are in all: as [`Find::numbered_page`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::query`](crate::Store::query).
+    pub async fn numbered_page<Row>(self, number: i64, size: i64) -> Result<NumberedPage<Row>>
+    where
+        Q: Unranged,
+        NumberedPaged<Q>: Query<NumberedPage<Row>>,
+    {
+        run(self.core, NumberedPaged::new(self.query, number, size)).await
     }
 
     /// How PostgreSQL would find the rows: as [`Store::explain`](crate::Store::explain).

@@ -3,7 +3,7 @@
 use super::Docs;
 use crate::Result;
 use crate::model::query::{Condition, Query};
-use crate::model::{Document, DocumentId, Patch};
+use crate::model::{Document, DocumentId, Patch, PatchChanges, SqlValue};
 use crate::observe::operation;
 use crate::sql::FilteredWrite;
 use crate::storage::documents;
@@ -58,7 +58,7 @@ impl Docs<'_> {
     }
 
     async fn patch_at<D: Document>(&self, id: &D::Id, expected: Option<i64>, patch: Patch<D>) -> Result<i64> {
-        let (access, id, changes) = (self.of::<D>(), id.id_value(), patch.into_json()?);
+        let (access, id, changes) = (self.of::<D>(), id.id_value(), patch.into_changes()?);
         let work = async {
             let mut conn = self.core.pool.acquire().await?;
             match documents::patch(&mut conn, access.at(), id.clone(), changes, expected).await? {
@@ -81,8 +81,9 @@ impl Docs<'_> {
     ) -> Result<u64> {
         let found = D::query().filter(condition);
         let mut values = found.binds();
-        values.push(crate::model::SqlValue::Json(changes(D::PATHS, Patch::new()).into_json()?));
-        let write = FilteredWrite::Patch(values.len());
+        let PatchChanges { json, in_steps } = changes(D::PATHS, Patch::new()).into_changes()?;
+        values.push(SqlValue::Json(json));
+        let write = FilteredWrite::Patch { changes: values.len(), in_steps };
         let work = async {
             let mut conn = self.core.pool.acquire().await?;
             documents::write_found(&mut conn, self.of::<D>().at(), found.sql(), write, values).await

@@ -3,7 +3,7 @@
 use super::document_query::{DocumentQuery, SelectQuery};
 use crate::model::Document;
 use crate::model::query::{
-    Column, Condition, Find, Identifies, OrderBy, Path, Referred, Referring, Scope, WithRelated,
+    Beside, Column, Condition, Definition, Find, Identifies, OrderBy, Path, Referred, Referring, Scope, WithRelated,
 };
 
 /// What a field is compared with.
@@ -36,7 +36,7 @@ where
     pub fn include<R: Document, P: Path<Root = D>>(
         self,
         key: impl FnOnce(D::Paths) -> Column<P>,
-    ) -> SelectQuery<'s, WithRelated<Find<D, C, O, S, LIMIT, OFFSET>, Referred<R, P>>>
+    ) -> SelectQuery<'s, WithRelated<Find<D, C, O, S, LIMIT, OFFSET>, (Referred<R, P>,)>>
     where
         ScalarOf<P>: Identifies<R::Id>,
     {
@@ -63,10 +63,57 @@ where
     pub fn include_many<R: Document, P: Path<Root = R>>(
         self,
         key: impl FnOnce(R::Paths) -> Column<P>,
-    ) -> SelectQuery<'s, WithRelated<Find<D, C, O, S, LIMIT, OFFSET>, Referring<R, P>>>
+    ) -> SelectQuery<'s, WithRelated<Find<D, C, O, S, LIMIT, OFFSET>, (Referring<R, P>,)>>
     where
         ScalarOf<P>: Identifies<D::Id>,
     {
         SelectQuery { core: self.core, query: self.find.include_many(key) }
+    }
+}
+
+impl<'s, D: Document, F: Definition<Row = D>, B> SelectQuery<'s, WithRelated<F, B>> {
+    /// One more beside each document, in the same statement. A row is one tuple, in the order of the includes.
+    ///
+    /// ```no_run
+    /// # use rillflow::{Document, Store};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Document)]
+    /// # struct Author { #[document(id)] id: i64, name: String }
+    /// # #[derive(Serialize, Deserialize, Document)]
+    /// # struct Publisher { #[document(id)] id: String }
+    /// # #[derive(Serialize, Deserialize, Document)]
+    /// # struct Book { #[document(id)] id: i64, author: i64, publisher: Option<String> }
+    /// # async fn example(store: Store) -> rillflow::Result<()> {
+    /// let books: Vec<(Book, Option<Author>, Option<Publisher>)> = store
+    ///     .docs()
+    ///     .query::<Book>()
+    ///     .include::<Author, _>(|b| b.author)
+    ///     .include::<Publisher, _>(|b| b.publisher)
+    ///     .fetch_all()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn include<R: Document, P: Path<Root = D>>(
+        self,
+        key: impl FnOnce(D::Paths) -> Column<P>,
+    ) -> SelectQuery<'s, WithRelated<F, B::All>>
+    where
+        ScalarOf<P>: Identifies<R::Id>,
+        B: Beside<Referred<R, P>>,
+    {
+        SelectQuery { core: self.core, query: self.query.include(key) }
+    }
+
+    /// More beside each document, in the same statement: as [`DocumentQuery::include_many`].
+    pub fn include_many<R: Document, P: Path<Root = R>>(
+        self,
+        key: impl FnOnce(R::Paths) -> Column<P>,
+    ) -> SelectQuery<'s, WithRelated<F, B::All>>
+    where
+        ScalarOf<P>: Identifies<D::Id>,
+        B: Beside<Referring<R, P>>,
+    {
+        SelectQuery { core: self.core, query: self.query.include_many(key) }
     }
 }

@@ -7,11 +7,13 @@ use serde::de::DeserializeOwned;
 
 use super::aggregate::{Aggregating, Max, Mean, Min, Numeric, Sum, SumOf, aggregate_of};
 use super::condition::Condition;
-use super::find::{Definition, Find, ROWS, Scope, Selected};
+use super::find::{Definition, Find, ROWS, Scope, Selected, as_of};
+use super::grouped::{Distinct, GroupRows, Grouped};
 use super::order::OrderBy;
 use super::paging::{After, Cursor, NumberedPage, Page};
 use super::path::{Column, Orderable, Path, ScalarOf, Tag};
-use super::select::{Decode, Selection, at_most_one, count, existence, numbered_page, page};
+use super::related::WithRelated;
+use super::select::{Decode, at_most_one, count, existence, numbered_page, page};
 use super::tree::{Arity, Operand, Output, Statement, Take};
 use crate::model::{Document, SqlType, SqlValue};
 
@@ -63,14 +65,14 @@ where
     /// However far a page is, it costs the same. What is written meanwhile moves nothing: no document is seen twice or
     /// left out unless its own place in the order changes. The id ends the order, so that equal keys do no harm.
     pub fn page(self, after: impl After, size: i64) -> Paged<Self> {
-        Paged { find: self, after: after.cursor(), size }
+        Paged::new(self, after, size)
     }
 
     /// The page of this number, from 1, and how many documents there are in all; one statement gives both.
     ///
     /// It counts all documents found, and passes over those of earlier pages one by one: [`page`](Self::page) does not.
     pub fn numbered_page(self, number: i64, size: i64) -> NumberedPaged<Self> {
-        NumberedPaged { find: self, number, size }
+        NumberedPaged::new(self, number, size)
     }
 
     /// The least value of a field.
@@ -112,39 +114,69 @@ where
     }
 }
 
-impl<F, S> Selected<F, S> {
-    /// The row if there is one; more than one is [`Error::NotUnique`](crate::Error::NotUnique).
-    pub fn one(self) -> One<Self> {
-        One(self)
-    }
+/// The ends of queries for something else than documents.
+macro_rules! ends_of {
+    (one: $([$($one:tt)*] $of_one:ty;)* first: $([$($first:tt)*] $of_first:ty;)* pages: $([$($page:tt)*] $of_page:ty;)*) => {
+        $(impl<$($one)*> $of_one {
+            /// The row if there is one; more than one is [`Error::NotUnique`](crate::Error::NotUnique).
+            pub fn one(self) -> One<Self> {
+                One(self)
+            }
+        })*
+        $(impl<$($first)*> $of_first {
+            /// The first row in the order, or any one without an order.
+            pub fn first(self) -> First<Self> {
+                First(self)
+            }
+        })*
+        $(impl<$($page)*> $of_page {
+            /// At most `size` rows that come after the cursor: as [`Find::page`].
+            pub fn page(self, after: impl After, size: i64) -> Paged<Self> {
+                Paged::new(self, after, size)
+            }
+
+            /// The page of this number, and how many rows there are in all: as [`Find::numbered_page`].
+            pub fn numbered_page(self, number: i64, size: i64) -> NumberedPaged<Self> {
+                NumberedPaged::new(self, number, size)
+            }
+        }
+        impl<$($page)*> Unranged for $of_page {})*
+    };
 }
 
-impl<D, C, O, Z, S, const OFFSET: bool> Selected<Find<D, C, O, Z, false, OFFSET>, S> {
-    /// The first row in the order, or any one without an order.
-    pub fn first(self) -> First<Self> {
-        First(self)
-    }
+ends_of! {
+    one:
+    [F, S] Selected<F, S>;
+    [F, R] WithRelated<F, R>;
+    [G, S] GroupRows<G, S>;
+    [F] Distinct<F>;
+    first:
+    [D, C, O, Z, S, const OFFSET: bool] Selected<Find<D, C, O, Z, false, OFFSET>, S>;
+    [D, C, O, Z, R, const OFFSET: bool] WithRelated<Find<D, C, O, Z, false, OFFSET>, R>;
+    [D, C, S, K, H, O, F, const OFFSET: bool] GroupRows<Grouped<D, C, S, K, H, O, false, OFFSET>, F>;
+    [D, C, O, Z, S, const OFFSET: bool] Distinct<Selected<Find<D, C, O, Z, false, OFFSET>, S>>;
+    pages:
+    [D, C, O, Z, S] Selected<Find<D, C, O, Z>, S>;
+    [D, C, O, Z, R] WithRelated<Find<D, C, O, Z>, R>;
+    [D, C, S, K, H, O, F] GroupRows<Grouped<D, C, S, K, H, O>, F>;
+    [D, C, O, Z, S] Distinct<Selected<Find<D, C, O, Z>, S>>;
 }
 
-impl<D, C, O, Z, S: Selection> Selected<Find<D, C, O, Z>, S> {
-    /// At most `size` rows that come after the cursor: as [`Find::page`].
-    pub fn page(self, after: impl After, size: i64) -> Paged<Self> {
-        Paged { find: self, after: after.cursor(), size }
-    }
-
-    /// The page of this number, and how many rows there are in all: as [`Find::numbered_page`].
-    pub fn numbered_page(self, number: i64, size: i64) -> NumberedPaged<Self> {
-        NumberedPaged { find: self, number, size }
-    }
-}
+/// A query without `limit` and `offset`.
+#[diagnostic::on_unimplemented(
+    message = "a page, or the first row, says which rows: remove `limit` and `offset`",
+    label = "this query has a range of its own"
+)]
+#[doc(hidden)]
+pub trait Unranged {}
 
 /// A query for one document.
 #[derive(Debug)]
-pub struct One<F>(F);
+pub struct One<F>(pub(crate) F);
 
 /// A query for the first document.
 #[derive(Debug)]
-pub struct First<F>(F);
+pub struct First<F>(pub(crate) F);
 
 /// A query for the number of documents.
 #[derive(Debug)]
@@ -154,9 +186,24 @@ pub struct Counted<F>(F);
 #[derive(Debug)]
 pub struct Exists<F>(F);
 
+/// The values of which parts of the query go with it.
+macro_rules! binds {
+    (all) => {
+        fn bind_output(&self, binds: &mut Vec<SqlValue>) {
+            self.0.bind_output(binds);
+        }
+        as_of!(0);
+    };
+    (filter) => {
+        fn bind_filter(&self, binds: &mut Vec<SqlValue>) {
+            self.0.bind_filter(binds);
+        }
+    };
+}
+
 /// Queries that are another one with a different ending.
 macro_rules! endings {
-    ($($ending:ident: $row:ty => $out:ty, $field:ident = $value:expr, $decode:expr;)*) => { $(
+    ($($ending:ident: $row:ty => $out:ty, $field:ident = $value:expr, $decode:expr, binds $parts:tt;)*) => { $(
         impl<F: Definition> Definition for $ending<F>
         where
             F::Row: DeserializeOwned,
@@ -167,19 +214,16 @@ macro_rules! endings {
             const NAME: &'static str = F::NAME;
             const STATEMENT: Statement = Statement { $field: $value, ..F::STATEMENT };
             const DECODE: Decode<Self::Out> = $decode;
-
-            fn bind(&self, binds: &mut Vec<SqlValue>) {
-                self.0.bind(binds);
-            }
+            binds!($parts);
         }
     )* };
 }
 
 endings! {
-    One: F::Row => Option<F::Row>, take = Take::One, at_most_one::<F::Row, Self::Out>();
-    First: F::Row => Option<F::Row>, take = Take::First, at_most_one::<F::Row, Self::Out>();
-    Counted: i64 => i64, output = Output::Count, count::<i64>();
-    Exists: bool => bool, output = Output::Exists, existence::<bool>();
+    One: F::Row => Option<F::Row>, take = Take::One, at_most_one::<F::Row, Self::Out>(), binds all;
+    First: F::Row => Option<F::Row>, take = Take::First, at_most_one::<F::Row, Self::Out>(), binds all;
+    Counted: i64 => i64, output = Output::Count, count::<i64>(), binds filter;
+    Exists: bool => bool, output = Output::Exists, existence::<bool>(), binds filter;
 }
 
 /// A query for the least, greatest, sum or mean of a field.
@@ -191,6 +235,18 @@ pub struct Aggregated<F, P, A> {
 impl<F: fmt::Debug, P, A> fmt::Debug for Aggregated<F, P, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Aggregated").field(&self.find).finish()
+    }
+}
+
+impl<F> Paged<F> {
+    pub(crate) fn new(find: F, after: impl After, size: i64) -> Self {
+        Self { find, after: after.cursor(), size }
+    }
+}
+
+impl<F> NumberedPaged<F> {
+    pub(crate) fn new(find: F, number: i64, size: i64) -> Self {
+        Self { find, number, size }
     }
 }
 
@@ -214,8 +270,8 @@ where
     const STATEMENT: Statement = Statement { output: Output::OfAll(A::AGGREGATION, P::INFO), ..F::STATEMENT };
     const DECODE: Decode<Self::Out> = aggregate_of::<A::Value, Self::Out>();
 
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.find.bind(binds);
+    fn bind_filter(&self, binds: &mut Vec<SqlValue>) {
+        self.find.bind_filter(binds);
     }
 }
 
@@ -245,10 +301,16 @@ where
     fn after(&self) -> Option<&Cursor> {
         self.after.as_ref()
     }
+    fn bind_filter(&self, binds: &mut Vec<SqlValue>) {
+        self.find.bind_filter(binds);
+    }
+    /// Its keys stand in the rows too, before the condition.
     fn bind(&self, binds: &mut Vec<SqlValue>) {
         binds.push(SqlValue::Int(self.size));
         binds.extend(self.after.as_ref().map(|cursor| SqlValue::Json(cursor.json().to_owned())));
-        self.find.bind(binds);
+        self.find.bind_output(binds);
+        self.find.bind_order(binds);
+        self.find.bind_filter(binds);
     }
 }
 
@@ -263,7 +325,7 @@ where
     const STATEMENT: Statement = Statement { take: Take::Page(Some(AFTER)), ..Paged::<F>::STATEMENT };
     const DECODE: Decode<Self::Out> = Paged::<F>::DECODE;
 
-    fn bind(&self, _: &mut Vec<SqlValue>) {}
+    fn bind_filter(&self, _: &mut Vec<SqlValue>) {}
 }
 
 const AFTER: Operand = Operand::Next(SqlType::Json, Arity::One);
@@ -287,8 +349,13 @@ where
     const STATEMENT: Statement = Statement { take: Take::NumberedPage(ROWS), limit: Some(ROWS), ..F::STATEMENT };
     const DECODE: Decode<Self::Out> = numbered_page::<F::Row, Self::Out>();
 
+    fn bind_filter(&self, binds: &mut Vec<SqlValue>) {
+        self.find.bind_filter(binds);
+    }
     fn bind(&self, binds: &mut Vec<SqlValue>) {
         binds.extend([SqlValue::Int(self.size), SqlValue::Int(self.number)]);
-        self.find.bind(binds);
+        self.find.bind_output(binds);
+        self.find.bind_filter(binds);
+        self.find.bind_order(binds);
     }
 }

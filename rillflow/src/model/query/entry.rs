@@ -7,9 +7,11 @@ use super::condition::{
     NotEqual, NullTest, OneOf, Regex,
 };
 use super::operand::{ComparableTo, Value};
-use super::path::{At, Column, DocumentValue, Field, Map, Orderable, Path, PathSet, Tag, Text};
-use super::presence::Sometimes;
-use super::tree::{Node, Operand, Place};
+use super::order::Sorted;
+use super::path::{At, Column, DocumentValue, Field, Map, Orderable, Parent, Path, PathSet, Tag, Text};
+use super::presence::{InRow, Sometimes};
+use super::select::SelectedField;
+use super::tree::{Node, Operand, PathInfo, Place};
 use crate::model::SqlValue;
 
 /// The value of the map `M` under the key `K`.
@@ -46,7 +48,7 @@ impl<P: Path> Column<P> {
     /// The value of a map under a key.
     ///
     /// In a compiled query it is a field like others, in filters, orders, groups and selections; where queries are
-    /// written in place it is for filters. A `gin` index serves `==`, and nothing else.
+    /// written in place it is one in filters, orders and selections. A `gin` index serves `==`, and nothing else.
     pub fn get(self, key: impl Into<String>) -> Entry<P>
     where
         P::Value: Map,
@@ -55,7 +57,7 @@ impl<P: Path> Column<P> {
     }
 }
 
-/// The value of a map under a key, in a query written in place. It has the conditions of a field.
+/// The value of a map under a key, in a query written in place. It has the conditions of a field, sorts, and is selected.
 pub struct Entry<P> {
     key: String,
     map: Tag<P>,
@@ -127,19 +129,59 @@ where
     pub fn is_some(self) -> Keyed<NullTest<ValueAt<P>, false>> {
         Keyed { key: self.key, condition: NullTest(PhantomData) }
     }
+
+    /// Least first; rows without a value last.
+    pub fn asc(self) -> Keyed<Sorted<ValueAt<P>, false, false>>
+    where
+        <P::Value as Map>::Item: Orderable,
+    {
+        Keyed { key: self.key, condition: Sorted::NEW }
+    }
+
+    /// Greatest first; rows without a value before them.
+    pub fn desc(self) -> Keyed<Sorted<ValueAt<P>, true, true>>
+    where
+        <P::Value as Map>::Item: Orderable,
+    {
+        Keyed { key: self.key, condition: Sorted::NEW }
+    }
 }
 
-/// A condition on the value under a key that is a parameter too. Its text names the key once, before the value.
+impl<P: Path> SelectedField for Entry<P>
+where
+    P::Value: Map,
+{
+    type Root = P::Root;
+    type Value = InRow<ValueAt<P>>;
+    const INFO: &'static PathInfo = <ValueAt<P> as Parent>::INFO;
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        binds.push(SqlValue::Text(self.key.clone()));
+    }
+}
+
+/// A condition on the value under a key that is a parameter too, or an order by it. Its text names the key once, before
+/// the value.
 pub struct Keyed<C> {
     key: String,
     condition: C,
+}
+
+impl<C> Keyed<C> {
+    /// The same of the same key.
+    pub(super) fn with<Z>(self, condition: Z) -> Keyed<Z> {
+        Keyed { key: self.key, condition }
+    }
+
+    pub(super) fn bind_key(&self, binds: &mut Vec<SqlValue>) {
+        binds.push(SqlValue::Text(self.key.clone()));
+    }
 }
 
 impl<C: Condition> Condition for Keyed<C> {
     type Root = C::Root;
     const NODE: &'static Node = C::NODE;
     fn bind(&self, binds: &mut Vec<SqlValue>) {
-        binds.push(SqlValue::Text(self.key.clone()));
+        self.bind_key(binds);
         self.condition.bind(binds);
     }
 }

@@ -47,9 +47,10 @@ pub struct Find<
     const OFFSET: bool = false,
 > {
     condition: C,
+    order: O,
     limit: i64,
     offset: i64,
-    marker: Tag<(D, O, S)>,
+    marker: Tag<(D, S)>,
 }
 
 /// Which documents a query may find: what becomes of soft-deleted ones.
@@ -85,7 +86,7 @@ impl<D: Document> Find<D> {
     /// All documents of the collection.
     #[must_use]
     pub const fn new() -> Self {
-        Find { condition: Everything::NEW, limit: 0, offset: 0, marker: PhantomData }
+        Find { condition: Everything::NEW, order: Unordered::NEW, limit: 0, offset: 0, marker: PhantomData }
     }
 }
 
@@ -102,8 +103,14 @@ where
     O: OrderBy<Root = D>,
     S: Scope,
 {
-    fn with<K, Z, const L: bool, const F: bool>(self) -> Find<D, C, K, Z, L, F> {
-        Find { condition: self.condition, limit: self.limit, offset: self.offset, marker: PhantomData }
+    fn with<Z, const L: bool, const F: bool>(self) -> Find<D, C, O, Z, L, F> {
+        let Self { condition, order, limit, offset, .. } = self;
+        Find { condition, order, limit, offset, marker: PhantomData }
+    }
+
+    fn and<F: Condition<Root = D>>(self, other: F) -> Find<D, And<C, F>, O, S, LIMIT, OFFSET> {
+        let Self { condition, order, limit, offset, .. } = self;
+        Find { condition: super::condition::and(condition, other), order, limit, offset, marker: PhantomData }
     }
 
     /// Only documents that fulfil the condition, and those before it.
@@ -111,8 +118,7 @@ where
         self,
         condition: impl FnOnce(D::Paths) -> F,
     ) -> Find<D, And<C, F>, O, S, LIMIT, OFFSET> {
-        let condition = super::condition::and(self.condition, condition(D::PATHS));
-        Find { condition, limit: self.limit, offset: self.offset, marker: PhantomData }
+        self.and(condition(D::PATHS))
     }
 
     /// As [`filter`](Self::filter) when the value is there; otherwise the condition is left out. The text is the same.
@@ -122,15 +128,13 @@ where
         condition: impl FnOnce(D::Paths, Perhaps<V>) -> F,
     ) -> Find<D, And<C, Given<V, F>>, O, S, LIMIT, OFFSET> {
         let value = Perhaps(value);
-        let condition = Given { condition: condition(D::PATHS, value.clone()), value };
-        let condition = super::condition::and(self.condition, condition);
-        Find { condition, limit: self.limit, offset: self.offset, marker: PhantomData }
+        self.and(Given { condition: condition(D::PATHS, value.clone()), value })
     }
 
     /// In this order, whatever order was asked for before.
     pub fn order_by<K: OrderBy<Root = D>>(self, order: impl FnOnce(D::Paths) -> K) -> Find<D, C, K, S, LIMIT, OFFSET> {
-        order(D::PATHS);
-        self.with()
+        let Self { condition, limit, offset, .. } = self;
+        Find { condition, order: order(D::PATHS), limit, offset, marker: PhantomData }
     }
 
     /// At most so many rows.
@@ -155,8 +159,7 @@ where
 
     /// Fields instead of documents.
     pub fn select<F: Selection<Root = D>>(self, selection: impl FnOnce(D::Paths) -> F) -> Selected<Self, F> {
-        selection(D::PATHS);
-        Selected(self, PhantomData)
+        Selected(self, selection(D::PATHS))
     }
 }
 
@@ -168,7 +171,23 @@ impl<D: Document, C, O, S, const LIMIT: bool, const OFFSET: bool> fmt::Debug for
 
 /// A query for fields.
 #[derive(Debug)]
-pub struct Selected<F, S>(pub(super) F, Tag<S>);
+pub struct Selected<F, S>(pub(super) F, pub(super) S);
+
+/// A query of this part's documents, in the same order and range.
+macro_rules! as_of {
+    ($part:tt) => {
+        fn bind_filter(&self, binds: &mut Vec<SqlValue>) {
+            self.$part.bind_filter(binds);
+        }
+        fn bind_order(&self, binds: &mut Vec<SqlValue>) {
+            self.$part.bind_order(binds);
+        }
+        fn bind_range(&self, binds: &mut Vec<SqlValue>) {
+            self.$part.bind_range(binds);
+        }
+    };
+}
+pub(super) use as_of;
 
 /// What a query written in place means: its tree is a const of its type. The renderer makes its text.
 #[doc(hidden)]
@@ -189,8 +208,21 @@ pub trait Definition: Send + Sync {
     fn after(&self) -> Option<&Cursor> {
         None
     }
-    /// Adds its values to the parameters.
-    fn bind(&self, binds: &mut Vec<SqlValue>);
+    /// Adds the values of what its rows hold.
+    fn bind_output(&self, _: &mut Vec<SqlValue>) {}
+    /// Adds the values of what chooses documents, and groups of them.
+    fn bind_filter(&self, binds: &mut Vec<SqlValue>);
+    /// Adds the values of its order.
+    fn bind_order(&self, _: &mut Vec<SqlValue>) {}
+    /// Adds the values of its limit and offset.
+    fn bind_range(&self, _: &mut Vec<SqlValue>) {}
+    /// Adds all its values to the parameters, in the order in which its text names them.
+    fn bind(&self, binds: &mut Vec<SqlValue>) {
+        self.bind_output(binds);
+        self.bind_filter(binds);
+        self.bind_order(binds);
+        self.bind_range(binds);
+    }
 }
 
 impl<D, C, O, S, const LIMIT: bool, const OFFSET: bool> Definition for Find<D, C, O, S, LIMIT, OFFSET>
@@ -219,8 +251,13 @@ where
     };
     const DECODE: Decode<Vec<D>> = many::<D, Vec<D>>();
 
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
+    fn bind_filter(&self, binds: &mut Vec<SqlValue>) {
         self.condition.bind(binds);
+    }
+    fn bind_order(&self, binds: &mut Vec<SqlValue>) {
+        self.order.bind(binds);
+    }
+    fn bind_range(&self, binds: &mut Vec<SqlValue>) {
         binds.extend(LIMIT.then_some(SqlValue::Int(self.limit)));
         binds.extend(OFFSET.then_some(SqlValue::Int(self.offset)));
     }
@@ -239,7 +276,8 @@ where
     const STATEMENT: Statement = Statement { output: S::OUTPUT, ..F::STATEMENT };
     const DECODE: Decode<Self::Out> = many::<S::Row, Self::Out>();
 
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.0.bind(binds);
+    fn bind_output(&self, binds: &mut Vec<SqlValue>) {
+        self.1.bind(binds);
     }
+    as_of!(0);
 }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 
 use super::condition::{And, Condition, Everything, and};
-use super::find::{Definition, Find, Living, ROWS, Scope, Selected};
+use super::find::{Definition, Find, Living, ROWS, Scope, Selected, as_of};
 use super::group::{Group, GroupBy, check_groups, check_rows};
 use super::order::{OrderBy, Unordered};
 use super::path::Tag;
@@ -19,7 +19,7 @@ impl<D: Document, C: Condition<Root = D>, S: Scope> Find<D, C, Unordered<D>, S> 
     /// the document's fields: `|c, g| ..`.
     pub fn group_by<K: GroupBy<Root = D>>(self, keys: impl FnOnce(D::Paths) -> K) -> Grouped<D, C, S, K> {
         keys(D::PATHS);
-        Grouped { find: self, having: Everything::NEW, limit: 0, offset: 0, marker: PhantomData }
+        Grouped { find: self, having: Everything::NEW, order: Unordered::NEW, limit: 0, offset: 0, marker: PhantomData }
     }
 }
 
@@ -37,9 +37,10 @@ pub struct Grouped<
 > {
     find: Find<D, C, Unordered<D>, S>,
     having: H,
+    order: O,
     limit: i64,
     offset: i64,
-    marker: Tag<(K, O)>,
+    marker: Tag<K>,
 }
 
 impl<D, C, S, K, H, O, const LIMIT: bool, const OFFSET: bool> fmt::Debug for Grouped<D, C, S, K, H, O, LIMIT, OFFSET>
@@ -56,9 +57,13 @@ where
     D: Document,
     H: Condition<Root = D>,
 {
-    fn with<M, Z, const L: bool, const F: bool>(self, having: impl FnOnce(H) -> M) -> Grouped<D, C, S, K, M, Z, L, F> {
-        let (limit, offset) = (self.limit, self.offset);
-        Grouped { find: self.find, having: having(self.having), limit, offset, marker: PhantomData }
+    fn with<M, Z, const L: bool, const F: bool>(
+        self,
+        having: impl FnOnce(H) -> M,
+        order: impl FnOnce(O) -> Z,
+    ) -> Grouped<D, C, S, K, M, Z, L, F> {
+        let Self { find, limit, offset, .. } = self;
+        Grouped { find, having: having(self.having), order: order(self.order), limit, offset, marker: PhantomData }
     }
 
     /// Only groups that fulfil the condition, and those before it.
@@ -66,7 +71,7 @@ where
         self,
         condition: impl FnOnce(D::Paths, Group<D>) -> M,
     ) -> Grouped<D, C, S, K, And<H, M>, O, LIMIT, OFFSET> {
-        self.with(|having| and(having, condition(D::PATHS, Group::NEW)))
+        self.with(|having| and(having, condition(D::PATHS, Group::NEW)), |order| order)
     }
 
     /// In this order, whatever order was asked for before.
@@ -74,30 +79,28 @@ where
         self,
         order: impl FnOnce(D::Paths, Group<D>) -> Z,
     ) -> Grouped<D, C, S, K, H, Z, LIMIT, OFFSET> {
-        order(D::PATHS, Group::NEW);
-        self.with(|having| having)
+        self.with(|having| having, |_| order(D::PATHS, Group::NEW))
     }
 
     /// At most so many groups.
     pub fn limit(self, limit: i64) -> Grouped<D, C, S, K, H, O, true, OFFSET> {
-        Self { limit, ..self }.with(|having| having)
+        Self { limit, ..self }.with(|having| having, |order| order)
     }
 
     /// Passes over so many groups first.
     pub fn offset(self, offset: i64) -> Grouped<D, C, S, K, H, O, LIMIT, true> {
-        Self { offset, ..self }.with(|having| having)
+        Self { offset, ..self }.with(|having| having, |order| order)
     }
 
     /// What each group gives: keys, and what is made of the other fields.
     pub fn select<F: Selection<Root = D>>(self, selection: impl FnOnce(D::Paths, Group<D>) -> F) -> GroupRows<Self, F> {
-        selection(D::PATHS, Group::NEW);
-        GroupRows(self, PhantomData)
+        GroupRows(self, selection(D::PATHS, Group::NEW))
     }
 }
 
 /// A query for one row per group.
 #[derive(Debug)]
-pub struct GroupRows<G, S>(G, Tag<S>);
+pub struct GroupRows<G, S>(G, S);
 
 impl<D, C, S, K, H, O, F, const LIMIT: bool, const OFFSET: bool> Definition
     for GroupRows<Grouped<D, C, S, K, H, O, LIMIT, OFFSET>, F>
@@ -129,9 +132,11 @@ where
     };
     const DECODE: Decode<Self::Out> = many::<F::Row, Self::Out>();
 
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.0.find.bind(binds);
+    fn bind_filter(&self, binds: &mut Vec<SqlValue>) {
+        self.0.find.bind_filter(binds);
         self.0.having.bind(binds);
+    }
+    fn bind_range(&self, binds: &mut Vec<SqlValue>) {
         binds.extend(LIMIT.then_some(SqlValue::Int(self.0.limit)));
         binds.extend(OFFSET.then_some(SqlValue::Int(self.0.offset)));
     }
@@ -163,7 +168,8 @@ where
     };
     const DECODE: Decode<Self::Out> = many::<F::Row, Self::Out>();
 
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.0.bind(binds);
+    fn bind_output(&self, binds: &mut Vec<SqlValue>) {
+        self.0.bind_output(binds);
     }
+    as_of!(0);
 }

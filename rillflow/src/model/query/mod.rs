@@ -18,6 +18,7 @@ mod fields;
 mod find;
 mod group;
 mod grouped;
+mod implied;
 mod operand;
 mod order;
 pub(crate) mod paging;
@@ -35,7 +36,7 @@ pub use compiled::Compiled;
 pub use condition::*;
 pub use coverage::{check_filter, check_order};
 pub(crate) use coverage::{is_containment, is_entry_equality, keeps_its_json_form};
-pub use ending::{Aggregated, Counted, Exists, First, NextPage, NumberedPaged, One, Paged};
+pub use ending::{Aggregated, Counted, Exists, First, NextPage, NumberedPaged, One, Paged, Unranged};
 pub use entry::{Entry, Key, Keyed, entry};
 pub use fields::FieldList;
 pub use find::{Definition, Find, Included, Living, Only, Scope, Selected};
@@ -46,7 +47,9 @@ pub use order::*;
 pub use paging::{After, Cursor, NumberedPage, Page};
 pub use path::*;
 pub use presence::{Always, Maybe, Presence, Sometimes};
-pub use related::{Identifies, Referred, Referring, Relation, WithRelated, check_related, referred, referring};
+pub use related::{
+    Beside, Identifies, Referred, Referring, Relation, Relations, WithRelated, check_related, referred, referring,
+};
 pub use row::{FromRow, FromRows, Row};
 pub use scalar::{float, integer};
 pub use search::*;

@@ -8,16 +8,28 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::coverage::same_path;
 use super::row::{FromRows, Row};
-use super::tree::{PathInfo, Place, Statement};
+use super::tree::{Output, PathInfo, Place, Rows, SortKey, Statement};
 use crate::model::SqlType;
 use crate::{Error, Result};
+
+/// What a page is ordered by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum KeyOf {
+    /// A field, or what is made of it.
+    Path(&'static PathInfo),
+    /// The document's id.
+    Id,
+    /// The row itself, where rows are distinct.
+    Row,
+}
 
 /// One key of a page's order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PageKey {
-    /// The field; none for the id.
-    pub(crate) path: Option<&'static PathInfo>,
+    /// What it is.
+    pub(crate) of: KeyOf,
     /// Greatest first.
     pub(crate) descending: bool,
     /// Rows without a value before the others.
@@ -28,32 +40,88 @@ pub(crate) struct PageKey {
     pub(crate) nullable: bool,
 }
 
-/// How many keys order the pages: those asked for, and the id to tell equal rows apart.
+/// How many keys order the pages: those asked for, and what tells rows apart that are equal by them.
 pub(crate) const fn number_of_keys(statement: &Statement) -> usize {
+    let asked_for = statement.order.len();
+    match statement.rows {
+        Rows::Each if sorts_by_id(statement.order) => asked_for,
+        Rows::Each | Rows::Distinct => asked_for + 1,
+        Rows::Groups(keys, _) => {
+            let (mut number, mut i) = (asked_for, 0);
+            while i < keys.len() {
+                number += if sorts_by(statement.order, keys[i]) { 0 } else { 1 };
+                i += 1;
+            }
+            number
+        }
+    }
+}
+
+const fn sorts_by_id(order: &[SortKey]) -> bool {
     let mut i = 0;
-    while i < statement.order.len() {
-        if let Place::Id = statement.order[i].path.place {
-            return statement.order.len();
+    while i < order.len() {
+        if let Place::Id = order[i].path.place {
+            return true;
         }
         i += 1;
     }
-    statement.order.len() + 1
+    false
 }
 
-/// The key number `i`. The id goes in the direction of the key before it, so that one comparison of rows will do.
-pub(crate) const fn key_at(statement: &Statement, i: usize) -> PageKey {
-    if i < statement.order.len() {
-        let key = statement.order[i];
-        return PageKey {
-            path: Some(key.path),
-            descending: key.descending,
-            nulls_first: key.nulls_first,
-            sql_type: key.path.sql_type,
-            nullable: key.path.nullable,
-        };
+const fn sorts_by(order: &[SortKey], path: &PathInfo) -> bool {
+    let mut i = 0;
+    while i < order.len() {
+        if same_path(order[i].path, path) && !matches!(order[i].path.place, Place::Aggregate(_)) {
+            return true;
+        }
+        i += 1;
     }
-    let descending = i > 0 && statement.order[i - 1].descending;
-    PageKey { path: None, descending, nulls_first: false, sql_type: statement.id_type, nullable: false }
+    false
+}
+
+/// The key number `i`. What was not asked for goes in the direction of the last key that was, so that one comparison of
+/// rows will do.
+pub(crate) const fn key_at(statement: &Statement, i: usize) -> PageKey {
+    let order = statement.order;
+    if i < order.len() {
+        let key = order[i];
+        return key_of(key.path, key.descending, key.nulls_first);
+    }
+    let descending = !order.is_empty() && order[order.len() - 1].descending;
+    let (of, sql_type, nullable) = match statement.rows {
+        Rows::Each => (KeyOf::Id, statement.id_type, false),
+        Rows::Distinct => (KeyOf::Row, SqlType::Json, row_may_be_null(statement.output)),
+        Rows::Groups(keys, _) => {
+            return key_of(unsorted(order, keys, i - order.len()), descending, descending);
+        }
+    };
+    PageKey { of, descending, nulls_first: descending, sql_type, nullable }
+}
+
+const fn key_of(path: &'static PathInfo, descending: bool, nulls_first: bool) -> PageKey {
+    PageKey { of: KeyOf::Path(path), descending, nulls_first, sql_type: path.sql_type, nullable: path.nullable }
+}
+
+/// The key of groups that is number `at` of those that nobody sorts by.
+const fn unsorted(order: &[SortKey], keys: &[&'static PathInfo], at: usize) -> &'static PathInfo {
+    let (mut i, mut seen) = (0, 0);
+    while i < keys.len() {
+        if !sorts_by(order, keys[i]) {
+            if seen == at {
+                return keys[i];
+            }
+            seen += 1;
+        }
+        i += 1;
+    }
+    panic!("there are no more keys")
+}
+
+const fn row_may_be_null(output: Output) -> bool {
+    match output {
+        Output::Value(path) => path.nullable,
+        _ => false,
+    }
 }
 
 /// Tells cursors of different orders apart (FNV-1a).
@@ -67,7 +135,25 @@ pub(crate) const fn fingerprint(statement: &Statement) -> u32 {
         hash = add(hash, if key.nulls_first { "0" } else { "1" });
         i += 1;
     }
-    hash
+    match statement.rows {
+        Rows::Each => hash,
+        Rows::Groups(keys, _) => {
+            let mut i = 0;
+            while i < keys.len() {
+                hash = add_path(add(hash, "g"), keys[i]);
+                i += 1;
+            }
+            hash
+        }
+        Rows::Distinct => {
+            let mut i = 0;
+            while let Some(path) = statement.output.field(i) {
+                hash = add_path(add(hash, "d"), path);
+                i += 1;
+            }
+            hash
+        }
+    }
 }
 
 const fn add(mut hash: u32, text: &str) -> u32 {
@@ -83,7 +169,11 @@ const fn add(mut hash: u32, text: &str) -> u32 {
 const fn add_path(hash: u32, path: &PathInfo) -> u32 {
     match path.parent {
         Some(parent) => {
-            let step = if path.computed_key.is_some() { "/$" } else { "/" };
+            let step = match path.place {
+                Place::Aggregate(aggregation) => aggregation.name(),
+                _ if path.computed_key.is_some() => "/$",
+                _ => "/",
+            };
             add(add(add_path(hash, parent), step), path.key)
         }
         None => hash,
@@ -93,7 +183,7 @@ const fn add_path(hash: u32, path: &PathInfo) -> u32 {
 /// Where a page ended: what the next one begins after.
 ///
 /// It is opaque text without spaces or signs that a URL would change, and goes to clients and back by `Display` and
-/// `FromStr`, or as a string by serde. It belongs to one collection and one order. It is not secret: it holds the
+/// `FromStr`, or as a string by serde. It belongs to one collection, one order, and the same groups. It is not secret: it holds the
 /// values of the last row's sort keys.
 ///
 /// ```
@@ -124,6 +214,7 @@ impl Cursor {
 fn holds(key: PageKey, value: &Json) -> bool {
     match (key.sql_type, value) {
         (_, Json::Null) => key.nullable,
+        (SqlType::Json, _) => true,
         (SqlType::Text, Json::String(text)) => !text.contains('\0'),
         (SqlType::Int, Json::Number(number)) => number.is_i64(),
         (SqlType::Float | SqlType::Numeric | SqlType::Decimal, Json::Number(_)) | (SqlType::Bool, Json::Bool(_)) => {

@@ -7,12 +7,13 @@ use serde::de::DeserializeOwned;
 
 use super::condition::Condition;
 use super::coverage::begins_an_index;
-use super::find::{Definition, Find, Scope};
+use super::find::{Definition, Find, Scope, as_of};
+use super::implied::Known;
 use super::order::OrderBy;
 use super::path::{Column, Path, ScalarOf, Tag};
 use super::select::{Decode, many};
 use super::text::Message;
-use super::tree::{IndexDefinition, Related, Statement};
+use super::tree::{Arity, IndexDefinition, Node, Operand, Operator, Related, Statement};
 use crate::model::{Document, SqlValue};
 
 /// A value that identifies documents whose id is an `Id`.
@@ -46,7 +47,8 @@ where
 #[doc(hidden)]
 #[track_caller]
 pub const fn check_related(query: &str, document: &str, related: &Related, indexes: &[IndexDefinition]) {
-    if !begins_an_index(related.key, indexes) {
+    let condition = Node::Compare(related.key, Operator::Equal, Operand::Next(related.key.sql_type, Arity::One));
+    if !begins_an_index(related.key, indexes, &Known::living(&condition)) {
         let message = Message::new()
             .text("compiled query `")
             .text(query)
@@ -99,31 +101,71 @@ where
     pub fn include<R: Document, P: Path<Root = D>>(
         self,
         key: impl FnOnce(D::Paths) -> Column<P>,
-    ) -> WithRelated<Self, Referred<R, P>>
+    ) -> WithRelated<Self, (Referred<R, P>,)>
     where
         ScalarOf<P>: Identifies<R::Id>,
     {
         key(D::PATHS);
-        WithRelated { find: self, relation: PhantomData }
+        WithRelated { find: self, relations: PhantomData }
     }
 
     /// Beside each document all `R`, by their id, that hold its id in a field; soft-deleted ones are left out.
     pub fn include_many<R: Document, P: Path<Root = R>>(
         self,
         key: impl FnOnce(R::Paths) -> Column<P>,
-    ) -> WithRelated<Self, Referring<R, P>>
+    ) -> WithRelated<Self, (Referring<R, P>,)>
     where
         ScalarOf<P>: Identifies<D::Id>,
     {
         key(R::PATHS);
-        WithRelated { find: self, relation: PhantomData }
+        WithRelated { find: self, relations: PhantomData }
     }
 }
+
+/// One to six relations, a tuple of them.
+#[doc(hidden)]
+pub trait Relations<D>: 'static {
+    /// A `D` and what stands beside it, as one tuple.
+    type Row: DeserializeOwned + 'static;
+    /// How the others are found.
+    const RELATED: &'static [Related];
+}
+
+/// Relations that one more may stand beside.
+#[diagnostic::on_unimplemented(
+    message = "at most six includes stand beside a document",
+    label = "this would be the seventh",
+    note = "send another query with it in one statement: `store.query_all((a, b))`"
+)]
+#[doc(hidden)]
+pub trait Beside<R> {
+    /// All of them.
+    type All;
+}
+
+macro_rules! tuples {
+    ($([$($relation:ident)*])*) => { $(
+        impl<T: DeserializeOwned + 'static, $($relation: Relation),*> Relations<T> for ($($relation,)*) {
+            type Row = (T, $($relation::Out),*);
+            const RELATED: &'static [Related] = &[$($relation::RELATED),*];
+        }
+    )* };
+}
+tuples!([A] [A B] [A B C] [A B C D] [A B C D E] [A B C D E F]);
+
+macro_rules! one_more {
+    ($([$($relation:ident)*])*) => { $(
+        impl<R, $($relation),*> Beside<R> for ($($relation,)*) {
+            type All = ($($relation,)* R);
+        }
+    )* };
+}
+one_more!([A] [A B] [A B C] [A B C D] [A B C D E]);
 
 /// A query for documents with others beside them.
 pub struct WithRelated<F, R> {
     find: F,
-    relation: Tag<R>,
+    relations: Tag<R>,
 }
 
 impl<F: fmt::Debug, R> fmt::Debug for WithRelated<F, R> {
@@ -132,18 +174,41 @@ impl<F: fmt::Debug, R> fmt::Debug for WithRelated<F, R> {
     }
 }
 
-impl<F: Definition, R: Relation> Definition for WithRelated<F, R>
-where
-    F::Row: DeserializeOwned,
-{
-    type Row = (F::Row, R::Out);
+impl<D: Document, F: Definition<Row = D>, B> WithRelated<F, B> {
+    /// One more beside each document: as [`Find::include`]. A row is one tuple, in the order of the includes.
+    pub fn include<R: Document, P: Path<Root = D>>(
+        self,
+        key: impl FnOnce(D::Paths) -> Column<P>,
+    ) -> WithRelated<F, B::All>
+    where
+        ScalarOf<P>: Identifies<R::Id>,
+        B: Beside<Referred<R, P>>,
+    {
+        key(D::PATHS);
+        WithRelated { find: self.find, relations: PhantomData }
+    }
+
+    /// More beside each document: as [`Find::include_many`].
+    pub fn include_many<R: Document, P: Path<Root = R>>(
+        self,
+        key: impl FnOnce(R::Paths) -> Column<P>,
+    ) -> WithRelated<F, B::All>
+    where
+        ScalarOf<P>: Identifies<D::Id>,
+        B: Beside<Referring<R, P>>,
+    {
+        key(R::PATHS);
+        WithRelated { find: self.find, relations: PhantomData }
+    }
+}
+
+impl<F: Definition, R: Relations<F::Row>> Definition for WithRelated<F, R> {
+    type Row = R::Row;
     type Out = Vec<Self::Row>;
     type Next = Self;
     const NAME: &'static str = F::NAME;
-    const STATEMENT: Statement = Statement { related: &[R::RELATED], ..F::STATEMENT };
+    const STATEMENT: Statement = Statement { related: R::RELATED, ..F::STATEMENT };
     const DECODE: Decode<Self::Out> = many::<Self::Row, Self::Out>();
 
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.find.bind(binds);
-    }
+    as_of!(find);
 }

@@ -232,6 +232,20 @@ pub enum Aggregation {
     Avg,
 }
 
+impl Aggregation {
+    /// Its SQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+        }
+    }
+}
+
 /// What becomes of soft-deleted documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deleted {
@@ -335,4 +349,8 @@ pub struct IndexDefinition {
     pub keys: &'static [SortKey],
     /// The language of its texts, for [`IndexMethod::FullText`].
     pub language: &'static str,
+    /// Which documents it holds; its values are literals.
+    pub condition: &'static Node,
+    /// True when it holds no soft-deleted documents.
+    pub not_deleted: bool,
 }

@@ -1,7 +1,7 @@
 //! Tables and indexes of collections.
 
 use super::writer::Writer;
-use crate::model::query::tree::{IndexDefinition, IndexMethod, PathInfo, SortKey};
+use crate::model::query::tree::{IndexDefinition, IndexMethod, Node, PathInfo, SortKey};
 use crate::model::{IdSource, SqlType};
 
 /// The table of a collection.
@@ -115,6 +115,20 @@ impl<const N: usize> Writer<N> {
                 self.sort_keys(index.keys);
                 self.put(")");
             }
+        }
+        self.held(index);
+    }
+
+    /// ` WHERE condition`, in the words of queries.
+    const fn held(&mut self, index: &IndexDefinition) {
+        let conditioned = !matches!(index.condition, Node::Everything);
+        if conditioned {
+            self.put(" WHERE ");
+            self.condition(index.condition);
+        }
+        if index.not_deleted {
+            self.put(if conditioned { " AND " } else { " WHERE " });
+            self.put("deleted_at IS NULL");
         }
     }
 }

@@ -203,13 +203,17 @@ impl<const N: usize> Writer<N> {
         while i < keys.len() {
             self.separator(i);
             self.scalar(keys[i].path);
-            if keys[i].descending {
-                self.put(" DESC");
-            }
-            if keys[i].path.nullable && keys[i].nulls_first != keys[i].descending {
-                self.put(if keys[i].nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
-            }
+            self.direction(keys[i].descending, keys[i].path.nullable, keys[i].nulls_first);
             i += 1;
+        }
+    }
+
+    pub(super) const fn direction(&mut self, descending: bool, nullable: bool, nulls_first: bool) {
+        if descending {
+            self.put(" DESC");
+        }
+        if nullable && nulls_first != descending {
+            self.put(if nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
         }
     }
 }
