@@ -21,6 +21,7 @@ pub(crate) mod rebuild;
 pub(crate) mod relay;
 pub(crate) mod rows;
 pub(crate) mod session;
+pub(crate) mod shards;
 pub(crate) mod snapshots;
 pub(crate) mod subscriber;
 pub(crate) mod sync;

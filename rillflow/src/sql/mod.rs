@@ -104,6 +104,7 @@ statements! {
     MAKE_BESIDE = "make_beside.sql";
     DROP_BESIDE = "drop_beside.sql";
     LOCK_TIMEOUT = "lock_timeout.sql";
+    LOCK_LIVE = "lock_live.sql";
     SWAP_READ_MODEL = "swap_read_model.sql";
 
     PARKED_KEYS = "parked_keys.sql";

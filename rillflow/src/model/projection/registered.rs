@@ -117,7 +117,7 @@ impl Registered {
 
     /// One of its shards.
     pub(crate) fn shard(&self, shard: Shard) -> Self {
-        Self { name: shard.row(&self.name).into(), shard, ..self.clone() }
+        Self { name: Shard::row(&self.name, shard.number).into(), shard, ..self.clone() }
     }
 
     /// How many shards a new one has.

@@ -25,9 +25,9 @@ impl Shard {
         self.of == 1 || partition(stream, self.of) == self.number
     }
 
-    /// The name of the row that it is kept in.
-    pub(crate) fn row(self, projection: &str) -> String {
-        if self.number == 0 { projection.to_owned() } else { format!("{projection}#{}", self.number) }
+    /// The name of the row that a shard is kept in.
+    pub(crate) fn row(projection: &str, number: i32) -> String {
+        if number == 0 { projection.to_owned() } else { format!("{projection}#{number}") }
     }
 }
 
