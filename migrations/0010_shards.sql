@@ -63,6 +63,7 @@ $$;
 
 -- As before, with all shards: the live ones must all be held by the owner that `token` is of, and those beside be at one
 -- position no earlier than any of them. The live ones go on from there; what is kept remembers where each of its own was.
+-- An inline projection has no owner, and `token` is 0: whoever swaps has locked its table.
 CREATE OR REPLACE FUNCTION public.rillflow_swap_read_model(
     projection text, token bigint, live text, beside text, indexes text[], coming text[], going text[]
 ) RETURNS boolean
@@ -84,7 +85,7 @@ BEGIN
     WHERE coalesce(p.shard_of, p.name) = $1 AND p.lease_owner IS NOT DISTINCT FROM current.lease_owner;
     SELECT array_agg(p ORDER BY p.shard) INTO next
     FROM public.projections AS p WHERE coalesce(p.shard_of, p.name) = $1 || '@' || $4;
-    IF current.name IS NULL OR next IS NULL OR cardinality(were) < current.shards THEN
+    IF next IS NULL OR $2 > 0 AND (current.name IS NULL OR cardinality(were) < current.shards) THEN
         RETURN false;
     END IF;
     IF $4 = 'rebuild' AND EXISTS (

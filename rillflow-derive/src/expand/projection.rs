@@ -61,9 +61,7 @@ fn document_projection(projection: &Projection, types: TokenStream) -> TokenStre
 
 /// `SHARDS`, unless it is the default.
 pub(super) fn split(shards: Option<i32>) -> Option<TokenStream> {
-    shards.map(|shards| {
-        quote!(const SHARDS: ::core::option::Option<i32> = ::core::option::Option::Some(#shards);)
-    })
+    shards.map(|shards| quote!(const SHARDS: ::core::option::Option<i32> = ::core::option::Option::Some(#shards);))
 }
 
 fn on(projection: &Projection, handler: &Handler, key: &Key) -> TokenStream {

@@ -68,7 +68,8 @@ impl Window {
             return Ok(());
         }
         // one more than positions can lie between: the read is always whole
-        let events = read(core, self.to, until, types_of_all(core).as_deref(), until - self.to + 1, Shard::WHOLE).await?;
+        let events =
+            read(core, self.to, until, types_of_all(core).as_deref(), until - self.to + 1, Shard::WHOLE).await?;
         self.events.extend(events);
         self.to = until;
         while self.events.len() > KEPT {

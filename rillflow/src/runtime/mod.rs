@@ -23,6 +23,7 @@ pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod shards;
 pub(crate) mod snapshots;
+pub(crate) mod status;
 pub(crate) mod subscriber;
 pub(crate) mod sync;
 pub(crate) mod tagged;

@@ -73,7 +73,8 @@ impl Projector {
         config: DaemonConfig,
     ) -> Result<Option<Self>> {
         if registered.shard.of > 1 && registered.shards.is_none() {
-            let reason = "a program whose handlers allow it split it: make it one there, by `Projections::split(name, 1)`";
+            let reason =
+                "a program whose handlers allow it split it: make it one there, by `Projections::split(name, 1)`";
             return Err(Error::CannotSplit { name: registered.name.to_string(), reason });
         }
         let begun = match lease.version == registered.version {

@@ -92,8 +92,7 @@ pub(crate) async fn roll_back(core: &SharedCore, registered: &Registered, config
         let mut tx = core.pool.begin().await?;
         beside_the_live_one::bound_locks(&mut tx, &core.texts, SWAP_WAITS).await?;
         let (name, token) = (&registered.name, held.token());
-        let swapped =
-            beside_the_live_one::swap(&mut tx, &core.texts, name, token, collection, Beside::Old).await?;
+        let swapped = beside_the_live_one::swap(&mut tx, &core.texts, name, token, collection, Beside::Old).await?;
         tx.commit().await?;
         Ok(swapped)
     };

@@ -49,14 +49,12 @@ impl Held {
 }
 
 /// Splits a projection into so many shards.
-pub(crate) async fn split(
-    core: &SharedCore,
-    registered: &Registered,
-    config: DaemonConfig,
-    shards: i32,
-) -> Result<()> {
+pub(crate) async fn split(core: &SharedCore, registered: &Registered, config: DaemonConfig, shards: i32) -> Result<()> {
     if registered.shards.is_none() {
-        return Err(cannot(registered, "what one stream's events change may be changed by another's: see `key = stream`"));
+        return Err(cannot(
+            registered,
+            "what one stream's events change may be changed by another's: see `key = stream`",
+        ));
     }
     if !(1..=Shard::MOST).contains(&shards) {
         return Err(cannot(registered, "a projection has from 1 to 1024 shards"));

@@ -84,11 +84,7 @@ impl Tender {
         let now = Instant::now();
         let wanted: Vec<_> = core
             .behind()
-            .map(|it| Wanted {
-                name: &it.name,
-                version: it.version,
-                restarts: matches!(it.work, Work::Sql(_)),
-            })
+            .map(|it| Wanted { name: &it.name, version: it.version, restarts: matches!(it.work, Work::Sql(_)) })
             .collect();
         let resting: Vec<_> = self.resting.iter().filter(|it| it.1.1 > now).map(|(name, _)| &**name).collect();
         let (owner, ttl) = (self.owner, self.config.lease_ttl);

@@ -82,12 +82,7 @@ pub(crate) async fn run(
 }
 
 /// Takes a shard, runs it, and gives it back.
-async fn run_shard(
-    core: &SharedCore,
-    shard: &Registered,
-    config: DaemonConfig,
-    until: Until,
-) -> Result<TickResult> {
+async fn run_shard(core: &SharedCore, shard: &Registered, config: DaemonConfig, until: Until) -> Result<TickResult> {
     let (texts, name) = (&core.texts, &*shard.name);
     let mut conn = core.pool.acquire().await?;
     let owner = Uuid::new_v4();

@@ -100,6 +100,7 @@ statements! {
     RESET_CHECKPOINT = "reset_checkpoint.sql";
 
     BEGIN_REBUILD = "begin_rebuild.sql";
+    REBUILD_STATUS = "rebuild_status.sql";
     FIND_REBUILD = "find_rebuild.sql";
     MAKE_BESIDE = "make_beside.sql";
     DROP_BESIDE = "drop_beside.sql";

@@ -75,7 +75,7 @@ SELECT CASE WHEN EXISTS (
     ) THEN 'spare' ELSE 'held' END, name, lease_token, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM held
 UNION ALL
-SELECT DISTINCT 'stale', old.projection, 0, NULL::integer, NULL::integer, NULL::bigint, NULL::bigint, NULL::uuid, NULL, NULL::integer,
-    NULL::integer
+SELECT DISTINCT 'stale', old.projection, 0, NULL::integer, NULL::integer, NULL::bigint, NULL::bigint, NULL::uuid, NULL,
+    NULL::integer, NULL::integer
 FROM shards AS old
 WHERE old.version < old.wanted AND NOT old.restarts AND old.furthest > 0 AND old.status = 'running'

@@ -51,7 +51,7 @@ pub struct ProjectionStatus {
     pub name: String,
     /// The version that built what is stored.
     pub version: i32,
-    /// `running` or `paused`.
+    /// `running`, `paused` or `inline`.
     pub status: String,
     /// Every event up to here is in the read model: where the shard is that is furthest behind.
     pub position: i64,
@@ -63,8 +63,25 @@ pub struct ProjectionStatus {
     pub rebuilding: Option<(i64, i32)>,
     /// How many events are set aside, as it failed on them or as they wait behind one that it failed on.
     pub dead_letters: i64,
-    /// Its shards in the order of their numbers; one when it is not split.
+    /// Its shards in the order of their numbers; one when it is not split, none when it is inline.
     pub shards: Vec<ShardStatus>,
+}
+
+impl ProjectionStatus {
+    /// Of an inline projection, where the log is settled.
+    pub(crate) fn inline(registered: &Registered, position: i64, rebuilding: Option<(i64, i32)>) -> Self {
+        Self {
+            name: registered.name.to_string(),
+            version: registered.version,
+            status: "inline".to_owned(),
+            position,
+            owner: None,
+            error: None,
+            rebuilding,
+            dead_letters: 0,
+            shards: Vec::new(),
+        }
+    }
 }
 
 /// How far a shard is, and who runs it.
@@ -341,6 +358,12 @@ pub(crate) async fn status(
         })
     };
     rows.iter().map(read).collect()
+}
+
+/// How far the rebuild of a projection is, and of which version, while there is one.
+pub(crate) async fn rebuilding(conn: &mut PgConnection, texts: &Texts, name: &str) -> Result<Option<(i64, i32)>> {
+    let query = sqlx::query_as(texts.statement(sql::REBUILD_STATUS)).bind(name);
+    Ok(query.fetch_optional(conn).await?)
 }
 
 /// The three arrays of a projection's shards.

@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::batch::{Erased, Single, Typed};
 use super::handler::{Handled, TypedSql};
-use super::{AnyHandler, AnyProjection, DocumentProjection, Lifecycle, OnFailure, ProjectionHandler, Shard, SqlProjection};
+use super::{
+    AnyHandler, AnyProjection, DocumentProjection, Lifecycle, OnFailure, ProjectionHandler, Shard, SqlProjection,
+};
 use crate::model::{Aggregate, Collection, Document, EventSet, EventType};
 
 /// A projection the store knows, when it runs, and what it does.
@@ -112,7 +114,12 @@ impl Registered {
             Work::Documents(projection, _) => Work::Documents(projection.clone(), collection),
             sql @ Work::Sql(_) => sql.clone(),
         };
-        Self { name: format!("{}@rebuild", self.name).into(), work, ..self.clone() }
+        // an event that fails inline fails its append: there is nobody to try a dead letter again
+        let on_failure = match self.lifecycle {
+            Lifecycle::Inline => OnFailure::Stop,
+            Lifecycle::Async => self.on_failure,
+        };
+        Self { name: format!("{}@rebuild", self.name).into(), on_failure, work, ..self.clone() }
     }
 
     /// One of its shards.
