@@ -151,6 +151,7 @@ impl<'b> Building<'b> {
         }
         while let Ok(moved) = news.try_recv() {
             self.handled += moved.handled;
+            progress(self.progress(target, target));
         }
         done.sort_by_key(|(number, _)| *number);
         self.shards = done.into_iter().map(|(_, shard)| shard).collect();
