@@ -42,6 +42,8 @@ mod idempotency;
 mod layouts;
 /// Values of maps, as fields.
 mod maps;
+/// Columns and references inside of what a document holds.
+mod nested_columns;
 /// Spans, metrics, trace context, causality.
 mod observe;
 /// The global order: what readers see while appends are open.

@@ -20,6 +20,7 @@ pub(crate) mod query;
 pub(crate) mod split;
 pub(crate) mod sql_projection;
 pub(crate) mod steps;
+pub(crate) mod stored;
 pub(crate) mod tags;
 pub(crate) mod value;
 

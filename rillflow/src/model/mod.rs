@@ -34,7 +34,7 @@ pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
 pub use checkpoint::Checkpoint;
 pub use document::{
-    Collection, Document, DocumentId, ForeignKey, GeneratedId, IdOf, IdSource, IdValue, Index, StoredColumn, made_id,
+    Collection, Document, DocumentId, ForeignKey, GeneratedId, IdSource, IdValue, Index, StoredColumn, made_id,
     refers_to,
 };
 pub(crate) use dynamic::Fields;
