@@ -37,6 +37,8 @@ impl Journals {
     }
 }
 
+crate::layouts::declared!(Journal);
+
 /// The next version counts cents, and begins as two shards.
 mod next {
     use super::{Cancelled, EventEnvelope, Journal, OrderEvent, Placed, Shipped};
