@@ -102,6 +102,7 @@ mod subscriptions;
 mod tags;
 /// Tenants that never meet.
 mod tenancy;
+mod tenant_column;
 /// Several queries in one statement.
 mod together;
 /// Everything at once, and every event counted.

@@ -1,7 +1,7 @@
 //! What every test shares: a database of its own, and stores on it.
 
 use rillflow::testing::TestDatabase;
-use rillflow::{Event, Store, StoreBuilder};
+use rillflow::{Event, Store, StoreBuilder, TenancyMode};
 use sqlx::PgPool;
 
 use crate::layouts::Layout;
@@ -22,9 +22,30 @@ pub(crate) async fn store_with(
     configure: impl FnOnce(StoreBuilder) -> StoreBuilder,
 ) -> Result<(Db, Store), Box<dyn std::error::Error>> {
     let db = TestDatabase::create().await?;
+    if std::env::var("RILLFLOW_TEST_TENANCY").is_ok_and(|mode| mode == "column") {
+        let builder = configure(Store::builder(common_role(&db).await?));
+        let tenant = builder.tenants(TenancyMode::TenantColumn).build().await?.ensure_tenant("acme").await?;
+        return Ok((db, tenant.store().clone()));
+    }
     let store = configure(Store::builder(db.url())).build().await?;
     Layout::of_this_run().make(&store, db.url()).await?;
     Ok((db, store))
+}
+
+/// The URL of a database for a role that row level security holds for, and that owns the database. Roles belong to the
+/// whole server: all tests share this one.
+pub(crate) async fn common_role(db: &Db) -> Result<String, Box<dyn std::error::Error>> {
+    let create = format!(
+        "DO $$ BEGIN CREATE ROLE rillflow_test_common NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN \
+         NULL; END $$; ALTER DATABASE \"{}\" OWNER TO rillflow_test_common; \
+         ALTER SCHEMA public OWNER TO rillflow_test_common",
+        db.name()
+    );
+    let admin = PgPool::connect(db.url()).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&admin).await?;
+    admin.close().await;
+    let and = if db.url().contains('?') { '&' } else { '?' };
+    Ok(format!("{}{and}options[role]=rillflow_test_common", db.url()))
 }
 
 /// An event inserted as other software would, on a stream of its own; returns its position.

@@ -80,7 +80,7 @@ impl Projector {
         let begun = match lease.version == registered.version {
             true => go_on(core, registered, lease).await?,
             // an older model that holds something is rebuilt beside; what runs it came before us
-            false if registered.documents().is_some() && lease.checkpoint.position > 0 => None,
+            false if !core.begins_in_place(registered) && lease.checkpoint.position > 0 => None,
             false => restart(core, registered, lease.token).await?.then_some(0),
         };
         let Some(position) = begun else { return Ok(None) };

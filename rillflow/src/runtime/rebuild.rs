@@ -58,10 +58,15 @@ pub(crate) async fn rebuild(
         projections::register(&mut conn, &core.texts, registered).await?;
     }
     match &registered.work {
-        Work::Sql(_) => match in_place(core, registered, config).await? {
+        _ if core.begins_in_place(registered) && registered.lifecycle == Lifecycle::Inline => Err(Error::Schema {
+            problem: format!("the inline projection `{}` writes to a table that tenants share", registered.name),
+            help: "run it behind the appends, or give tenants schemas of their own, to have it built anew".to_owned(),
+        }),
+        _ if core.begins_in_place(registered) => match in_place(core, registered, config).await? {
             TickResult::Processed { count } => Ok(count),
             _ => Ok(0),
         },
+        Work::Sql(_) => Ok(0),
         Work::Documents(_, collection) => {
             let mut building = Building::begin(core, registered, collection, config).await?;
             let built = building.run(progress).await;
@@ -73,7 +78,8 @@ pub(crate) async fn rebuild(
     }
 }
 
-/// An SQL projection writes where it likes, so there is nothing to build beside: it begins anew in its place.
+/// An SQL projection writes where it likes, and the tables of tenants are not one's to swap: there is nothing to build
+/// beside, and it begins anew in its place.
 async fn in_place(core: &SharedCore, registered: &Registered, config: DaemonConfig) -> Result<TickResult> {
     let held = Held::seize(core, &registered.name, config.lease_ttl).await?;
     let begun = restart(core, registered, held.token()).await;

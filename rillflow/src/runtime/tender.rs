@@ -12,7 +12,7 @@ use super::daemon::DaemonConfig;
 use super::owned::{Ended, Owned};
 use super::rebuild::rebuild;
 use super::{SharedCore, Task};
-use crate::model::{Registered, Shard, Work};
+use crate::model::{Registered, Shard};
 use crate::storage::projections::{self, Lease, Tended, Wanted};
 use crate::{Error, Result};
 
@@ -84,7 +84,7 @@ impl Tender {
         let now = Instant::now();
         let wanted: Vec<_> = core
             .behind()
-            .map(|it| Wanted { name: &it.name, version: it.version, restarts: matches!(it.work, Work::Sql(_)) })
+            .map(|it| Wanted { name: &it.name, version: it.version, restarts: core.begins_in_place(it) })
             .collect();
         let resting: Vec<_> = self.resting.iter().filter(|it| it.1.1 > now).map(|(name, _)| &**name).collect();
         let (owner, ttl) = (self.owner, self.config.lease_ttl);

@@ -16,6 +16,7 @@ use crate::model::{
 };
 use crate::observe::{Observer, TraceContext, TraceSink};
 use crate::runtime::Core;
+use crate::runtime::connections::Connections;
 use crate::runtime::lanes::Lanes;
 use crate::runtime::snapshots::SnapshotPolicies;
 use crate::sql::{SchemaName, Texts};
@@ -296,8 +297,13 @@ impl StoreBuilder {
 
     /// A store in a schema, on connections that are there.
     pub(super) fn open(self, pool: PgPool, schema: SchemaName) -> Store {
-        let lanes = Lanes::new(if self.batch_appends { lanes(&pool) } else { 0 });
-        let core = Core::new(pool, Texts::new(schema), self.projections);
+        self.open_on(Connections::of(pool), Arc::new(Texts::new(schema)))
+    }
+
+    /// A store with these texts, on these connections.
+    pub(super) fn open_on(self, connections: Connections, texts: Arc<Texts>) -> Store {
+        let lanes = Lanes::new(if self.batch_appends { lanes(&connections) } else { 0 });
+        let core = Core::on(connections, texts, self.projections);
         let core = Core { lanes, snapshots: self.snapshots, observer: self.observer, ..core };
         Store { core: Arc::new(core), collections: self.collections.into() }
     }
@@ -305,7 +311,7 @@ impl StoreBuilder {
 
 /// A pool whose connections are checked only when they rested: a round trip before each use would double the cost of a
 /// short one.
-pub(super) fn pool_options(max_connections: u32) -> PgPoolOptions {
+fn pool_options(max_connections: u32) -> PgPoolOptions {
     let options = PgPoolOptions::new().max_connections(max_connections).test_before_acquire(false);
     options.before_acquire(|conn, meta| {
         Box::pin(async move {
@@ -318,8 +324,8 @@ pub(super) fn pool_options(max_connections: u32) -> PgPoolOptions {
 }
 
 /// How many lanes appends may have: half of the pool stays for everything else.
-fn lanes(pool: &PgPool) -> usize {
-    (pool.options().get_max_connections() / 2).min(2) as usize
+fn lanes(connections: &Connections) -> usize {
+    (connections.most() / 2).min(2) as usize
 }
 
 fn refuse_twins<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {
