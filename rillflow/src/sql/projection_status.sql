@@ -13,5 +13,5 @@ SELECT live.name, live.version, live.status, min(shard.position),
 FROM public.projections AS live
 JOIN public.projections AS shard ON coalesce(shard.shard_of, shard.name) = live.name
 WHERE live.shard_of IS NULL AND live.beside IS NULL AND ($1::text IS NULL OR live.name = $1)
-GROUP BY live.name
+GROUP BY live.name, live.version, live.status
 ORDER BY live.name
