@@ -30,19 +30,28 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
 /// | `text_pattern(title)` | an index over one text field, which serves `starts_with` |
 /// | `trigram(title)` | an index over one text field, which serves `like`, `ilike`, `ends_with` and `contains_text`; the schema's sync makes PostgreSQL's extension `pg_trgm` |
 /// | `fulltext(language = "english", title, body)` | an index over the words of these texts, which serves `c.search(words)`; `c.rank().desc()` orders by how well a document fits them |
+/// | `column(address.city)` | as `column` on a field, for fields inside of what the document holds, also of one variant of an enum: the column is `doc_address_city` |
+/// | `references(address.country = Country)` | as `references` on a field, for fields inside |
 /// | `metadata` | columns for correlation, causation, headers and who wrote last: `Docs::with_metadata` |
 /// | `gin` | an index over everything inside, which serves `contains`, `has_entry` and `any` |
+/// | `soft_delete` | deleting keeps the row, so that it can be restored |
 ///
 /// A key may say where documents without a value go, `score desc nulls_last`, as an order does.
 ///
 /// An index may be given a name: `index(status, name = "customers_by_status")`. A name that would be too long for
 /// PostgreSQL is cut and ends in a hash of the whole.
 ///
+/// Any of them may hold some of the documents only: `index(opened_at desc, where(|t| t.status == Status::Open))`,
+/// `unique(email, where(not_deleted))`, `gin(where(not_deleted, |t| t.listed))`. The closure is a condition as `filter` takes
+/// it, with literals and variants for values. Such an index serves the queries whose filter says the same with literals,
+/// or more: a parameter does not count, since a plan is made before its value is known. A comparison with anything says
+/// `is_some()`; `not_deleted` is what every query says that does not ask for deleted documents.
+///
 /// | on a field | |
 /// |---|---|
 /// | `id` | the id: exactly one field, a `Uuid`, `i64`, `String` or a newtype of one |
 /// | `id(v7)`, `id(sequence)` | the id, made by `Docs::create`: a UUID of version 7, or a number of the collection's own sequence |
-/// | `index`, `unique` | as above, for this field alone |
+/// | `index`, `unique` | as above, for this field alone; also `unique(where(..), name = "..")` |
 /// | `column` | its value is also in a column of its own, `doc_` and its name, which PostgreSQL keeps and queries use, with an index |
 /// | `references = Customer` | it holds the id of another document: a column as above, and a foreign key |
 /// | `opaque` | JSON that queries do not look into: any type that serde writes |
@@ -263,7 +272,13 @@ pub fn handlers(attr: TokenStream, item: TokenStream) -> TokenStream {
 ///   none, `Vec<CustomerId>` for several.
 /// - `fn on_placed(doc: &mut CustomerSales, e: &Placed)`: how it changes; returns nothing or a `Result<(), E>`.
 ///
-/// Both may take the event as recorded, `at: &EventEnvelope`, as their last parameter. Other functions stay as they are.
+/// Both may take the event as recorded, `at: &EventEnvelope`, behind it. A handler may look at documents of other collections
+/// as well, `customer: Option<&Customer>` or `articles: Vec<&Article>`, each with a function that says which:
+///
+/// - `#[lookup] fn customer_of(e: &Placed) -> CustomerId`: its id, or an `Option` or, for several, a `Vec`.
+///   `#[lookup(customer)]` names the parameter where a handler has more than one.
+///
+/// Other functions stay as they are.
 ///
 /// `rillflow::DocumentProjection` has a complete example.
 #[proc_macro_attribute]

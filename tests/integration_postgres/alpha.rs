@@ -314,6 +314,8 @@ mod documents {
         tier: String,
     }
 
+    crate::layouts::declared!(Customer);
+
     #[tokio::test]
     async fn the_document_repository() -> TestResult {
         let (_db, store) = support::store_with(|it| it.document::<Customer>()).await?;

@@ -21,6 +21,8 @@ fn page(number: i64) -> Page {
     Page { id: format!("p\t{number}\n\\.\n"), text: format!("\u{1}\\N \"{number}\"\té😀"), number }
 }
 
+crate::layouts::declared!(Page);
+
 #[tokio::test]
 async fn ten_thousand_documents_are_stored_in_one_call() -> TestResult {
     let (_db, store) = store_with(|it| it.document::<Customer>()).await?;

@@ -34,6 +34,8 @@ fn guest(name: &str) -> Guest {
     Guest { id: GuestId(Uuid::nil()), name: name.to_owned() }
 }
 
+crate::layouts::declared!(Ticket, Guest);
+
 #[tokio::test]
 async fn a_created_document_gets_the_next_number_of_its_own_sequence_in_one_statement() -> TestResult {
     let (_db, store) = store_with(|it| it.schema("app").document::<Ticket>()).await?;

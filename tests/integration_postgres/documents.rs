@@ -19,6 +19,8 @@ fn note(id: &str) -> Note {
     Note { id: id.to_owned(), title: format!("title of {id}"), stars: 1.0 }
 }
 
+crate::layouts::declared!(Note);
+
 #[tokio::test]
 async fn a_document_comes_back_with_its_version() -> TestResult {
     let (_db, store) = store_with(|it| it.document::<Customer>()).await?;

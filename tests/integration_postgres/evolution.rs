@@ -68,6 +68,8 @@ fn new(cents: i64) -> Event {
     AccountEvent::Deposited(Deposited { cents }).into()
 }
 
+crate::layouts::declared!(Balance);
+
 #[tokio::test]
 async fn events_stored_under_an_old_name_and_version_are_folded_into_the_aggregate() -> TestResult {
     let (_db, store) = store_with(|builder| builder).await?;

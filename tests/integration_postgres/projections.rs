@@ -122,6 +122,8 @@ async fn stored(store: &Store) -> rillflow::Result<HashMap<Uuid, CustomerSales>>
     Ok(all.into_iter().map(|doc| (doc.id.0, doc)).collect())
 }
 
+crate::layouts::declared!(OrderLog, OpenOrder, OrderDocument);
+
 #[tokio::test]
 async fn an_async_projection_follows_the_events() -> TestResult {
     let (_db, store) = store_with(|it| it.projection::<SalesProjection>(Async)).await?;

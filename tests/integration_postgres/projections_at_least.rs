@@ -28,6 +28,8 @@ fn sales_of(customer: CustomerId) -> impl Query<Option<CustomerSales>> {
 many!(CustomerSales, 20_000, |n| CustomerSales { id: CustomerId(Uuid::from_u128(n as u128)), ..Default::default() });
 served!(sales_of(CustomerId(Uuid::from_u128(7))));
 
+crate::layouts::declared!(Note);
+
 #[tokio::test]
 async fn a_query_right_behind_an_append_sees_it() -> TestResult {
     let (_db, store) = store_with(|it| it.projection::<SalesProjection>(Async).document::<Note>()).await?;

@@ -148,6 +148,8 @@ async fn a_rebuild_under_load_is_never_seen_half_done() -> TestResult {
     Ok(())
 }
 
+crate::layouts::declared!(Spending);
+
 #[tokio::test]
 async fn a_new_version_is_built_beside_the_old_one_while_that_one_serves() -> TestResult {
     let (db, old) = store_with(|it| it.projection::<Spendings>(Async)).await?;

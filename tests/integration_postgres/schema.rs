@@ -2,7 +2,6 @@ use rillflow::{Error, Expected, Store};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::orders::{Customer, customer};
 use crate::support::{Db, TestResult, store, tick};
 
 #[tokio::test]
@@ -103,43 +102,6 @@ async fn a_sequence_that_could_lose_events_is_refused() -> TestResult {
         sqlx::raw_sql(mend_it).execute(store.pool()).await?;
         store.schema().sync(&Default::default()).await?;
     }
-    Ok(())
-}
-
-/// Everything in the schema `public`, in PostgreSQL's own words.
-async fn catalog(pool: &PgPool) -> sqlx::Result<Vec<String>> {
-    let everything = "\
-        SELECT format('%s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default) \
-        FROM information_schema.columns WHERE table_schema = 'public' \
-        UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' \
-        UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) \
-        FROM pg_constraint WHERE connamespace = 'public'::regnamespace \
-        UNION ALL SELECT pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal \
-        UNION ALL SELECT pg_get_functiondef(it.oid) FROM pg_proc it WHERE it.pronamespace = 'public'::regnamespace \
-        AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = it.oid AND deptype = 'e') \
-        UNION ALL SELECT sequence::text FROM pg_sequences sequence WHERE schemaname = 'public' \
-        UNION ALL SELECT relname || reloptions::text FROM pg_class WHERE relnamespace = 'public'::regnamespace \
-        ORDER BY 1";
-    let found: Vec<Option<String>> = sqlx::query_scalar(everything).fetch_all(pool).await?;
-    Ok(found.into_iter().flatten().filter(|it| !it.contains("_sqlx_migrations")).collect())
-}
-
-#[tokio::test]
-async fn plain_migrations_make_the_same_store_as_sync() -> TestResult {
-    let (by_sync, by_migrations) = (Db::create().await?, Db::create().await?);
-    let synced = Store::builder(by_sync.url()).document::<Customer>().build().await?;
-    synced.schema().sync(&Default::default()).await?;
-
-    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations"));
-    let migrated = Store::builder(by_migrations.url()).document::<Customer>().build().await?;
-    sqlx::migrate::Migrator::new(folder).await?.run(migrated.pool()).await?;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(migrated.schema().texts_alone().patch())).execute(migrated.pool()).await?;
-
-    assert_eq!(catalog(migrated.pool()).await?, catalog(synced.pool()).await?);
-    assert_eq!(migrated.schema().sync(&Default::default()).await?.steps, [] as [String; 0]);
-    migrated.events().append_stream(Uuid::now_v7(), Expected::NoStream, [tick(1)]).await?;
-    migrated.docs().put(&customer(1)).await?;
-    assert_eq!(migrated.events().read_all(0, 10).await?.len(), 1);
     Ok(())
 }
 

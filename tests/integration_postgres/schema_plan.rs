@@ -53,6 +53,8 @@ fn descriptions(plan: &SchemaPlan) -> Vec<&str> {
     plan.steps.iter().map(|step| step.description.as_str()).collect()
 }
 
+crate::layouts::declared!(Note);
+
 #[tokio::test]
 async fn after_a_sync_there_is_nothing_to_plan() -> TestResult {
     let everything =

@@ -64,7 +64,8 @@ pub(crate) use served;
 
 /// Fills a collection with so many documents.
 macro_rules! many {
-    ($document:ty, $number:expr, $make:expr) => {
+    ($document:ident, $number:expr, $make:expr) => {
+        crate::layouts::declared!($document);
         inventory::submit! {
             crate::served::Many {
                 register: |it| it.document::<$document>(),

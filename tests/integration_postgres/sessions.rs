@@ -18,6 +18,8 @@ fn sales(n: i64) -> CustomerSales {
     CustomerSales { id: customer(n).id, total: n, ..Default::default() }
 }
 
+crate::layouts::declared!(Note);
+
 #[tokio::test]
 async fn documents_and_events_are_written_in_one_transaction_of_one_statement() -> TestResult {
     let (db, store) = store().await?;

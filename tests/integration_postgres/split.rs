@@ -81,6 +81,8 @@ impl Mails {
 
 const OLD: &str = r#"{"name":"kim","email":"kim@example.com"}"#;
 
+crate::layouts::declared!(Mail);
+
 #[tokio::test]
 async fn one_stored_event_is_read_as_several_wherever_events_are_read() -> TestResult {
     let (_db, store) = store_with(|it| it.projection::<Mails>(Async)).await?;

@@ -151,6 +151,8 @@ struct Thing {
     unknown: Unknown,
 }
 
+crate::layouts::declared!(Thing);
+
 fn text(dice: &mut Dice) -> String {
     ["", "a", "it's", "ø", "100%", "\\u0041", "\"q\"", "null", "Card", "{}"][dice.below(10)].to_owned()
 }

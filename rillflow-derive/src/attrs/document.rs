@@ -1,15 +1,15 @@
 //! `#[document(..)]` on a struct and on its fields.
 
 use proc_macro2::{Ident, Span};
-use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
 use syn::parse::ParseStream;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, LitStr, Path, Token};
 
+use super::index::{self, IndexAttr, Kind};
 use super::problems::Problems;
 use super::{pass_over, value};
-use crate::model::index::is_plain;
 
 /// `#[document(..)]` on the struct.
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub(crate) struct DocumentAttrs {
     pub(crate) collection: Option<LitStr>,
     /// `gin`, `index(..)` and `unique(..)`.
     pub(crate) indexes: Vec<IndexAttr>,
+    /// The fields of `column(..)` and `references(..)`.
+    pub(crate) columns: Vec<ColumnAttr>,
     /// `soft_delete`.
     pub(crate) soft_delete: bool,
     /// `metadata`.
@@ -26,39 +28,10 @@ pub(crate) struct DocumentAttrs {
     pub(crate) span: Option<Span>,
 }
 
-/// One index declared on the struct.
-pub(crate) struct IndexAttr {
-    pub(crate) span: Span,
-    pub(crate) kind: Kind,
-    pub(crate) name: Option<LitStr>,
-    /// Its keys; none for `gin`.
-    pub(crate) keys: Vec<KeyAttr>,
-    /// The language of its texts, of `fulltext`.
-    pub(crate) language: Option<LitStr>,
-}
-
-/// What kind of index it is.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Kind {
-    Plain,
-    Unique,
-    Gin,
-    TextPattern,
-    Trigram,
-    FullText,
-}
-
-impl IndexAttr {
-    fn new(span: Span, kind: Kind) -> Self {
-        Self { span, kind, name: None, keys: Vec::new(), language: None }
-    }
-}
-
-/// One key of an index: `address.city desc`.
-pub(crate) struct KeyAttr {
+/// A field with a column, as the struct declares it: `address.city`, or `address.country = Country`.
+pub(crate) struct ColumnAttr {
     pub(crate) path: Vec<Ident>,
-    pub(crate) descending: bool,
-    pub(crate) nulls_first: bool,
+    pub(crate) references: Option<Path>,
 }
 
 /// Who makes a document's ids, when the application does not.
@@ -74,8 +47,10 @@ pub(crate) struct FieldAttrs {
     pub(crate) id: Option<Span>,
     /// Who makes the ids, and where that is said.
     pub(crate) id_source: Option<(IdSource, Span)>,
-    pub(crate) index: Option<Span>,
-    pub(crate) unique: Option<Span>,
+    /// `index` or `index(..)`.
+    pub(crate) index: Option<IndexAttr>,
+    /// `unique` or `unique(..)`.
+    pub(crate) unique: Option<IndexAttr>,
     /// `column`: its value is in a column of its own.
     pub(crate) column: Option<Span>,
     /// `references = Customer`.
@@ -111,18 +86,20 @@ impl DocumentAttrs {
         match name(meta).as_str() {
             "collection" => self.collection = Some(value(meta)?),
             "soft_delete" => self.soft_delete = true,
-            "gin" => self.indexes.push(IndexAttr::new(span, Kind::Gin)),
-            "index" => self.indexes.push(index_of(meta, Kind::Plain)?),
-            "unique" => self.indexes.push(index_of(meta, Kind::Unique)?),
-            "text_pattern" => self.indexes.push(index_of(meta, Kind::TextPattern)?),
-            "trigram" => self.indexes.push(index_of(meta, Kind::Trigram)?),
-            "fulltext" => self.indexes.push(index_of(meta, Kind::FullText)?),
+            "gin" => self.indexes.push(index::of_everything(meta)?),
+            "index" => self.indexes.push(index::of_keys(meta, Kind::Plain)?),
+            "unique" => self.indexes.push(index::of_keys(meta, Kind::Unique)?),
+            "text_pattern" => self.indexes.push(index::of_keys(meta, Kind::TextPattern)?),
+            "trigram" => self.indexes.push(index::of_keys(meta, Kind::Trigram)?),
+            "fulltext" => self.indexes.push(index::of_keys(meta, Kind::FullText)?),
+            "column" => self.columns.extend(columns(meta, column)?),
+            "references" => self.columns.extend(columns(meta, reference)?),
             "metadata" => self.metadata = true,
             other => {
                 problems.at(
                     span,
                     format!(
-                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin`, `text_pattern(..)`, `trigram(..)`, `fulltext(..)`, `metadata` or `soft_delete`"
+                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin`, `text_pattern(..)`, `trigram(..)`, `fulltext(..)`, `column(..)`, `references(..)`, `metadata` or `soft_delete`"
                     ),
                 );
                 pass_over(meta)?;
@@ -136,7 +113,12 @@ impl FieldAttrs {
     /// What asks for a value of the field's own in the database, beside the document's JSON.
     pub(crate) fn declared(&self) -> Option<Span> {
         let references = self.references.as_ref().map(|(_, span)| *span);
-        self.id.or(self.index).or(self.unique).or(self.column).or(references)
+        self.id.or(self.indexed()).or(self.column).or(references)
+    }
+
+    /// Where it is said that the field has an index.
+    pub(crate) fn indexed(&self) -> Option<Span> {
+        self.index.as_ref().or(self.unique.as_ref()).map(|index| index.span)
     }
 
     /// True when its value is in a column of its own.
@@ -151,8 +133,14 @@ impl FieldAttrs {
                 self.id_source = id_source(meta)?;
                 &mut self.id
             }
-            "index" => &mut self.index,
-            "unique" => &mut self.unique,
+            "index" => {
+                self.index = Some(index::of_a_field(meta, Kind::Plain)?);
+                return Ok(());
+            }
+            "unique" => {
+                self.unique = Some(index::of_a_field(meta, Kind::Unique)?);
+                return Ok(());
+            }
             "column" => &mut self.column,
             "references" => {
                 self.references = Some((value(meta)?, span));
@@ -173,6 +161,32 @@ impl FieldAttrs {
     }
 }
 
+/// `(address.city, address.zip)`, each read by `one`.
+fn columns(
+    meta: &ParseNestedMeta<'_>,
+    one: fn(ParseStream<'_>) -> syn::Result<ColumnAttr>,
+) -> syn::Result<Punctuated<ColumnAttr, Token![,]>> {
+    let content;
+    syn::parenthesized!(content in meta.input);
+    Punctuated::parse_terminated_with(&content, one)
+}
+
+/// `address.city`
+fn column(input: ParseStream<'_>) -> syn::Result<ColumnAttr> {
+    Ok(ColumnAttr { path: index::path(input)?, references: None })
+}
+
+/// `address.country = Country`
+fn reference(input: ParseStream<'_>) -> syn::Result<ColumnAttr> {
+    let path = index::path(input)?;
+    if !input.peek(Token![=]) {
+        let span = path.last().map_or_else(Span::call_site, Ident::span);
+        return Err(syn::Error::new(span, "say whose id it holds: `references(address.country = Country)`"));
+    }
+    input.parse::<Token![=]>()?;
+    Ok(ColumnAttr { path, references: Some(input.parse()?) })
+}
+
 /// `(v7)` or `(sequence)` behind `id`.
 fn id_source(meta: &ParseNestedMeta<'_>) -> syn::Result<Option<(IdSource, Span)>> {
     if !meta.input.peek(syn::token::Paren) {
@@ -191,80 +205,4 @@ fn id_source(meta: &ParseNestedMeta<'_>) -> syn::Result<Option<(IdSource, Span)>
 
 fn name(meta: &ParseNestedMeta<'_>) -> String {
     meta.path.get_ident().map(ToString::to_string).unwrap_or_default()
-}
-
-/// `(status, created_at desc, name = "..")`
-fn index_of(meta: &ParseNestedMeta<'_>, kind: Kind) -> syn::Result<IndexAttr> {
-    let content;
-    syn::parenthesized!(content in meta.input);
-    let index = index(&content, meta.path.span(), kind)?;
-    let one_key = matches!(kind, Kind::TextPattern | Kind::Trigram);
-    if one_key && (index.keys.len() > 1 || index.keys[0].descending) {
-        return Err(syn::Error::new(meta.path.span(), "this kind of index is over one field, without a direction"));
-    }
-    if kind == Kind::FullText {
-        check_full_text(&index)?;
-    }
-    Ok(index)
-}
-
-fn check_full_text(index: &IndexAttr) -> syn::Result<()> {
-    let help = "say the language of the texts, such as `fulltext(language = \"english\", title, body)`";
-    let Some(language) = &index.language else { return Err(syn::Error::new(index.span, help)) };
-    if !is_plain(&language.value()) {
-        return Err(syn::Error::new(
-            language.span(),
-            "a language is the name of a text search configuration of PostgreSQL, such as `english` or `simple`",
-        ));
-    }
-    if index.keys.iter().any(|key| key.descending || key.nulls_first) {
-        return Err(syn::Error::new(index.span, "a full-text index has no direction"));
-    }
-    Ok(())
-}
-
-fn index(input: ParseStream<'_>, span: Span, kind: Kind) -> syn::Result<IndexAttr> {
-    let mut index = IndexAttr::new(span, kind);
-    while !input.is_empty() {
-        if input.peek(syn::Ident) && input.peek2(Token![=]) {
-            let option: Ident = input.parse()?;
-            input.parse::<Token![=]>()?;
-            match option.to_string().as_str() {
-                "name" => index.name = Some(input.parse()?),
-                "language" if kind == Kind::FullText => index.language = Some(input.parse()?),
-                _ => return Err(syn::Error::new(option.span(), "expected a field, or `name = \"..\"`")),
-            }
-        } else {
-            index.keys.push(key(input)?);
-        }
-        if !input.is_empty() {
-            input.parse::<Token![,]>()?;
-        }
-    }
-    if index.keys.is_empty() {
-        return Err(syn::Error::new(span, "name the fields of the index, such as `index(status, created_at desc)`"));
-    }
-    Ok(index)
-}
-
-fn key(input: ParseStream<'_>) -> syn::Result<KeyAttr> {
-    let mut path = vec![input.call(Ident::parse_any)?];
-    while input.peek(Token![.]) {
-        input.parse::<Token![.]>()?;
-        path.push(input.call(Ident::parse_any)?);
-    }
-    let (mut descending, mut nulls_first) = (false, None);
-    while input.peek(syn::Ident) {
-        let word: Ident = input.parse()?;
-        match word.to_string().as_str() {
-            "asc" => descending = false,
-            "desc" => descending = true,
-            "nulls_first" => nulls_first = Some(true),
-            "nulls_last" => nulls_first = Some(false),
-            _ => {
-                return Err(syn::Error::new(word.span(), "expected `asc`, `desc`, `nulls_first`, `nulls_last` or `,`"));
-            }
-        }
-    }
-    Ok(KeyAttr { path, descending, nulls_first: nulls_first.unwrap_or(descending) })
 }

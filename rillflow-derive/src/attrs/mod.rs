@@ -3,6 +3,7 @@
 pub(crate) mod aggregate;
 pub(crate) mod document;
 pub(crate) mod event;
+pub(crate) mod index;
 pub(crate) mod options;
 pub(crate) mod problems;
 pub(crate) mod projection;

@@ -23,7 +23,7 @@ pub(crate) fn with_paths(
             let #group = ::rillflow::__private::Group::<#document>::NEW;
         }
     });
-    let keys = values.query.map_keys.iter().enumerate().map(|(at, key)| {
+    let keys = values.map_keys.iter().enumerate().map(|(at, key)| {
         let (name, value) = (map_key(at, key), values.value(key));
         quote! {
             #[allow(unused_variables)]

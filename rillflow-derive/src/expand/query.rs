@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{ItemFn, Lifetime, ReturnType, Type, TypeParamBound, TypeReference};
+use syn::{Expr, ItemFn, Lifetime, ReturnType, Type, TypeParamBound, TypeReference};
 
 use super::checks::checks;
 use super::condition::condition;
@@ -19,7 +19,7 @@ use crate::model::steps::{Deleted, Ending};
 
 /// The function, with a body that hands over text and arguments.
 pub(crate) fn query(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
-    let values = Values { query };
+    let values = Values::of(query);
     let literals = query.literals.iter().enumerate().map(|(at, literal)| literal_type(at, literal));
     let statement = statement(query, &values);
     let checks = checks(query, function);
@@ -107,7 +107,18 @@ fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
 
 /// Numbers the parameters: arguments in the order of the signature, then computed values in the order of their use.
 pub(crate) struct Values<'q> {
-    pub(super) query: &'q CompiledQuery,
+    arguments: &'q [Argument],
+    computed: &'q [Expr],
+    pub(super) map_keys: &'q [Value],
+}
+
+impl<'q> Values<'q> {
+    /// What a condition without parameters has: literals alone.
+    pub(super) const LITERALS: Self = Self { arguments: &[], computed: &[], map_keys: &[] };
+
+    fn of(query: &'q CompiledQuery) -> Self {
+        Self { arguments: &query.arguments, computed: &query.computed, map_keys: &query.map_keys }
+    }
 }
 
 impl Values<'_> {
@@ -121,13 +132,13 @@ impl Values<'_> {
                 quote_spanned! {span=> ::rillflow::__private::Inline::<#literal>::NEW }
             }
             Value::Argument(at, span) => {
-                let (number, ty) = (self.argument_number(at), owned(&self.query.arguments[at].ty));
+                let (number, ty) = (self.argument_number(at), owned(&self.arguments[at].ty));
                 quote_spanned! {span=> ::rillflow::__private::Argument::<#number, #ty>::NEW }
             }
             Value::Computed(at, span) => {
-                let (number, expr) = (self.computed_number(at), &self.query.computed[at]);
+                let (number, expr) = (self.computed_number(at), &self.computed[at]);
                 let (names, types): (Vec<_>, Vec<_>) =
-                    self.query.arguments.iter().map(|argument| (&argument.ident, owned(&argument.ty))).unzip();
+                    self.arguments.iter().map(|argument| (&argument.ident, owned(&argument.ty))).unzip();
                 let closure = quote! { #[allow(unused_variables)] |(#(#names,)*): (#(#types,)*)| #expr };
                 quote_spanned! {span=> ::rillflow::__private::computed::<#number, (#(#types,)*), _>(#closure) }
             }
@@ -136,12 +147,12 @@ impl Values<'_> {
 
     /// What the argument number `at` is when it is there.
     fn present(&self, at: usize, span: Span) -> TokenStream {
-        let (number, ty) = (self.argument_number(at), owned(&self.query.arguments[at].ty));
+        let (number, ty) = (self.argument_number(at), owned(&self.arguments[at].ty));
         quote_spanned! {span=> ::rillflow::__private::present::<#number, #ty>() }
     }
 
     fn bound(&self) -> impl Iterator<Item = (usize, &Argument)> {
-        self.query.arguments.iter().enumerate().filter(|(_, argument)| argument.bound)
+        self.arguments.iter().enumerate().filter(|(_, argument)| argument.bound)
     }
 
     fn argument_number(&self, at: usize) -> u16 {
@@ -154,7 +165,7 @@ impl Values<'_> {
 
     /// The number of the last parameter.
     fn last_number(&self) -> u16 {
-        number(self.bound().count() + self.query.computed.len())
+        number(self.bound().count() + self.computed.len())
     }
 
     /// Statements that add the parameters. Arguments are borrowed first, since a computation may consume them.
@@ -164,10 +175,10 @@ impl Values<'_> {
             quote!(::rillflow::__private::Bind(&#ident).bind(&mut __binds);)
         });
         // `match` keeps temporaries of the expression alive
-        let computed =
-            self.query.computed.iter().map(
-                |expr| quote!(match #expr { __value => ::rillflow::__private::Bind(&__value).bind(&mut __binds) }),
-            );
+        let computed = self
+            .computed
+            .iter()
+            .map(|expr| quote!(match #expr { __value => ::rillflow::__private::Bind(&__value).bind(&mut __binds) }));
         let values: Vec<_> = arguments.chain(computed).collect();
         if values.is_empty() {
             return quote!(let __binds = ::rillflow::__private::Binds::new(););
@@ -190,7 +201,7 @@ fn literal_ident(at: usize) -> Ident {
 }
 
 /// A type per literal, which carries its text.
-fn literal_type(at: usize, literal: &Literal) -> TokenStream {
+pub(super) fn literal_type(at: usize, literal: &Literal) -> TokenStream {
     let ident = literal_ident(at);
     let (ty, sql) = match literal {
         Literal::Text(text) => (quote!(&'static str), quote!(#text)),

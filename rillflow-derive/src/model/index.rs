@@ -4,7 +4,9 @@ use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 
 use super::fields::Field;
-use crate::attrs::document::{IndexAttr, Kind};
+use super::partial::{self, Partial};
+use super::stored::StoredColumn;
+use crate::attrs::index::{IndexAttr, Kind, Only};
 use crate::attrs::problems::Problems;
 
 /// The most bytes of an identifier that PostgreSQL keeps.
@@ -19,6 +21,10 @@ pub(crate) struct Index {
     pub(crate) keys: Vec<Key>,
     /// The language of its texts, for words.
     pub(crate) language: Option<String>,
+    /// The condition that its documents fulfil.
+    pub(crate) partial: Option<Partial>,
+    /// True when soft-deleted documents are not in it.
+    pub(crate) not_deleted: bool,
 }
 
 /// One key of an index.
@@ -29,26 +35,76 @@ pub(crate) struct Key {
 }
 
 /// All indexes of a document: those on the struct, then those on its fields.
-pub(crate) fn check(attrs: Vec<IndexAttr>, fields: &[Field], table: &str, problems: &mut Problems) -> Vec<Index> {
-    let mut indexes: Vec<Index> = attrs.into_iter().map(|attr| on_struct(attr, table, problems)).collect();
-    indexes.extend(fields.iter().filter_map(|field| on_field(field, table)));
+pub(crate) fn check(
+    attrs: &[IndexAttr],
+    fields: &[Field],
+    table: &str,
+    soft_delete: bool,
+    problems: &mut Problems,
+) -> Vec<Index> {
+    let mut indexes: Vec<Index> = attrs.iter().map(|attr| on_struct(attr, table, problems)).collect();
+    for field in fields.iter().filter(|field| field.attrs.id.is_none()) {
+        on_field(field, table, &mut indexes, problems);
+    }
     for second in indexes.iter().filter(|index| index.kind == Kind::FullText).skip(1) {
         problems.at(second.span, "a document has one full-text index: name all of its texts there");
     }
     for (at, index) in indexes.iter().enumerate() {
         if indexes[..at].iter().any(|earlier| earlier.name == index.name) {
-            problems.at(index.span, "this index is declared twice");
+            problems.at(index.span, "this index is declared twice: remove it, or give it another `name = \"..\"`");
+        }
+    }
+    if !soft_delete {
+        let attrs = fields.iter().flat_map(|field| field.attrs.index.iter().chain(&field.attrs.unique)).chain(attrs);
+        for span in attrs.filter_map(|attr| attr.only.not_deleted) {
+            problems.at(span, "documents of this collection are deleted for good: add `soft_delete`, or remove this");
         }
     }
     indexes
 }
 
-fn on_struct(attr: IndexAttr, table: &str, problems: &mut Problems) -> Index {
-    let keys: Vec<Key> = attr
-        .keys
-        .into_iter()
-        .map(|key| Key { path: key.path, descending: key.descending, nulls_first: key.nulls_first })
-        .collect();
+fn on_struct(attr: &IndexAttr, table: &str, problems: &mut Problems) -> Index {
+    let keys = attr.keys.iter().map(|key| Key {
+        path: key.path.clone(),
+        descending: key.descending,
+        nulls_first: key.nulls_first,
+    });
+    declared(attr, keys.collect(), table, problems)
+}
+
+/// The indexes that a field's attributes ask for. One that is unique and holds all documents does the other's work too.
+fn on_field(field: &Field, table: &str, indexes: &mut Vec<Index>, problems: &mut Problems) {
+    let attrs = &field.attrs;
+    let keys = || vec![Key { path: vec![field.ident.clone()], descending: false, nulls_first: false }];
+    let unique_alone = attrs.unique.as_ref().is_some_and(|unique| unique.only.is_nothing());
+    for attr in attrs.unique.iter().chain(attrs.index.iter().filter(|_| !unique_alone)) {
+        indexes.push(declared(attr, keys(), table, problems));
+    }
+}
+
+/// An index for each field with a column that has none by itself.
+pub(crate) fn of_columns(columns: &[StoredColumn], table: &str, indexes: &mut Vec<Index>) {
+    for column in columns {
+        let is_there = |index: &Index| {
+            matches!(index.kind, Kind::Plain | Kind::Unique)
+                && matches!(&index.keys[..], [key] if key.path == column.path)
+        };
+        if !indexes.iter().any(is_there) {
+            let keys = vec![Key { path: column.path.clone(), descending: false, nulls_first: false }];
+            indexes.push(Index {
+                span: column.span(),
+                name: index_name(table, &keys, Kind::Plain),
+                kind: Kind::Plain,
+                keys,
+                language: None,
+                partial: None,
+                not_deleted: false,
+            });
+        }
+    }
+}
+
+fn declared(attr: &IndexAttr, keys: Vec<Key>, table: &str, problems: &mut Problems) -> Index {
     let name = match &attr.name {
         Some(name) => {
             if !is_plain(&name.value()) {
@@ -58,14 +114,16 @@ fn on_struct(attr: IndexAttr, table: &str, problems: &mut Problems) -> Index {
         }
         None => index_name(table, &keys, attr.kind),
     };
-    Index { span: attr.span, name, kind: attr.kind, keys, language: attr.language.map(|language| language.value()) }
-}
-
-fn on_field(field: &Field, table: &str) -> Option<Index> {
-    let span = field.attrs.declared().filter(|_| field.attrs.id.is_none())?;
-    let kind = if field.attrs.unique.is_some() { Kind::Unique } else { Kind::Plain };
-    let keys = vec![Key { path: vec![field.ident.clone()], descending: false, nulls_first: false }];
-    Some(Index { span, name: index_name(table, &keys, kind), kind, keys, language: None })
+    let Only { not_deleted, condition } = &attr.only;
+    Index {
+        span: attr.span,
+        name,
+        kind: attr.kind,
+        keys,
+        language: attr.language.as_ref().map(syn::LitStr::value),
+        partial: condition.as_ref().and_then(|condition| partial::check(condition, problems)),
+        not_deleted: not_deleted.is_some(),
+    }
 }
 
 /// True for a name that needs no quotes in SQL.

@@ -51,7 +51,7 @@ async fn listen(core: SharedCore) {
 
 async fn hear(core: &SharedCore, backoff: &mut Backoff) -> Result<Infallible, sqlx::Error> {
     // a pool of its own: a connection that listens must not go back to those who share one
-    let options = core.pool.connect_options().as_ref().clone();
+    let options = core.pool.options();
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .max_lifetime(None)

@@ -76,8 +76,7 @@ async fn tend(tenants: impl Tenants, config: DaemonConfig, mut stop: watch::Rece
                 if reconcile(&tenants, config, &mut served, names).await
                     && let Some(pool) = tenants.shared_pool()
                 {
-                    let cores = served.values().map(|it| (channel(&it.core.texts), it.core.clone())).collect();
-                    listener = Some(Task::spawn(listen(pool, cores)));
+                    listener = Some(Task::spawn(listen(pool, by_channel(&served))));
                 }
             }
             Err(error) => tracing::warn!(%error, "could not look which tenants there are; trying again"),
@@ -117,6 +116,15 @@ async fn reconcile(
     changed
 }
 
+/// Who hears of each channel: tenants that share a schema hear of one mark.
+fn by_channel(served: &HashMap<Incarnation, Served>) -> HashMap<String, Vec<SharedCore>> {
+    let mut cores: HashMap<_, Vec<_>> = HashMap::new();
+    for it in served.values() {
+        cores.entry(channel(&it.core.texts)).or_default().push(it.core.clone());
+    }
+    cores
+}
+
 async fn serve(tenants: &impl Tenants, name: &TenantName, config: DaemonConfig) -> Result<Served> {
     let core = tenants.open(name).await?;
     let hearing = if tenants.shared_pool().is_some() { Hearing::Elsewhere } else { Hearing::Here };
@@ -125,7 +133,7 @@ async fn serve(tenants: &impl Tenants, name: &TenantName, config: DaemonConfig) 
 }
 
 /// Hears the marks of all tenants on one connection. Polling heals what it misses.
-async fn listen(pool: PgPool, cores: HashMap<String, SharedCore>) {
+async fn listen(pool: PgPool, cores: HashMap<String, Vec<SharedCore>>) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
     loop {
         let error = match hear(&pool, &cores, &mut backoff).await {
@@ -137,7 +145,11 @@ async fn listen(pool: PgPool, cores: HashMap<String, SharedCore>) {
     }
 }
 
-async fn hear(pool: &PgPool, cores: &HashMap<String, SharedCore>, backoff: &mut Backoff) -> sqlx::Result<Infallible> {
+async fn hear(
+    pool: &PgPool,
+    cores: &HashMap<String, Vec<SharedCore>>,
+    backoff: &mut Backoff,
+) -> sqlx::Result<Infallible> {
     let options = pool.connect_options().as_ref().clone();
     let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&own).await?;
@@ -146,7 +158,7 @@ async fn hear(pool: &PgPool, cores: &HashMap<String, SharedCore>, backoff: &mut 
     loop {
         let heard = listener.recv().await?;
         match (cores.get(heard.channel()), heard.payload().parse()) {
-            (Some(core), Ok(mark)) => core.marks.heard(mark),
+            (Some(cores), Ok(mark)) => cores.iter().for_each(|core| core.marks.heard(mark)),
             _ => tracing::warn!(payload = heard.payload(), "not a mark: somebody else uses this channel"),
         }
     }

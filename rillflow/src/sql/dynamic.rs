@@ -7,8 +7,7 @@
 
 use serde_json::Value;
 
-use crate::model::query::tree::Deleted;
-use crate::model::query::tree::{IndexMethod, PathInfo, Place};
+use crate::model::query::tree::{Deleted, IndexMethod, Node, PathInfo, Place};
 use crate::model::{
     Comparison, DocumentQueryContext, Fields, JsonPath, Predicate, SortDirection, SqlType, SqlValue, Test, jsonb,
 };
@@ -245,9 +244,10 @@ impl Writer<'_> {
 
     /// The key of a declared index at this path. In a filter it must begin its index, unless nothing else can serve.
     fn declared(&self, path: &JsonPath, order: bool) -> Option<&'static PathInfo> {
-        let indexes = self.query.indexes;
-        let contained = indexes.iter().any(|index| index.method == IndexMethod::Gin);
-        let keys = indexes.iter().filter(|index| index.method == IndexMethod::BTree).flat_map(|index| {
+        // a partial index serves no query whose values are parameters
+        let indexes = self.query.indexes.iter().filter(|index| matches!(index.condition, Node::Everything));
+        let contained = indexes.clone().any(|index| index.method == IndexMethod::Gin);
+        let keys = indexes.filter(|index| index.method == IndexMethod::BTree).flat_map(|index| {
             let usable = if order || !contained { index.keys.len() } else { 1 };
             index.keys.iter().take(usable)
         });
@@ -301,8 +301,8 @@ fn is_at(info: &PathInfo, keys: &[String]) -> bool {
 
 /// The declared key in the words of its index: what the const renderer writes.
 fn expression(info: &PathInfo) -> String {
-    if info.place == Place::Generated {
-        return format!("doc_{}", info.field);
+    if let Place::Generated(column) = info.place {
+        return column.to_owned();
     }
     let mut text = format!("doc->>{}", info.quoted_key);
     let mut parent = info.parent;

@@ -1,5 +1,5 @@
 -- Ends a membership. What the member owned is free with that, whether or not it is given back here.
--- $1 member, $2 subscription, $3 group
+-- $1 member, $2 subscription, $3 group, $4 the channel of members
 WITH gone AS (
     DELETE FROM public.subscription_members WHERE member = $1::uuid
 ), given AS (
@@ -12,4 +12,4 @@ WITH gone AS (
     ) AS free
     WHERE stored.subscription = $2 AND stored.group_name = $3 AND stored.partition = free.partition
 )
-SELECT pg_notify('public.rillflow_subscriptions', $2)
+SELECT pg_notify($4::text, $2)

@@ -12,6 +12,7 @@ pub(crate) mod fold;
 pub(crate) mod render;
 pub(crate) mod roles;
 pub(crate) mod session;
+pub(crate) mod tenancy;
 mod texts;
 pub(crate) mod wanted;
 
@@ -35,6 +36,20 @@ statements! {
     TENANT_SIZE = "tenant_size.sql";
     IS_SYNCED = "is_synced.sql";
     HOLDS_ANY = "holds_any.sql";
+    HAS_TENANT_COLUMN = "has_tenant_column.sql";
+    TENANT_COLUMN = "tenant_column.sql";
+    TENANT_COLUMN_OFF = "tenant_column_off.sql";
+    ENTER_TENANT = "enter_tenant.sql";
+    JOIN_TENANT = "join_tenant.sql";
+    FIND_TENANT = "find_tenant.sql";
+    MAKE_TENANT = "make_tenant.sql";
+    LIST_TENANTS = "list_tenants.sql";
+    CLOSE_TENANT = "close_tenant.sql";
+    TENANT_TABLES = "tenant_tables.sql";
+    BEGIN_REMOVAL = "begin_removal.sql";
+    BURY_STREAMS = "bury_streams.sql";
+    REMOVE_TENANT = "remove_tenant.sql";
+    ROLE_BYPASSES = "role_bypasses.sql";
 
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";
@@ -57,7 +72,6 @@ statements! {
     READ_ALL_FILTERED = "read_all_filtered.sql";
     READ_ALL_OF_CATEGORIES = "read_all_of_categories.sql";
     READ_ALL_OF_STREAMS = "read_all_of_streams.sql";
-    EVENT_AT = "event_at.sql";
     READ_CORRELATED = "read_correlated.sql";
 
     STREAM_STATE = "stream_state.sql";
@@ -115,6 +129,8 @@ statements! {
     SUBSCRIPTION_GROUP_PARTITIONS = "subscription_group_partitions.sql";
     POSITION_BEFORE = "position_before.sql";
     TEND_MEMBERS = "tend_members.sql";
+    ENTER_PARTITION = "enter_partition.sql";
+    FOLLOW_PARTITIONS = "follow_partitions.sql";
     ACK_SUBSCRIPTION = "ack_subscription.sql";
     REFUSE = "refuse.sql";
     NACK_SUBSCRIPTION = "nack_subscription.sql";
@@ -151,6 +167,7 @@ statements! {
     INSERT_STAGED = "insert_staged.sql";
     PUT_STAGED = "put_staged.sql";
     DELETED_STAGED = "deleted_staged.sql";
+    TAKEN_STAGED = "taken_staged.sql";
     GET_STORED = "get_stored.sql";
     GET_DOCUMENTS = "get_documents.sql";
     DOCUMENT_STATE = "document_state.sql";
@@ -161,6 +178,7 @@ statements! {
     RESTORE_DOCUMENT = "restore_document.sql";
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
+    LOOK_UP_DOCUMENTS = "look_up_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";
     SESSION_DOCUMENTS = "session_documents.sql";
     DOCUMENT_VERSIONS = "document_versions.sql";
@@ -206,4 +224,5 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (7, "projections_runtime", include_str!("../../migrations/0007_projections_runtime.sql")),
     (8, "subscriptions", include_str!("../../migrations/0008_subscriptions.sql")),
     (9, "schema", include_str!("../../migrations/0009_schema.sql")),
+    (11, "subscriptions_runtime", include_str!("../../migrations/0011_subscriptions_runtime.sql")),
 ];

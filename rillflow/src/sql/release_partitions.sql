@@ -1,5 +1,5 @@
 -- Gives partitions back, so that another member takes them. One that an open transaction acknowledges in is left alone.
--- $1 subscription, $2 group, $3 partitions, $4 tokens
+-- $1 subscription, $2 group, $3 partitions, $4 tokens, $5 the channel of members
 WITH given AS (
     UPDATE public.subscription_partitions AS stored SET owner = NULL, token = stored.token + 1
     FROM (
@@ -13,6 +13,6 @@ WITH given AS (
     WHERE stored.subscription = $1 AND stored.group_name = $2 AND stored.partition = free.partition
     RETURNING stored.partition
 ), told AS (
-    SELECT pg_notify('public.rillflow_subscriptions', $1) WHERE EXISTS (SELECT FROM given)
+    SELECT pg_notify($5::text, $1) WHERE EXISTS (SELECT FROM given)
 )
 SELECT given.partition FROM given, (SELECT count(*) FROM told) AS also

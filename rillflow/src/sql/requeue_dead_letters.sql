@@ -1,5 +1,5 @@
 -- Gives dead letters back, to be tried anew.
--- $1 subscription, $2 ids
+-- $1 subscription, $2 ids, $3 the channel of members
 WITH back AS (
     DELETE FROM public.subscription_dead_letters
     WHERE subscription = $1::text AND id = ANY ($2::bigint[])
@@ -10,6 +10,6 @@ WITH back AS (
     SELECT subscription, group_name, partition, position, stream_id, 0, clock_timestamp(), error FROM back
     ON CONFLICT (subscription, group_name, position) DO NOTHING
 ), told AS (
-    SELECT pg_notify('public.rillflow_subscriptions', $1) WHERE EXISTS (SELECT FROM back)
+    SELECT pg_notify($3::text, $1) WHERE EXISTS (SELECT FROM back)
 )
 SELECT count(*) FROM back, (SELECT count(*) FROM told) AS also

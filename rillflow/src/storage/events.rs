@@ -45,11 +45,6 @@ pub(crate) async fn read_all(
     query.fetch_all(conn).await?.iter().map(envelope).collect()
 }
 
-/// The id of the event at a position.
-pub(crate) async fn event_at(conn: &mut PgConnection, texts: &Texts, position: i64) -> Result<Option<Uuid>> {
-    Ok(sqlx::query_scalar(texts.statement(sql::EVENT_AT)).bind(position).fetch_optional(conn).await?)
-}
-
 /// Reads events of one correlation id, recorded since a time, with the categories of their streams.
 pub(crate) async fn read_correlated(
     conn: &mut PgConnection,

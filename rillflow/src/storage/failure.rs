@@ -21,6 +21,8 @@ impl From<sqlx::Error> for Error {
                 },
                 // serialization_failure, deadlock_detected, lock_not_available
                 Some("40001" | "40P01" | "55P03") => Self::Contention(error),
+                // `enter_tenant` names the role
+                Some("RF009") => Self::RowSecurityBypassed { role: e.message().to_owned() },
                 Some("RF003") => Self::TagConflict { position: position_in_detail(&**e) },
                 Some("23505") if e.constraint() == Some("outbox_messages_message_id_key") => {
                     Self::AlreadyPublished { message_id: taken(&**e, "message_id").unwrap_or_default() }
@@ -55,6 +57,14 @@ pub(crate) fn repeated(error: &Error) -> Option<Repeated> {
 pub(crate) fn broke(error: &Error) -> bool {
     matches!(error, Error::Database(sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_)))
         || is_shutdown(error)
+}
+
+/// Whether it is the connection's fault that it could not be made a tenant's: it broke, or was left in a transaction
+/// (invalid_transaction_termination, in_failed_sql_transaction).
+pub(crate) fn unfit_connection(error: &Error) -> bool {
+    let Error::Database(refused) = error else { return false };
+    let code = refused.as_database_error().and_then(DatabaseError::code);
+    broke(error) || matches!(code.as_deref(), Some("2D000" | "25P02" | "25P03"))
 }
 
 /// The server ended the session: admin_shutdown, crash_shutdown, cannot_connect_now.
@@ -114,6 +124,11 @@ pub(super) fn refusal_of_ack(error: sqlx::Error, subscription: &str, position: O
         Some("RF004") => Error::AlreadyAcked { name, position },
         _ => error.into(),
     }
+}
+
+/// Whether a statement that reads on was refused, as another epoch began. (The code is ours: `rillflow_in_epoch`.)
+pub(super) fn in_another_epoch(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|it| it.code()).as_deref() == Some("RF005")
 }
 
 /// What an error while everything is made anew means.

@@ -27,14 +27,19 @@ pub(crate) async fn publish(conn: &mut PgConnection, texts: &Texts, mark: i64) -
     Ok(())
 }
 
+/// The channel on which marks are published.
+pub(crate) fn channel(texts: &Texts) -> String {
+    channel_of(texts, "rillflow_mark")
+}
+
 /// What PostgreSQL takes for the name of a channel.
 const LONGEST_CHANNEL: usize = 63;
 
-/// The channel on which marks are published.
-pub(crate) fn channel(texts: &Texts) -> String {
-    let channel = texts.qualify("public.rillflow_mark");
+/// The schema's own channel of this name, shortened where PostgreSQL would refuse it.
+pub(super) fn channel_of(texts: &Texts, name: &str) -> String {
+    let channel = texts.qualify(&format!("public.{name}"));
     if channel.len() <= LONGEST_CHANNEL {
         return channel;
     }
-    format!("rillflow_mark_{:016x}", fingerprint(texts.schema().as_str(), 1))
+    format!("{name}_{:016x}", fingerprint(texts.schema().as_str(), 1))
 }

@@ -9,9 +9,10 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::events::envelope;
-use super::failure::refusal_of_ack;
+use super::failure::{in_another_epoch, refusal_of_ack};
+use super::{epochs, marks};
 use crate::Result;
-use crate::model::{EventEnvelope, SubscriptionFilter};
+use crate::model::{Checkpoint, EventEnvelope, SubscriptionFilter};
 use crate::sql::{self, Texts};
 
 pub(crate) use admin::*;
@@ -43,10 +44,10 @@ pub(crate) struct Holding {
 pub(crate) struct Partition {
     pub(crate) number: i32,
     pub(crate) token: i64,
-    pub(crate) position: i64,
+    /// Done beyond the checkpoint.
     pub(crate) acked: Vec<i64>,
-    /// The last event done, by position and id.
-    pub(crate) last: Option<(i64, Uuid)>,
+    /// The checkpoint: all up to here is done.
+    pub(crate) checkpoint: Checkpoint,
 }
 
 /// Events of a partition that are done, and what its owner knows of the others.
@@ -100,6 +101,8 @@ pub(crate) struct Scan {
     pub(crate) after: i64,
     pub(crate) until: i64,
     pub(crate) limit: i64,
+    /// The history that `after` belongs to.
+    pub(crate) epoch: i32,
     /// How many partitions there are.
     pub(crate) of: i32,
     pub(crate) partitions: Vec<i32>,
@@ -115,7 +118,8 @@ pub(crate) async fn tend(
         .bind(members.iter().map(|it| it.member).collect::<Vec<_>>())
         .bind(members.iter().map(|it| it.key.subscription.as_str()).collect::<Vec<_>>())
         .bind(members.iter().map(|it| it.key.group.as_str()).collect::<Vec<_>>())
-        .bind(members.iter().map(|it| it.ttl.as_secs_f64()).collect::<Vec<_>>());
+        .bind(members.iter().map(|it| it.ttl.as_secs_f64()).collect::<Vec<_>>())
+        .bind(channel(texts));
     let mut holdings = std::collections::HashMap::new();
     for row in query.fetch_all(conn).await? {
         let holding: &mut Holding = holdings.entry(row.try_get(0)?).or_default();
@@ -128,22 +132,90 @@ pub(crate) async fn tend(
 fn partition(row: &PgRow) -> Result<Option<Partition>> {
     let Some(number) = row.try_get(2)? else { return Ok(None) };
     let last: (Option<i64>, Option<Uuid>) = (row.try_get(6)?, row.try_get(7)?);
-    Ok(Some(Partition {
-        number,
-        token: row.try_get(3)?,
-        position: row.try_get(4)?,
-        acked: row.try_get(5)?,
-        last: last.0.zip(last.1),
+    let checkpoint = Checkpoint { epoch: row.try_get(8)?, position: row.try_get(4)?, last: last.0.zip(last.1) };
+    Ok(Some(Partition { number, token: row.try_get(3)?, acked: row.try_get(5)?, checkpoint }))
+}
+
+/// A partition as it is good for this history; `None` when it comes from another one.
+///
+/// What an older epoch passed without an event may hold events in this one: it is looked at again. Of messages that are
+/// deleted once they were handed on, all that are still there are.
+pub(crate) async fn resume(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    source: &Source,
+    kept: &Partition,
+) -> Result<Option<Partition>> {
+    let stored = kept.checkpoint;
+    let unseen = Checkpoint { last: None, ..stored };
+    // a message that was handed on may be deleted
+    let first = if matches!(source, Source::Outbox { .. }) { &unseen } else { &stored };
+    let Some(known) = epochs::resume(conn, texts, first).await? else { return Ok(None) };
+    if known.epoch == stored.epoch || stored.epoch == 0 {
+        return Ok(Some(Partition { checkpoint: Checkpoint { epoch: known.epoch, ..stored }, ..kept.clone() }));
+    }
+    let known = match source {
+        Source::Events(_) => Some(known),
+        Source::Outbox { kept: true } => epochs::resume(conn, texts, &stored).await?,
+        Source::Outbox { kept: false } => {
+            return Ok(Some(Partition { checkpoint: known, acked: Vec::new(), ..*kept }));
+        }
+    };
+    Ok(known.map(|known| {
+        // what is done beyond the checkpoint is not above the last event, which was found
+        let position = known.position.min(stored.position);
+        Partition { checkpoint: Checkpoint { position, ..known }, ..kept.clone() }
     }))
 }
 
-/// Acknowledges events of a partition. `strict`, in the caller's transaction, refuses those that were done before.
+/// Stores a partition that was resumed. `false`: it has another owner.
+pub(crate) async fn enter(conn: &mut PgConnection, texts: &Texts, key: &GroupKey, known: &Partition) -> Result<bool> {
+    let (position, id) = known.checkpoint.last.unzip();
+    let query = sqlx::query(texts.statement(sql::ENTER_PARTITION))
+        .bind(&key.subscription)
+        .bind(&key.group)
+        .bind(known.number)
+        .bind(known.token)
+        .bind(known.checkpoint.epoch)
+        .bind(known.checkpoint.position)
+        .bind(&known.acked)
+        .bind(position)
+        .bind(id);
+    Ok(query.fetch_optional(conn).await?.is_some())
+}
+
+/// How far a partition is, of which nothing is open up to there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Followed {
+    pub(crate) partition: i32,
+    pub(crate) token: i64,
+    pub(crate) reached: i64,
+}
+
+/// Moves the checkpoints of partitions in which nothing was to be done.
+pub(crate) async fn follow(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    key: &GroupKey,
+    followed: &[Followed],
+) -> Result<Vec<(i32, i64)>> {
+    let query = sqlx::query_as(texts.statement(sql::FOLLOW_PARTITIONS))
+        .bind(&key.subscription)
+        .bind(&key.group)
+        .bind(followed.iter().map(|it| it.partition).collect::<Vec<_>>())
+        .bind(followed.iter().map(|it| it.token).collect::<Vec<_>>())
+        .bind(followed.iter().map(|it| it.reached).collect::<Vec<_>>());
+    Ok(query.fetch_all(conn).await?)
+}
+
+/// Acknowledges events of a partition. In the caller's transaction, `strictly`, those that were done before are refused, and
+/// the server ends it when it then stands idle for so long.
 pub(crate) async fn ack(
     conn: &mut PgConnection,
     texts: &Texts,
     key: &GroupKey,
     ack: &Ack,
-    strict: bool,
+    strictly: Option<Duration>,
 ) -> Result<Reached> {
     let (position, id) = ack.last.unzip();
     let query = sqlx::query(texts.statement(sql::ACK_SUBSCRIPTION))
@@ -157,7 +229,8 @@ pub(crate) async fn ack(
         .bind(ack.reached)
         .bind(position)
         .bind(id)
-        .bind(strict);
+        .bind(strictly.is_some())
+        .bind(strictly.unwrap_or_default().as_secs_f64());
     let row = query.fetch_one(conn).await.map_err(|e| refusal_of_ack(e, &key.subscription, position))?;
     Ok(Reached { position: row.try_get(0)?, acked: row.try_get(1)? })
 }
@@ -198,13 +271,18 @@ pub(crate) async fn release(
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(partitions)
-        .bind(tokens);
+        .bind(tokens)
+        .bind(channel(texts));
     Ok(query.fetch_all(conn).await?)
 }
 
 /// Ends a membership.
 pub(crate) async fn leave(conn: &mut PgConnection, texts: &Texts, key: &GroupKey, member: Uuid) -> Result<()> {
-    let query = sqlx::query(texts.statement(sql::LEAVE_GROUP)).bind(member).bind(&key.subscription).bind(&key.group);
+    let query = sqlx::query(texts.statement(sql::LEAVE_GROUP))
+        .bind(member)
+        .bind(&key.subscription)
+        .bind(&key.group)
+        .bind(channel(texts));
     query.execute(conn).await?;
     Ok(())
 }
@@ -214,39 +292,50 @@ pub(crate) async fn leave(conn: &mut PgConnection, texts: &Texts, key: &GroupKey
 pub(crate) enum Source {
     Events(SubscriptionFilter),
     /// Messages in the form of events: the key stands for the stream, the topic for the type.
-    Outbox,
+    Outbox {
+        /// Whether they stay once they were handed on.
+        kept: bool,
+    },
 }
 
-/// Reads what a source lets pass, with the partition of each, never past a mark that an earlier statement computed.
+/// What was read, with the partition of each. `None`: another epoch began, and nothing was.
+pub(crate) type Delivery = Option<Vec<(i32, EventEnvelope)>>;
+
+/// Reads what a source lets pass, never past a mark that an earlier statement computed.
 pub(crate) async fn read_source(
     conn: &mut PgConnection,
     texts: &Texts,
     source: &Source,
     scan: &Scan,
-) -> Result<Vec<(i32, EventEnvelope)>> {
+) -> Result<Delivery> {
     let Source::Events(filter) = source else {
         let query = sqlx::query(texts.statement(sql::READ_OUTBOX_PARTITIONS))
             .bind(scan.after)
             .bind(scan.until)
             .bind(scan.limit)
             .bind(scan.of)
-            .bind(&scan.partitions);
-        return query.fetch_all(conn).await?.iter().map(partitioned).collect();
+            .bind(&scan.partitions)
+            .bind(scan.epoch);
+        return delivery(query.fetch_all(conn).await);
     };
     read(conn, texts, filter, scan).await
 }
 
-fn partitioned(row: &PgRow) -> Result<(i32, EventEnvelope)> {
-    Ok((row.try_get(11)?, envelope(row)?))
+fn delivery(rows: sqlx::Result<Vec<PgRow>>) -> Result<Delivery> {
+    match rows {
+        Ok(rows) => rows.iter().map(|row| Ok((row.try_get(11)?, envelope(row)?))).collect::<Result<_>>().map(Some),
+        Err(error) if in_another_epoch(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// Reads what a subscription lets pass, with the partition of each, never past a mark that an earlier statement computed.
+/// Reads what a subscription lets pass, never past a mark that an earlier statement computed.
 pub(crate) async fn read(
     conn: &mut PgConnection,
     texts: &Texts,
     filter: &SubscriptionFilter,
     scan: &Scan,
-) -> Result<Vec<(i32, EventEnvelope)>> {
+) -> Result<Delivery> {
     let query = sqlx::query(texts.statement(sql::READ_SUBSCRIPTION))
         .bind(scan.after)
         .bind(scan.until)
@@ -258,8 +347,9 @@ pub(crate) async fn read(
         .bind(filter.headers.as_ref().map(ToString::to_string))
         .bind(scan.of)
         .bind(&scan.partitions)
-        .bind(&filter.tags);
-    query.fetch_all(conn).await?.iter().map(partitioned).collect()
+        .bind(&filter.tags)
+        .bind(scan.epoch);
+    delivery(query.fetch_all(conn).await)
 }
 
 /// Reads single events.
@@ -271,7 +361,7 @@ pub(crate) async fn read_positions(
 ) -> Result<Vec<EventEnvelope>> {
     let text = match source {
         Source::Events(_) => sql::READ_POSITIONS,
-        Source::Outbox => sql::READ_OUTBOX_POSITIONS,
+        Source::Outbox { .. } => sql::READ_OUTBOX_POSITIONS,
     };
     let query = sqlx::query(texts.statement(text)).bind(positions);
     query.fetch_all(conn).await?.iter().map(envelope).collect()
@@ -314,5 +404,5 @@ pub(crate) async fn drop_retries(
 
 /// The channel on which members tell each other that something moved.
 pub(crate) fn channel(texts: &Texts) -> String {
-    texts.qualify("public.rillflow_subscriptions")
+    marks::channel_of(texts, "rillflow_subscriptions")
 }

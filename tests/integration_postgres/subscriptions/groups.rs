@@ -177,3 +177,64 @@ async fn five_subscriptions_work_on_a_pool_of_two_and_hold_none_while_they_wait(
         .await?;
     Ok(())
 }
+
+/// How far each partition is.
+async fn partitions(store: &Store, name: &str) -> rillflow::Result<Vec<i64>> {
+    let status = store.subscriptions().group_status(name, "workers").await?;
+    Ok(status.map_or(vec![], |it| it.partitions.iter().map(|it| it.position).collect()))
+}
+
+#[tokio::test]
+async fn a_partition_in_which_nothing_happens_follows_the_mark_and_is_given_on_so() -> TestResult {
+    let (_db, store) = store().await?;
+    // long leases: nothing here waits for a beat
+    let options = SubscriptionOptions { partitions: 16, ..manual() }.group("workers");
+    let appended = ticks(&store, Uuid::now_v7(), 0..5).await?;
+    let (first, mut firsts) = subscribe(&store, "few", options.clone()).await?;
+    take(&mut firsts, 5).await;
+    first.ack_up_to(appended[3]).await?;
+    let all_but_one = async || {
+        let reached = partitions(&store, "few").await?;
+        Ok(reached.iter().filter(|it| **it == appended[4]).count() == 15 && reached.contains(&appended[3]))
+    };
+    until("fifteen partitions at the mark", all_but_one).await?;
+    assert_eq!(first.status().await?.position, appended[3], "what is in hand is not passed");
+    first.ack(appended[4]).await?;
+    until("nothing is behind", || async { Ok(first.status().await?.lag == 0) }).await?;
+
+    // partitions move on as far as they have come
+    let (second, _seconds) = subscribe(&store, "few", options.clone()).await?;
+    let more = ticks(&store, Uuid::now_v7(), 0..1).await?;
+    until("an even share", || async { Ok(second.health().partitions.len() == 8) }).await?;
+    assert!(partitions(&store, "few").await?.iter().all(|it| *it >= appended[4]));
+    second.shutdown().await?;
+    first.shutdown().await?;
+
+    // one that comes for a moment leaves all of them where it stopped reading
+    let (third, mut thirds) = subscribe(&store, "few", options).await?;
+    take(&mut thirds, 1).await;
+    third.ack(more[0]).await?;
+    until("all are read", || async { Ok(third.health().partitions.len() == 16 && third.health().ready == 0) }).await?;
+    third.shutdown().await?;
+    assert_eq!(partitions(&store, "few").await?, [more[0]; 16]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn members_hear_each_other_in_a_schema_with_the_longest_name() -> TestResult {
+    let schema = format!("tenant_{}", "x".repeat(56)); // 63 bytes
+    let (_db, store) = store_with(|it| it.schema(&schema)).await?;
+    let options = SubscriptionOptions { partitions: 2, ..manual() }.group("workers");
+    let (first, mut firsts) = subscribe(&store, "long", options.clone()).await?;
+    let appended = ticks(&store, Uuid::now_v7(), 0..1).await?;
+    assert_eq!(positions(&take(&mut firsts, 1).await), appended);
+    first.ack(appended[0]).await?;
+    // told, as nobody waits for a beat of ten seconds here
+    let (second, _seconds) = subscribe(&store, "long", options).await?;
+    let shared = until("one partition each", || async { Ok(second.health().partitions.len() == 1) });
+    tokio::time::timeout(Duration::from_secs(8), shared).await??;
+    store.subscriptions().pause("long", None).await?;
+    let given = until("none", || async { Ok(first.health().partitions.is_empty()) });
+    tokio::time::timeout(Duration::from_secs(8), given).await??;
+    Ok(())
+}

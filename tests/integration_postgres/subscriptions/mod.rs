@@ -4,6 +4,8 @@
 mod acks;
 /// Which events arrive, and from where on.
 mod delivery;
+/// Histories that end, and those that begin.
+mod epochs;
 /// Connections cut, processes killed and frozen, networks that stall.
 mod faults;
 /// Members that share a subscription.
@@ -12,6 +14,8 @@ mod nats;
 mod proxy;
 /// From the outbox, and from events, to another system.
 mod relay;
+/// Owners that stand still within their transaction, and come back.
+mod zombie;
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -148,6 +148,8 @@ pub(super) fn migrations() -> Result<Vec<(u32, String)>, Box<dyn std::error::Err
     Ok(migrations)
 }
 
+crate::layouts::declared!(Book);
+
 /// Writes `tests/fixtures/layout_NNNN.sql`, the layout after the migration whose number `RILLFLOW_LAYOUT` says: once,
 /// when it is released. `pg_dump` must be there.
 #[tokio::test]

@@ -7,9 +7,12 @@
 //! - `contains`, `has_entry`, an equality with a value in a map, and `any` of equalities, need `#[document(gin)]`.
 //! - An order must follow the keys of an index, after those that the filter pins to one value, all in its directions
 //!   or all reversed. The id may end it. A query that finds one row at most may sort as it likes.
+//! - A partial index counts when the filter implies its condition, with literals; where the filter says that condition in
+//!   the same words, the index serves it by itself.
 //! - A query without a filter reads everything, unless it asks for existence only, or has an order that an index
 //!   delivers and a limit that ends it.
 
+use super::implied::{Known, states};
 use super::text::{Message, str_eq};
 use super::tree::{
     Aggregation, IndexDefinition, IndexMethod, Node, Operand, Operator, Output, PathInfo, Place, Rows, SortKey,
@@ -32,8 +35,8 @@ pub const fn check_filter(
             let message = unfiltered(query, document);
             panic!("{}", message.as_str());
         }
-    } else if let Some(path) = uncovered(statement.filter, indexes) {
-        let message = uncovered_filter(query, document, path, statement.filter);
+    } else if let Some(path) = uncovered(statement.filter, indexes, &Known::of(statement)) {
+        let message = uncovered_filter(query, document, path, statement.filter, indexes);
         panic!("{}", message.as_str());
     }
 }
@@ -56,7 +59,13 @@ const fn unfiltered(query: &str, document: &str) -> Message {
     )
 }
 
-const fn uncovered_filter(query: &str, document: &str, path: &PathInfo, filter: &Node) -> Message {
+const fn uncovered_filter(
+    query: &str,
+    document: &str,
+    path: &PathInfo,
+    filter: &Node,
+    indexes: &[IndexDefinition],
+) -> Message {
     let message = Message::new()
         .text("compiled query `")
         .text(query)
@@ -65,6 +74,14 @@ const fn uncovered_filter(query: &str, document: &str, path: &PathInfo, filter: 
         .text("` by `")
         .path(path)
         .text("`, which no declared index covers.\n  help: ");
+    if let Some(index) = partial_index(filter, path, indexes) {
+        let message = message.text("`").text(index.name).text(if let Node::Everything = index.condition {
+            "` holds no soft-deleted documents: leave out `include_deleted()` and `only_deleted()`"
+        } else {
+            "` does not hold all documents: put its condition into the filter, with the same literals"
+        });
+        return message.text(", or accept a sequential scan with `#[compiled_query(allow(scan))]`");
+    }
     if is_hopeless(filter, path) {
         return message.text(
             "no index serves this condition: put one that an index serves beside it with `&&`, \
@@ -104,6 +121,30 @@ const fn uncovered_order(query: &str, document: &str, key: &SortKey) -> Message 
         .text("))]` on the struct `")
         .text(document)
         .text("`, with the fields that the filter compares by `==` before it, or accept a sort with `#[compiled_query(allow(sort))]`")
+}
+
+/// Fails to compile when the order goes by the rank in a search that is not there.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_rank(filter: &Node, order: &[SortKey]) {
+    let mut i = 0;
+    while i < order.len() {
+        assert!(
+            !matches!(order[i].path.place, Place::Rank) || searches(filter),
+            "an order by `rank()` goes by the words of a `search` in the filter, and there is none.\n  \
+             help: add `.filter(|c| c.search(words))`, or sort by a field"
+        );
+        i += 1;
+    }
+}
+
+const fn searches(node: &Node) -> bool {
+    match node {
+        Node::And(a, b) | Node::Or(a, b) => searches(a) || searches(b),
+        Node::Not(inner) | Node::Optional(_, inner) => searches(inner),
+        Node::Search(..) => true,
+        _ => false,
+    }
 }
 
 /// True when `b` names the same place as `a`.
@@ -159,7 +200,7 @@ const fn ends_early(statement: &Statement, indexes: &[IndexDefinition], sort_all
         (Output::Exists, _) => true,
         // the least and the greatest uuid are found by their text
         (Output::OfAll(Aggregation::Min | Aggregation::Max, path), _) => {
-            begins_an_index(path, indexes) && !matches!(path.sql_type, SqlType::Uuid)
+            begins_an_index(path, indexes, &Known::of(statement)) && !matches!(path.sql_type, SqlType::Uuid)
         }
         (_, Take::NumberedPage(_)) => false,
         (_, Take::Page(_)) => statement.order.is_empty() || sorted_by_index,
@@ -169,14 +210,27 @@ const fn ends_early(statement: &Statement, indexes: &[IndexDefinition], sort_all
 }
 
 /// True when an ordered index begins with this field.
-pub(super) const fn begins_an_index(path: &PathInfo, indexes: &[IndexDefinition]) -> bool {
-    is_id(path) || has_index(path, IndexMethod::BTree, indexes)
+pub(super) const fn begins_an_index(path: &PathInfo, indexes: &[IndexDefinition], known: &Known<'_>) -> bool {
+    is_id(path) || has_index(path, IndexMethod::BTree, indexes, known)
 }
 
-const fn has_gin(indexes: &[IndexDefinition]) -> bool {
+const fn has_gin(indexes: &[IndexDefinition], known: &Known<'_>) -> bool {
     let mut i = 0;
     while i < indexes.len() {
-        if matches!(indexes[i].method, IndexMethod::Gin) {
+        if matches!(indexes[i].method, IndexMethod::Gin) && known.is_held_by(&indexes[i]) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// True when a partial index is over just the documents that fulfil the condition.
+const fn is_an_index(node: &Node, indexes: &[IndexDefinition], known: &Known<'_>) -> bool {
+    let mut i = 0;
+    while i < indexes.len() {
+        let index = &indexes[i];
+        if matches!(index.method, IndexMethod::BTree) && states(node, index.condition) && known.is_held_by(index) {
             return true;
         }
         i += 1;
@@ -185,37 +239,69 @@ const fn has_gin(indexes: &[IndexDefinition]) -> bool {
 }
 
 /// The field that keeps indexes from serving the condition, if one does.
-const fn uncovered(node: &Node, indexes: &[IndexDefinition]) -> Option<&'static PathInfo> {
+const fn uncovered(node: &Node, indexes: &[IndexDefinition], known: &Known<'_>) -> Option<&'static PathInfo> {
+    if is_an_index(node, indexes, known) {
+        return None;
+    }
     let (path, covered) = match node {
         Node::Everything => return None,
         Node::And(a, b) => {
-            return match (uncovered(a, indexes), uncovered(b, indexes)) {
+            return match (uncovered(a, indexes, known), uncovered(b, indexes, known)) {
                 (Some(path), Some(_)) => Some(path),
                 _ => None,
             };
         }
         Node::Or(a, b) => {
-            return match uncovered(a, indexes) {
+            return match uncovered(a, indexes, &known.within(a)) {
                 Some(path) => Some(path),
-                None => uncovered(b, indexes),
+                None => uncovered(b, indexes, &known.within(b)),
             };
         }
         Node::Not(inner) => return Some(first_path(inner)),
         Node::Compare(path, _, Operand::Field(_)) => (path, false),
         Node::Compare(path, operator, operand) if is_in_map(path) => {
-            (path, has_gin(indexes) && is_entry_equality(path, *operator, *operand))
+            (path, has_gin(indexes, known) && is_entry_equality(path, *operator, *operand))
         }
-        Node::Compare(path, operator, operand) => (path, serves(path, *operator, *operand, indexes)),
+        Node::Compare(path, operator, operand) => (path, serves(path, *operator, *operand, indexes, known)),
         Node::Optional(_, inner) => return Some(first_path(inner)),
         Node::Length(path, ..) | Node::HasKey(path, _) => (path, false),
-        Node::HasEntry(path, _, _, item) => (path, has_gin(indexes) && keeps_its_json_form(*item)),
-        Node::OneOf(path, _) | Node::IsNull(path) | Node::IsSome(path) => (path, begins_an_index(path, indexes)),
-        Node::Contains(path, _, item) => (path, has_gin(indexes) && keeps_its_json_form(*item)),
+        Node::HasEntry(path, _, _, item) => (path, has_gin(indexes, known) && keeps_its_json_form(*item)),
+        Node::OneOf(path, _) | Node::IsNull(path) | Node::IsSome(path) => (path, begins_an_index(path, indexes, known)),
+        Node::Contains(path, _, item) => (path, has_gin(indexes, known) && keeps_its_json_form(*item)),
         // nobody can search without the index
-        Node::Search(..) => return None,
-        Node::Any(path, inner) => (path, has_gin(indexes) && is_containment(inner)),
+        Node::Search(index, _) => (&index.keys[0].path, known.is_held_by(index)),
+        Node::Any(path, inner) => (path, has_gin(indexes, known) && is_containment(inner)),
     };
     if covered { None } else { Some(path) }
+}
+
+/// A partial index of the kind that the condition at `path` needs.
+const fn partial_index<'i>(
+    filter: &Node,
+    path: &PathInfo,
+    indexes: &'i [IndexDefinition],
+) -> Option<&'i IndexDefinition> {
+    let mut i = 0;
+    while i < indexes.len() {
+        let index = &indexes[i];
+        let fits = match index.method {
+            IndexMethod::Gin => needs_gin(filter, path),
+            _ => {
+                same_path(index.keys[0].path, path) && {
+                    let alone = IndexDefinition { condition: &Node::Everything, not_deleted: false, ..*index };
+                    match uncovered(filter, &[alone], &Known::living(filter)) {
+                        Some(other) => !same_path(other, path),
+                        None => true,
+                    }
+                }
+            }
+        };
+        if fits && (index.not_deleted || !matches!(index.condition, Node::Everything)) {
+            return Some(index);
+        }
+        i += 1;
+    }
+    None
 }
 
 /// The first field of a condition.
@@ -277,21 +363,31 @@ const fn is_hopeless(node: &Node, path: &PathInfo) -> bool {
         Node::Compare(other, operator, operand) if is_in_map(other) => {
             !is_entry_equality(other, *operator, *operand) && same_path(other, path)
         }
-        Node::OneOf(other, _) | Node::IsNull(other) | Node::IsSome(other) => is_in_map(other) && same_path(other, path),
+        Node::OneOf(other, _) | Node::IsNull(other) | Node::IsSome(other) => {
+            (is_in_map(other) || matches!(other.sql_type, SqlType::Json)) && same_path(other, path)
+        }
         _ => false,
     }
 }
 
 /// True when an index of the kind that this comparison needs has the field.
-const fn serves(path: &PathInfo, operator: Operator, operand: Operand, indexes: &[IndexDefinition]) -> bool {
+const fn serves(
+    path: &PathInfo,
+    operator: Operator,
+    operand: Operand,
+    indexes: &[IndexDefinition],
+    known: &Known<'_>,
+) -> bool {
     match operator {
-        Operator::StartsWith => has_index(path, IndexMethod::TextPattern, indexes),
+        Operator::StartsWith => has_index(path, IndexMethod::TextPattern, indexes, known),
         Operator::Like => {
-            has_index(path, IndexMethod::Trigram, indexes)
-                || (is_anchored(operand) && has_index(path, IndexMethod::TextPattern, indexes))
+            has_index(path, IndexMethod::Trigram, indexes, known)
+                || (is_anchored(operand) && has_index(path, IndexMethod::TextPattern, indexes, known))
         }
-        Operator::ILike | Operator::EndsWith | Operator::ContainsText => has_index(path, IndexMethod::Trigram, indexes),
-        _ => operator.served_by_btree() && begins_an_index(path, indexes),
+        Operator::ILike | Operator::EndsWith | Operator::ContainsText => {
+            has_index(path, IndexMethod::Trigram, indexes, known)
+        }
+        _ => operator.served_by_btree() && begins_an_index(path, indexes, known),
     }
 }
 
@@ -304,11 +400,12 @@ const fn is_anchored(pattern: Operand) -> bool {
 }
 
 /// True when an index of this method begins with the field.
-const fn has_index(path: &PathInfo, method: IndexMethod, indexes: &[IndexDefinition]) -> bool {
+const fn has_index(path: &PathInfo, method: IndexMethod, indexes: &[IndexDefinition], known: &Known<'_>) -> bool {
     let mut i = 0;
     while i < indexes.len() {
-        let same_method = indexes[i].method as u8 == method as u8;
-        if same_method && !indexes[i].keys.is_empty() && same_path(indexes[i].keys[0].path, path) {
+        let index = &indexes[i];
+        let same_method = index.method as u8 == method as u8 && !index.keys.is_empty();
+        if same_method && same_path(index.keys[0].path, path) && known.is_held_by(index) {
             return true;
         }
         i += 1;
@@ -375,9 +472,10 @@ const fn order_covered(statement: &Statement, indexes: &[IndexDefinition]) -> bo
     if let Place::Rank = order[0].path.place {
         return true; // it can only be computed
     }
+    let known = Known::of(statement);
     let mut i = 0;
     while i < indexes.len() {
-        if delivers(&indexes[i], statement.filter, order) {
+        if known.is_held_by(&indexes[i]) && delivers(&indexes[i], statement.filter, order) {
             return true;
         }
         i += 1;

@@ -8,11 +8,12 @@ use serde::de::DeserializeOwned;
 use super::condition::Condition;
 use super::coverage::begins_an_index;
 use super::find::{Definition, Find, Scope, as_of};
+use super::implied::Known;
 use super::order::OrderBy;
 use super::path::{Column, Path, ScalarOf, Tag};
 use super::select::{Decode, many};
 use super::text::Message;
-use super::tree::{IndexDefinition, Related, Statement};
+use super::tree::{Arity, IndexDefinition, Node, Operand, Operator, Related, Statement};
 use crate::model::{Document, SqlValue};
 
 /// A value that identifies documents whose id is an `Id`.
@@ -46,7 +47,8 @@ where
 #[doc(hidden)]
 #[track_caller]
 pub const fn check_related(query: &str, document: &str, related: &Related, indexes: &[IndexDefinition]) {
-    if !begins_an_index(related.key, indexes) {
+    let condition = Node::Compare(related.key, Operator::Equal, Operand::Next(related.key.sql_type, Arity::One));
+    if !begins_an_index(related.key, indexes, &Known::living(&condition)) {
         let message = Message::new()
             .text("compiled query `")
             .text(query)

@@ -3,18 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
-use uuid::Uuid;
-
 use super::members::{Members, Membership};
 use super::window::Plan;
 use super::{End, Shared};
 use crate::runtime::backoff::Backoff;
+use crate::runtime::connections::Connection;
 use crate::runtime::marks::Marks;
 use crate::runtime::{SharedCore, Task};
-use crate::storage::subscriptions::{self, Scan, Source};
-use crate::storage::{events, marks};
+use crate::storage::subscriptions::{self, Partition, Scan};
 use crate::{Error, Result};
 
 /// How long the server may take to answer: a connection that is silent for longer is given up.
@@ -23,6 +19,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const SCANNED_PER_EVENT: i64 = 200;
 /// How soon a transaction that acknowledged is looked at again.
 const UNSURE: Duration = Duration::from_millis(20);
+/// How often the checkpoints of partitions in which nothing is to be done follow what was read, at most.
+const FOLLOW: Duration = Duration::from_secs(1);
 /// How often a member that ends tries to store what is done.
 const LAST_TRIES: u32 = 3;
 
@@ -36,7 +34,7 @@ pub(super) async fn asked<T>(question: impl Future<Output = Result<T>>) -> Answe
 
 impl<T> Answer<T> {
     /// The answer; a connection that gave none is closed.
-    pub(super) fn settle(self, conn: PoolConnection<Postgres>) -> Result<T> {
+    pub(super) fn settle(self, conn: Connection) -> Result<T> {
         self.0.unwrap_or_else(|| {
             drop(conn.detach());
             let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from PostgreSQL in time");
@@ -48,7 +46,7 @@ impl<T> Answer<T> {
 /// Begins a member. Its task ends with the value returned.
 pub(crate) fn begin(core: &SharedCore, shared: &Arc<Shared>) -> Task {
     let membership = Some(Members::join(core, shared));
-    let consumer = Consumer { core: core.clone(), shared: shared.clone(), membership };
+    let consumer = Consumer { core: core.clone(), shared: shared.clone(), membership, followed: Instant::now() };
     Task::spawn(consumer.run())
 }
 
@@ -56,6 +54,8 @@ struct Consumer {
     core: SharedCore,
     shared: Arc<Shared>,
     membership: Option<Membership>,
+    /// When checkpoints last followed what was read.
+    followed: Instant,
 }
 
 impl Drop for Consumer {
@@ -105,22 +105,27 @@ impl Consumer {
         if window.unsure() {
             return UNSURE;
         }
-        window.next_due().map_or(Duration::from_secs(3600), |due| due.saturating_duration_since(Instant::now()))
+        let follow = (!window.behind().is_empty()).then_some(self.followed + FOLLOW);
+        let next = window.next_due().into_iter().chain(follow).min();
+        next.map_or(Duration::from_secs(3600), |due| due.saturating_duration_since(Instant::now()))
     }
 
     /// Does what there is to do. True: there may be more.
-    async fn round(&self, mark: i64) -> Result<bool> {
+    async fn round(&mut self, mark: i64) -> Result<bool> {
         self.take_over().await?;
         let mut moved = self.store().await?;
         moved |= self.give_up().await?;
         moved |= self.give_back().await?;
         moved |= self.read_again().await?;
         moved |= self.read(mark).await?;
+        if self.followed.elapsed() >= FOLLOW {
+            self.follow().await?;
+        }
         Ok(moved)
     }
 
-    async fn connection(&self) -> Result<PoolConnection<Postgres>> {
-        Ok(self.core.pool.acquire().await?)
+    async fn connection(&self) -> Result<Connection> {
+        self.core.pool.acquire().await
     }
 
     /// Checks that partitions just taken over are of this history, and looks up what waits in them.
@@ -134,32 +139,50 @@ impl Consumer {
             }
             (fresh, window.numbers())
         };
-        for taken in &fresh {
-            self.same_history(taken.position, taken.last).await?;
+        let mut begun = Vec::new();
+        for taken in fresh {
+            begun.extend(self.resume(taken).await?);
         }
         let mut conn = self.connection().await?;
         let answer = asked(subscriptions::retries(&mut conn, &self.core.texts, &self.shared.key, &numbers)).await;
         let retries = answer.settle(conn)?;
-        let begun: Vec<_> = fresh.iter().map(|it| it.held).collect();
-        self.shared.window().waiting(&retries, &begun);
+        self.shared.window().waiting(&retries, begun);
         Ok(())
     }
 
-    async fn same_history(&self, position: i64, last: Option<(i64, Uuid)>) -> Result<()> {
+    /// A partition as it is good for this history, and stored so; `None`: it has another owner.
+    async fn resume(&self, taken: Partition) -> Result<Option<Partition>> {
         let mut conn = self.connection().await?;
-        let texts = &self.core.texts;
+        let (texts, key) = (&self.core.texts, &self.shared.key);
         let answer = asked(async {
-            // a message that was handed on is deleted
-            let last = last.filter(|_| matches!(self.shared.source, Source::Events(_)));
-            let known = match last {
-                Some((position, id)) => events::event_at(&mut conn, texts, position).await? == Some(id),
-                None => true,
-            };
-            Ok(known && position <= marks::safe_mark(&mut conn, texts).await?.drawn)
+            let known = subscriptions::resume(&mut conn, texts, &self.shared.source, &taken).await?;
+            let diverged =
+                || Error::HistoryDiverged { name: key.subscription.clone(), position: taken.checkpoint.position };
+            let known = known.ok_or_else(diverged)?;
+            let ours =
+                known.checkpoint == taken.checkpoint || subscriptions::enter(&mut conn, texts, key, &known).await?;
+            Ok(ours.then_some(known))
         });
-        let same = answer.await.settle(conn)?;
-        let name = || self.shared.key.subscription.clone();
-        if same { Ok(()) } else { Err(Error::HistoryDiverged { name: name(), position }) }
+        answer.await.settle(conn)
+    }
+
+    /// Moves the checkpoints of partitions in which nothing is to be done.
+    async fn follow(&mut self) -> Result<()> {
+        self.followed = Instant::now();
+        let behind = self.shared.window().behind();
+        if behind.is_empty() {
+            return Ok(());
+        }
+        let mut conn = self.connection().await?;
+        let answer = asked(subscriptions::follow(&mut conn, &self.core.texts, &self.shared.key, &behind)).await;
+        let stored = answer.settle(conn)?;
+        self.shared.window().followed(&behind, &stored);
+        Ok(())
+    }
+
+    /// Takes partitions up anew that were lost though nobody else has them.
+    fn look_again(&self) {
+        self.core.members.look_again();
     }
 
     /// Stores what is done.
@@ -167,10 +190,13 @@ impl Consumer {
         let acks = self.shared.window().take_done();
         for ack in &acks {
             let mut conn = self.connection().await?;
-            let answer = asked(subscriptions::ack(&mut conn, &self.core.texts, &self.shared.key, ack, false)).await;
+            let answer = asked(subscriptions::ack(&mut conn, &self.core.texts, &self.shared.key, ack, None)).await;
             match answer.settle(conn) {
                 Ok(reached) => self.shared.window().stored(ack, &reached),
-                Err(Error::SubscriptionLost { .. }) => self.shared.window().lose_token(ack.partition, ack.token),
+                Err(Error::SubscriptionLost { .. }) => {
+                    self.shared.window().lose_token(ack.partition, ack.token);
+                    self.look_again();
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -194,11 +220,12 @@ impl Consumer {
     }
 
     /// Gives back what is no longer our share and no longer in hand.
-    async fn give_back(&self) -> Result<bool> {
+    async fn give_back(&mut self) -> Result<bool> {
         let drained = self.shared.window().drained();
         if drained.is_empty() {
             return Ok(false);
         }
+        self.follow().await?;
         let mut conn = self.connection().await?;
         let answer = asked(subscriptions::release(&mut conn, &self.core.texts, &self.shared.key, &drained)).await;
         let given = answer.settle(conn)?;
@@ -237,10 +264,15 @@ impl Consumer {
         // bounded, so that a filter that lets little pass makes progress that is kept
         let until = plan.until.min(plan.after.saturating_add(limit.saturating_mul(SCANNED_PER_EVENT)));
         let partitions = plan.partitions.iter().map(|it| it.0).collect();
-        let scan = Scan { after: plan.after, until, limit, of: self.shared.partitions, partitions };
+        let (after, epoch, of) = (plan.after, plan.epoch, self.shared.partitions);
+        let scan = Scan { after, until, limit, epoch, of, partitions };
         let mut conn = self.connection().await?;
         let answer = asked(subscriptions::read_source(&mut conn, &self.core.texts, &self.shared.source, &scan)).await;
-        let events = answer.settle(conn)?;
+        let Some(events) = answer.settle(conn)? else {
+            self.shared.window().lose_epoch(epoch);
+            self.look_again();
+            return Ok(false);
+        };
         let full = events.len() as i64 == limit;
         let read_up_to = events.last().filter(|_| full).map_or(until, |(_, event)| event.global_seq);
         self.shared.window().fill(&Plan { until, ..plan }, events, read_up_to);
@@ -248,12 +280,17 @@ impl Consumer {
         Ok(true)
     }
 
+    async fn store_and_follow(&mut self) -> Result<()> {
+        self.store().await?;
+        self.follow().await
+    }
+
     /// Stores what is done, and gives back everything.
     async fn leave(&mut self) {
         self.shared.window().close();
         self.shared.ready.wake();
         let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
-        while let Err(error) = self.store().await {
+        while let Err(error) = self.store_and_follow().await {
             tracing::warn!(subscription = self.shared.key.subscription, %error, "could not store what was done");
             if backoff.tries() >= LAST_TRIES {
                 break;

@@ -27,6 +27,9 @@ pub(crate) use crate::storage::subscriptions::Source;
 use crate::storage::subscriptions::{self, GroupKey, Holding, Nack};
 use crate::{Error, Result};
 
+/// How many leases a transaction that acknowledged may stand idle, before the server ends it.
+const IDLE_LEASES: f64 = 1.25;
+
 /// What a subscription's task, its receiver and its handle share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -227,7 +230,9 @@ impl Shared {
                 return Err(error);
             }
         };
-        let reached = subscriptions::ack(tx, &core.texts, &self.key, &ack, true).await?;
+        // its partition cannot be taken over as long as it stands: not by one that was killed, nor by one that is frozen
+        let idle = self.ttl.mul_f64(IDLE_LEASES);
+        let reached = subscriptions::ack(tx, &core.texts, &self.key, &ack, Some(idle)).await?;
         self.window().in_transaction(&ack, position, &reached);
         self.work.notify_one();
         self.ready.wake();

@@ -34,7 +34,7 @@ pub(crate) async fn subscribe(
     let mut conn = core.pool.acquire().await?;
     let filter = match &source {
         Source::Events(filter) => filter,
-        Source::Outbox => &SubscriptionFilter::default(),
+        Source::Outbox { .. } => &SubscriptionFilter::default(),
     };
     subscriptions::create(&mut conn, &core.texts, name, filter, position).await?;
     let partitions = if options.group.is_some() { options.partitions } else { 1 };

@@ -8,19 +8,21 @@ use futures_util::stream::unfold;
 use tokio::sync::watch;
 
 use super::consumer::asked;
-use crate::Result;
-use crate::model::{EventEnvelope, SubscriptionFilter};
+use crate::model::{Checkpoint, EventEnvelope, SubscriptionFilter};
 use crate::runtime::SharedCore;
 use crate::runtime::backoff::Backoff;
 use crate::runtime::listener::{Listener, Listening};
 use crate::runtime::marks::Marks;
 use crate::runtime::reading::PAGE;
+use crate::storage::epochs;
 use crate::storage::subscriptions::{self, Scan};
+use crate::{Error, Result};
 
 struct Tail {
     core: SharedCore,
     filter: SubscriptionFilter,
     after: i64,
+    reached: Checkpoint,
     mark: watch::Receiver<i64>,
     page: VecDeque<EventEnvelope>,
     backoff: Backoff,
@@ -38,6 +40,7 @@ pub(crate) fn tail(
         core: core.clone(),
         filter,
         after,
+        reached: Checkpoint { position: after, ..Checkpoint::default() },
         mark: Marks::follow(core),
         page: VecDeque::new(),
         backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(2)),
@@ -56,7 +59,7 @@ impl Tail {
                 return Ok(event);
             }
             let mark = *self.mark.borrow_and_update();
-            if self.after < mark {
+            if self.reached.position < mark {
                 if let Err(error) = self.read(mark).await {
                     self.backoff.next();
                     return Err(error);
@@ -69,13 +72,27 @@ impl Tail {
     }
 
     async fn read(&mut self, mark: i64) -> Result<()> {
-        let scan = Scan { after: self.after, until: mark, limit: PAGE, of: 1, partitions: vec![0] };
+        let Checkpoint { epoch, position: after, .. } = self.reached;
+        let scan = Scan { after, until: mark, limit: PAGE, epoch, of: 1, partitions: vec![0] };
         let mut conn = self.core.pool.acquire().await?;
         let answer = asked(subscriptions::read(&mut conn, &self.core.texts, &self.filter, &scan)).await;
-        let events = answer.settle(conn)?;
+        let Some(events) = answer.settle(conn)? else { return self.enter_epoch().await };
         let full = events.len() as i64 == PAGE;
-        self.after = events.last().filter(|_| full).map_or(mark, |(_, event)| event.global_seq);
+        events.last().inspect(|(_, event)| self.reached.processed(event));
+        if !full {
+            self.reached.passed(mark);
+        }
         self.page = events.into_iter().map(|(_, event)| event).collect();
+        Ok(())
+    }
+
+    /// Goes on in the present epoch: behind the last event, when that is of this history.
+    async fn enter_epoch(&mut self) -> Result<()> {
+        let mut conn = self.core.pool.acquire().await?;
+        let answer = asked(epochs::resume(&mut conn, &self.core.texts, &self.reached)).await;
+        let diverged = || Error::HistoryDiverged { name: "tail".to_owned(), position: self.reached.position };
+        self.reached = answer.settle(conn)?.ok_or_else(diverged)?;
+        self.reached.passed(self.after); // nothing before is asked for, whichever history it is of
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::model::EventEnvelope;
-use crate::storage::subscriptions::{Ack, Holding, Partition, Reached, Retry};
+use crate::storage::subscriptions::{Ack, Followed, Holding, Partition, Reached, Retry};
 use crate::{Error, Result};
 
 /// How many open positions one acknowledgement tells the server of.
@@ -48,12 +48,12 @@ struct Part {
     stored: i64,
     /// Done, beyond the checkpoint, before this owner came.
     done_before: BTreeSet<i64>,
-    last: Option<(i64, Uuid)>,
+    /// As it was taken over, until it is begun.
+    taken_over: Partition,
+    epoch: i32,
     items: BTreeMap<i64, Item>,
     begun: bool,
     draining: bool,
-    /// The checkpoint may be moved up to what was read, though nothing was acknowledged.
-    touch: bool,
 }
 
 #[derive(Debug)]
@@ -91,21 +91,12 @@ pub(super) enum Take {
     Ended,
 }
 
-/// A partition that was just taken over.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fresh {
-    /// Partition and token.
-    pub(super) held: (i32, i64),
-    pub(super) position: i64,
-    /// The last event done, by position and id.
-    pub(super) last: Option<(i64, Uuid)>,
-}
-
 /// Which part of the log to read next, and for which owners.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Plan {
     pub(super) after: i64,
     pub(super) until: i64,
+    pub(super) epoch: i32,
     /// Partition and token.
     pub(super) partitions: Vec<(i32, i64)>,
 }
@@ -146,8 +137,7 @@ impl Window {
         for stored in holding.partitions {
             match self.parts.get_mut(&stored.number) {
                 Some(part) => {
-                    part.settle(&Reached { position: stored.position, acked: stored.acked }, None);
-                    part.touch = true;
+                    part.settle(&Reached { position: stored.checkpoint.position, acked: stored.acked }, None);
                 }
                 None => drop(self.parts.insert(stored.number, Part::new(stored))),
             }
@@ -190,6 +180,12 @@ impl Window {
         }
     }
 
+    /// Forgets what belongs to a history that ended.
+    pub(super) fn lose_epoch(&mut self, epoch: i32) {
+        let ended: Vec<_> = self.parts.iter().filter(|(_, it)| it.epoch == epoch).map(|(number, _)| *number).collect();
+        ended.into_iter().for_each(|number| self.lose(number));
+    }
+
     /// Forgets a partition, unless it is held anew by now.
     pub(super) fn lose_token(&mut self, number: i32, token: i64) {
         if self.parts.get(&number).is_some_and(|it| it.token == token) {
@@ -212,9 +208,9 @@ impl Window {
     // ---- partitions that come and go -----------------------------------------------------------------------------
 
     /// Partitions that were just taken over.
-    pub(super) fn fresh(&self) -> Vec<Fresh> {
-        let fresh = self.parts.iter().filter(|(_, it)| !it.begun && !it.draining);
-        fresh.map(|(number, it)| Fresh { held: (*number, it.token), position: it.stored, last: it.last }).collect()
+    pub(super) fn fresh(&self) -> Vec<Partition> {
+        let fresh = self.parts.values().filter(|it| !it.begun && !it.draining);
+        fresh.map(|it| it.taken_over.clone()).collect()
     }
 
     /// Every partition, to look up what waits in it.
@@ -222,8 +218,9 @@ impl Window {
         self.parts.keys().copied().collect()
     }
 
-    /// Takes in what waits to be tried again, in all partitions held; `begun`: those may be read from now on.
-    pub(super) fn waiting(&mut self, retries: &[Retry], begun: &[(i32, i64)]) {
+    /// Takes in what waits to be tried again, in all partitions held; `begun` may be read from now on, as they are good for
+    /// this history.
+    pub(super) fn waiting(&mut self, retries: &[Retry], begun: Vec<Partition>) {
         let now = Instant::now();
         for part in self.parts.values_mut() {
             // an acknowledgement in a transaction took it away
@@ -237,9 +234,9 @@ impl Window {
                 .entry(retry.position)
                 .or_insert_with(|| Item::new(retry.stream_id, None, State::Waiting(due), false));
         }
-        for (number, token) in begun {
-            if let Some(part) = self.parts.get_mut(number).filter(|it| it.token == *token) {
-                part.begun = true;
+        for known in begun {
+            if let Some(part) = self.parts.get_mut(&known.number).filter(|it| it.token == known.token) {
+                part.begin(known);
             }
         }
     }
@@ -263,11 +260,12 @@ impl Window {
         let room =
             self.ready.len() <= self.limits.batch / 2 && self.open() < self.limits.in_flight + 2 * self.limits.batch;
         let reading = || self.parts.iter().filter(|(_, it)| it.begun && !it.draining);
-        let after = reading().map(|(_, it)| it.cursor).min().filter(|after| *after < mark && room)?;
+        let (after, epoch) =
+            reading().map(|(_, it)| (it.cursor, it.epoch)).min().filter(|(after, _)| *after < mark && room)?;
         let next = reading().map(|(_, it)| it.cursor).filter(|it| *it > after).min();
-        let partitions =
-            reading().filter(|(_, it)| it.cursor == after).map(|(number, it)| (*number, it.token)).collect();
-        Some(Plan { after, until: next.unwrap_or(mark).min(mark), partitions })
+        let level = reading().filter(|(_, it)| (it.cursor, it.epoch) == (after, epoch));
+        let partitions = level.map(|(number, it)| (*number, it.token)).collect();
+        Some(Plan { after, until: next.unwrap_or(mark).min(mark), epoch, partitions })
     }
 
     fn open(&self) -> usize {
@@ -277,7 +275,8 @@ impl Window {
     /// Puts in line what was read for a plan, and how far it was read.
     pub(super) fn fill(&mut self, plan: &Plan, events: Vec<(i32, EventEnvelope)>, read_up_to: i64) {
         for (number, token) in &plan.partitions {
-            if let Some(part) = self.parts.get_mut(number).filter(|it| it.token == *token) {
+            // one that drains takes none of them: its checkpoint must not pass them
+            if let Some(part) = self.parts.get_mut(number).filter(|it| it.token == *token && !it.draining) {
                 part.cursor = read_up_to;
             }
         }
@@ -462,15 +461,31 @@ impl Window {
                 items.map(|(position, _)| *position).collect::<Vec<_>>()
             };
             let (line, again) = (done(true), done(false));
-            let nothing = line.is_empty() && again.is_empty();
-            let touch = std::mem::take(&mut part.touch);
-            let ack = part.ack(*number, line, again);
-            let moves = || ack.open.first().map_or(ack.reached, |it| it - 1) > part.stored;
-            if !nothing || (touch && part.begun && !part.draining && moves()) {
-                acks.push(ack);
+            if !line.is_empty() || !again.is_empty() {
+                acks.push(part.ack(*number, line, again));
             }
         }
         acks
+    }
+
+    /// Partitions whose checkpoints may be moved though nothing was acknowledged: nothing up to there was to be done.
+    pub(super) fn behind(&self) -> Vec<Followed> {
+        let behind = |(number, part): (&i32, &Part)| {
+            let reached = part.reached();
+            let moves = part.begun && reached > part.stored;
+            moves.then_some(Followed { partition: *number, token: part.token, reached })
+        };
+        self.parts.iter().filter_map(behind).collect()
+    }
+
+    /// They were moved.
+    pub(super) fn followed(&mut self, asked: &[Followed], stored: &[(i32, i64)]) {
+        for (number, position) in stored {
+            let token = asked.iter().find(|it| it.partition == *number).map(|it| it.token);
+            if let Some(part) = self.parts.get_mut(number).filter(|it| Some(it.token) == token) {
+                part.stored = part.stored.max(*position);
+            }
+        }
     }
 
     /// It is stored.
@@ -497,15 +512,29 @@ impl Part {
     fn new(stored: Partition) -> Self {
         Self {
             token: stored.token,
-            cursor: stored.position,
-            stored: stored.position,
-            done_before: stored.acked.into_iter().collect(),
-            last: stored.last,
+            cursor: stored.checkpoint.position,
+            stored: stored.checkpoint.position,
+            done_before: BTreeSet::new(),
+            epoch: stored.checkpoint.epoch,
+            taken_over: stored,
             items: BTreeMap::new(),
             begun: false,
             draining: false,
-            touch: false,
         }
+    }
+
+    /// From now on it is read.
+    fn begin(&mut self, known: Partition) {
+        (self.cursor, self.stored) = (known.checkpoint.position, known.checkpoint.position);
+        self.epoch = known.checkpoint.epoch;
+        self.done_before = known.acked.into_iter().collect();
+        self.begun = true;
+    }
+
+    /// Up to where nothing is open.
+    fn reached(&self) -> i64 {
+        let open = self.items.iter().find(|(_, it)| it.line);
+        open.map_or(self.cursor, |(position, _)| position - 1)
     }
 
     /// An acknowledgement of these, with what is known of the others.

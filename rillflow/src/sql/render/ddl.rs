@@ -1,7 +1,7 @@
 //! Tables and indexes of collections.
 
 use super::writer::Writer;
-use crate::model::query::tree::{IndexDefinition, IndexMethod, PathInfo, SortKey};
+use crate::model::query::tree::{IndexDefinition, IndexMethod, Node, PathInfo, SortKey};
 use crate::model::{IdSource, SqlType};
 
 /// The table of a collection.
@@ -60,7 +60,7 @@ impl<const N: usize> Writer<N> {
 
     /// `doc_email text GENERATED ALWAYS AS (doc->>'email') STORED`
     const fn generated(&mut self, path: &PathInfo) {
-        self.stored(path);
+        self.scalar(path);
         self.put(" ");
         self.put(path.sql_type.name());
         self.put(" GENERATED ALWAYS AS (");
@@ -83,7 +83,7 @@ impl<const N: usize> Writer<N> {
         self.put(" ADD CONSTRAINT ");
         self.put(key.name);
         self.put(" FOREIGN KEY (");
-        self.stored(key.column);
+        self.scalar(key.column);
         self.put(") REFERENCES ");
         self.put(key.references);
         self.put(" (id) DEFERRABLE");
@@ -115,6 +115,20 @@ impl<const N: usize> Writer<N> {
                 self.sort_keys(index.keys);
                 self.put(")");
             }
+        }
+        self.held(index);
+    }
+
+    /// ` WHERE condition`, in the words of queries.
+    const fn held(&mut self, index: &IndexDefinition) {
+        let conditioned = !matches!(index.condition, Node::Everything);
+        if conditioned {
+            self.put(" WHERE ");
+            self.condition(index.condition);
+        }
+        if index.not_deleted {
+            self.put(if conditioned { " AND " } else { " WHERE " });
+            self.put("deleted_at IS NULL");
         }
     }
 }

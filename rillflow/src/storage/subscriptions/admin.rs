@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
-use super::GroupKey;
+use super::{GroupKey, channel};
 use crate::model::{GroupStatus, SubscriptionDeadLetter, SubscriptionFilter, SubscriptionInfo};
 use crate::sql::{self, Texts};
 use crate::storage::failure::text;
@@ -103,7 +103,11 @@ pub(crate) async fn set_status(
     group: Option<&str>,
     status: &str,
 ) -> Result<i64> {
-    let query = sqlx::query_scalar(texts.statement(sql::SET_GROUP_STATUS)).bind(subscription).bind(group).bind(status);
+    let query = sqlx::query_scalar(texts.statement(sql::SET_GROUP_STATUS))
+        .bind(subscription)
+        .bind(group)
+        .bind(status)
+        .bind(channel(texts));
     Ok(query.fetch_one(conn).await?)
 }
 
@@ -115,13 +119,17 @@ pub(crate) async fn reset(
     group: Option<&str>,
     position: i64,
 ) -> Result<i64> {
-    let query = sqlx::query_scalar(texts.statement(sql::RESET_GROUP)).bind(subscription).bind(group).bind(position);
+    let query = sqlx::query_scalar(texts.statement(sql::RESET_GROUP))
+        .bind(subscription)
+        .bind(group)
+        .bind(position)
+        .bind(channel(texts));
     Ok(query.fetch_one(conn).await?)
 }
 
 /// Deletes a subscription. `false`: there was none.
 pub(crate) async fn delete(conn: &mut PgConnection, texts: &Texts, name: &str) -> Result<bool> {
-    let query = sqlx::query_scalar(texts.statement(sql::DELETE_SUBSCRIPTION)).bind(name);
+    let query = sqlx::query_scalar(texts.statement(sql::DELETE_SUBSCRIPTION)).bind(name).bind(channel(texts));
     let gone: i64 = query.fetch_one(conn).await?;
     Ok(gone > 0)
 }
@@ -152,7 +160,10 @@ pub(crate) async fn dead_letters(
 
 /// Gives dead letters back, to be tried anew; says how many.
 pub(crate) async fn requeue(conn: &mut PgConnection, texts: &Texts, subscription: &str, ids: &[i64]) -> Result<u64> {
-    let query = sqlx::query_scalar(texts.statement(sql::REQUEUE_DEAD_LETTERS)).bind(subscription).bind(ids);
+    let query = sqlx::query_scalar(texts.statement(sql::REQUEUE_DEAD_LETTERS))
+        .bind(subscription)
+        .bind(ids)
+        .bind(channel(texts));
     let requeued: i64 = query.fetch_one(conn).await?;
     Ok(requeued.unsigned_abs())
 }

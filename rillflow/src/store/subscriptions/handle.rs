@@ -55,7 +55,8 @@ impl SubscriptionHandle {
     /// Acknowledges the event at a position in the caller's own transaction: what the transaction writes happens once,
     /// however often the event is delivered.
     ///
-    /// Locks the partition until the transaction ends, so do it last. When the transaction is rolled back the event is
+    /// Locks the partition until the transaction ends, so do it last: the server ends a transaction that stands idle after it
+    /// for more than [`lease_ttl`](crate::subscriptions::SubscriptionOptions::lease_ttl) and a quarter. When the transaction is rolled back the event is
     /// still in hand: acknowledge it in another, or [`nack`](Self::nack) it.
     ///
     /// # Errors
@@ -63,6 +64,7 @@ impl SubscriptionHandle {
     /// [`Error::SubscriptionLost`] when another member has the event by now, [`Error::AlreadyAcked`] when the effect is
     /// there already. Both leave a transaction that cannot commit: roll it back.
     pub async fn ack_in_tx(&self, tx: &mut PgConnection, position: i64) -> Result<()> {
+        self.core.join(tx).await?;
         self.shared.ack_in(&self.core, tx, position).await
     }
 

@@ -35,7 +35,7 @@ impl Subscriptions {
     /// [`Error::Schema`](crate::Error::Schema) when the schema was not synced.
     pub async fn relay_outbox(&self, name: &str, transport: impl Transport, options: RelayOptions) -> Result<Relay> {
         let sweeps = !options.keep;
-        self.relay(name, Source::Outbox, transport, options, Box::new(from_outbox), sweeps).await
+        self.relay(name, Source::Outbox { kept: options.keep }, transport, options, Box::new(from_outbox), sweeps).await
     }
 
     /// Hands events to a transport as messages, as [`relay_outbox`](Self::relay_outbox) does those of the outbox.

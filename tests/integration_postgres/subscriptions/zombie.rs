@@ -1,0 +1,146 @@
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rillflow::subscriptions::SubscriptionOptions;
+use rillflow::{Expected, Store};
+use uuid::Uuid;
+
+use super::{manual, short, subscribe, take, until};
+use crate::support::{Db, TestResult, store_with, tick};
+
+const URL: &str = "RILLFLOW_TEST_ZOMBIE_OF";
+const WHERE: &str = "RILLFLOW_TEST_ZOMBIE_STANDS";
+const SAYS: &str = "zombie says ";
+const EFFECT: &str = "INSERT INTO effects (position, number, by) VALUES ($1, $2::text::bigint, $3)";
+
+fn options() -> SubscriptionOptions {
+    short(manual())
+}
+
+/// A process that owns the subscription, and stands still in a transaction with an effect in it.
+struct Zombie {
+    child: Child,
+    stdin: ChildStdin,
+    says: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Zombie {
+    fn start(db: &Db, stands: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["--exact", "subscriptions::zombie::this_is_the_zombie_process", "--nocapture"]);
+        command.env(URL, db.url()).env(WHERE, stands);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let (stdin, stdout) = (child.stdin.take().ok_or("no stdin")?, child.stdout.take().ok_or("no stdout")?);
+        Ok(Self { child, stdin, says: BufReader::new(stdout).lines() })
+    }
+
+    /// The next that it says.
+    fn hear(&mut self) -> Result<String, Box<dyn std::error::Error>> {
+        for line in &mut self.says {
+            if let Some((_, said)) = line?.split_once(SAYS) {
+                return Ok(said.to_owned());
+            }
+        }
+        Err("the process ended early".into())
+    }
+
+    fn signal(&self, signal: &str) -> TestResult {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status()?;
+        sent.success().then_some(()).ok_or_else(|| "the signal was not sent".into())
+    }
+}
+
+impl Drop for Zombie {
+    fn drop(&mut self) {
+        // it may have ended already
+        let _ended = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+#[test]
+fn this_is_the_zombie_process() {
+    let (Ok(url), Ok(stands)) = (std::env::var(URL), std::env::var(WHERE)) else { return }; // an ordinary test run
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(stand(&url, &stands)).expect("the zombie works");
+}
+
+/// Does the first event up to where it is to stand; says what came of it once it may go on.
+async fn stand(url: &str, stands: &str) -> TestResult {
+    let store = Store::builder(url).max_connections(4).build().await?;
+    let (handle, mut rx) = subscribe(&store, "faults", options()).await?;
+    let event = take(&mut rx, 1).await.remove(0);
+    let mut tx = store.pool().begin().await?;
+    let effect = sqlx::query(EFFECT).bind(event.global_seq).bind(event.body.to_string());
+    effect.bind("zombie").execute(&mut *tx).await?;
+    if stands == "after" {
+        handle.ack_in_tx(&mut tx, event.global_seq).await?;
+    }
+    println!("{SAYS}inside");
+    tokio::task::spawn_blocking(|| std::io::stdin().lock().read_line(&mut String::new())).await??;
+    let acked = if stands == "before" { handle.ack_in_tx(&mut tx, event.global_seq).await } else { Ok(()) };
+    let committed = tx.commit().await;
+    println!("{SAYS}{}", if acked.is_ok() && committed.is_ok() { "done" } else { "refused" });
+    std::future::pending().await
+}
+
+/// Waits until every event has its effect, and compares all rows with the log. What the zombie did, others did not.
+async fn assert_done(store: &Store) -> TestResult {
+    let events = store.events().read_all(0, 1000).await?;
+    let log: Vec<(i64, i64)> =
+        events.iter().map(|it| Ok((it.global_seq, it.body.parse::<i64>()?))).collect::<rillflow::Result<_>>()?;
+    let count = "SELECT count(*) >= $1 FROM effects";
+    until("every effect", || async {
+        Ok(sqlx::query_scalar(count).bind(log.len() as i64).fetch_one(store.pool()).await?)
+    })
+    .await?;
+    let rows: Vec<(i64, i64)> =
+        sqlx::query_as("SELECT position, number FROM effects ORDER BY id").fetch_all(store.pool()).await?;
+    assert_eq!(rows, log, "each effect once, in the order of the log");
+    let zombies = "SELECT count(*) FROM effects WHERE by = 'zombie'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(zombies).fetch_one(store.pool()).await?, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_stands_still_within_its_transaction_for_three_leases_commits_nothing() -> TestResult {
+    for stands in ["before", "after"] {
+        let (db, store) = store_with(|it| it.max_connections(8)).await?;
+        let effects = "CREATE TABLE effects (id bigserial, position bigint, number bigint, by text)";
+        sqlx::query(effects).execute(store.pool()).await?;
+        let stream = Uuid::now_v7();
+        for number in 0..5 {
+            store.events().append_stream(stream, Expected::Any, [tick(number)]).await?;
+        }
+        let mut zombie = Zombie::start(&db, stands)?;
+        assert_eq!(zombie.hear()?, "inside");
+        zombie.signal("-STOP")?;
+        let stopped = Instant::now();
+
+        let (handle, mut rx) = subscribe(&store, "faults", options()).await?;
+        let heir = store.clone();
+        let work = tokio::spawn(async move {
+            while let Some(event) = rx.recv().await {
+                let mut tx = heir.pool().begin().await?;
+                let effect = sqlx::query(EFFECT).bind(event.global_seq).bind(event.body.to_string());
+                effect.bind("heir").execute(&mut *tx).await?;
+                handle.ack_in_tx(&mut tx, event.global_seq).await?;
+                tx.commit().await?;
+            }
+            Ok::<_, rillflow::Error>(())
+        });
+        assert_done(&store).await?;
+        println!("stands {stands} its acknowledgement: taken over {:?} after SIGSTOP", stopped.elapsed());
+        tokio::time::sleep((3 * options().lease_ttl).saturating_sub(stopped.elapsed())).await;
+        zombie.signal("-CONT")?;
+        zombie.stdin.write_all(b"go on\n")?;
+        assert_eq!(zombie.hear()?, "refused");
+        store.events().append_stream(stream, Expected::Any, [tick(5)]).await?;
+        assert_done(&store).await?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(zombie);
+        assert!(!work.is_finished(), "the heir goes on");
+        work.abort();
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+use rillflow::{Document, DocumentValue};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Serialize, Deserialize, DocumentValue)]
+enum Phase {
+    Open,
+    Closed,
+}
+
+#[derive(Serialize, Deserialize, Document)]
+#[document(index(owner, where(|t| t.labels.get("color") == "red")))]
+struct Ticket {
+    #[document(id)]
+    id: i64,
+    owner: String,
+    labels: std::collections::HashMap<String, String>,
+    phase: Phase,
+}
+
+fn main() {
+    let _ = (Phase::Open, Phase::Closed);
+}
