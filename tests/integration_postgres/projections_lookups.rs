@@ -53,6 +53,8 @@ struct Receipt {
     last: i64,
 }
 
+crate::layouts::declared!(Shopper, Article, Receipt);
+
 struct Receipts;
 
 #[projection(name = "receipts", events = ShopEvent, document = Receipt, key = stream, on_failure = park)]
