@@ -97,6 +97,8 @@ impl Receipts {
     }
 }
 
+crate::layouts::declared!(Shopper, Article, Receipt);
+
 const KIM: CustomerId = CustomerId(Uuid::from_u128(1));
 const BO: CustomerId = CustomerId(Uuid::from_u128(2));
 
