@@ -157,7 +157,7 @@ async fn nothing_is_carried_over(mode: TenancyMode, connections: u32) -> TestRes
     }
     let mut dice = 7_u64;
     let mut written: HashMap<(&str, i64), i64> = HashMap::new();
-    for round in 0..200_i64 {
+    for round in 0..100_i64 {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let name = names[(dice >> 33) as usize % names.len()];
         let tenant = store.tenant(name).await?;

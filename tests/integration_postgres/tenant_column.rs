@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::orders::{Customer, CustomerId, CustomerSales, SalesProjection, customer, placed};
-use crate::support::{Db, TestResult, common_role, tick};
+use crate::support::{Db, TestResult, common_role, statements_sent, tick};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -394,5 +394,33 @@ async fn events_are_found_by_their_keys_and_documents_by_id_among_many_tenants()
     let plan = acme.explain(of_email("c4@example.com")).await?;
     let condition = plan.lines().find(|line| line.contains("Index Cond")).unwrap_or_default();
     assert!(!condition.contains("email"), "better than the book says: {plan}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_busy_tenant_finds_its_connection_set() -> TestResult {
+    let (_db, store) = shared(1).await?;
+    let (acme, globex) = (store.ensure_tenant("acme").await?, store.ensure_tenant("globex").await?);
+    let work = async |tenant: &Tenant| {
+        tenant.docs().put(&customer(1)).await?;
+        tenant.docs().get::<Customer>(&customer(1).id).await?;
+        tenant.outbox().publish(rillflow::Message::new("orders", 1, &1)).await.map(drop)
+    };
+    work(&acme).await?;
+    tokio::task::yield_now().await;
+    statements_sent();
+    for _ in 0..20 {
+        acme.docs().put(&customer(1)).await?;
+        acme.docs().get::<Customer>(&customer(1).id).await?;
+    }
+    let busy = statements_sent();
+    // each turn to another tenant sets the one connection that there is
+    for _ in 0..20 {
+        work(&acme).await?;
+        work(&globex).await?;
+    }
+    let (in_turn, more) = (statements_sent(), 20 * 2);
+    assert!(busy <= 40 + 2, "{busy}");
+    assert!(in_turn >= 20 * 6 + more, "{in_turn}");
     Ok(())
 }

@@ -118,7 +118,9 @@ impl State {
 pub(super) async fn append(core: &SharedCore, append: Append) -> Result<Appended> {
     if core.lanes.most == 0 {
         let mut conn = core.pool.acquire().await?;
-        return settle(&mut conn, core, &append).await;
+        let appended = settle(&mut conn, core, &append).await?;
+        conn.rest();
+        return Ok(appended);
     }
     match enter(core, append) {
         Way::Alone(mut lane, append) => lane.settle(&append).await,

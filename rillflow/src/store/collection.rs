@@ -24,6 +24,7 @@ impl<'s> Access<'s> {
         let work = async {
             let mut conn = self.core.pool.acquire().await?;
             let written = documents::put(&mut conn, self.at(), id.clone(), json).await?;
+            conn.rest();
             written.ok_or_else(|| self.deleted(&id))
         };
         operation!(self.core, "put", self.collection.name).run(work).await
