@@ -53,6 +53,8 @@ struct Receipt {
     last: i64,
 }
 
+crate::layouts::declared!(Shopper, Article, Receipt);
+
 struct Receipts;
 
 #[projection(name = "receipts", events = ShopEvent, document = Receipt, key = stream, on_failure = park)]
@@ -94,6 +96,8 @@ impl Receipts {
         doc.referred_by = by.map(|it| it.name.clone());
     }
 }
+
+crate::layouts::declared!(Shopper, Article, Receipt);
 
 const KIM: CustomerId = CustomerId(Uuid::from_u128(1));
 const BO: CustomerId = CustomerId(Uuid::from_u128(2));
