@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::SharedCore;
 use super::backoff::Backoff;
 use super::daemon::DaemonConfig;
 use super::handling::{Handling, keys_of};
 use super::log_reader::{Ahead, Events};
 use super::resume::{go_on, restart};
-use super::SharedCore;
 use crate::model::{EventEnvelope, OnFailure, Registered};
 use crate::observe::{measure, operation, projecting};
 use crate::storage::failure::passing;
