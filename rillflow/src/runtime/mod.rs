@@ -21,6 +21,7 @@ pub(crate) mod rebuild;
 pub(crate) mod relay;
 pub(crate) mod rows;
 pub(crate) mod session;
+pub(crate) mod sessions;
 pub(crate) mod snapshots;
 pub(crate) mod subscriber;
 pub(crate) mod sync;
@@ -45,6 +46,7 @@ use crate::storage::append::Append;
 pub(crate) struct Core {
     pub(crate) pool: PgPool,
     pub(crate) texts: Texts,
+    pub(crate) sessions: sessions::Sessions,
     pub(crate) projections: Vec<Registered>,
     pub(crate) lanes: lanes::Lanes,
     pub(crate) warm: warm::Warm,
@@ -64,6 +66,7 @@ impl Core {
         Self {
             pool,
             texts,
+            sessions: Default::default(),
             projections,
             lanes: lanes::Lanes::new(0),
             warm: Default::default(),

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::watch;
 
 use super::backoff::Backoff;
@@ -74,10 +74,11 @@ async fn tend(tenants: impl Tenants, config: DaemonConfig, mut stop: watch::Rece
         match tenants.names().await {
             Ok(names) => {
                 if reconcile(&tenants, config, &mut served, names).await
-                    && let Some(pool) = tenants.shared_pool()
+                    && tenants.shared_pool().is_some()
+                    && let Some(options) = served.values().find_map(|it| it.core.session_options())
                 {
                     let cores = served.values().map(|it| (channel(&it.core.texts), it.core.clone())).collect();
-                    listener = Some(Task::spawn(listen(pool, cores)));
+                    listener = Some(Task::spawn(listen(options, cores)));
                 }
             }
             Err(error) => tracing::warn!(%error, "could not look which tenants there are; trying again"),
@@ -125,10 +126,10 @@ async fn serve(tenants: &impl Tenants, name: &TenantName, config: DaemonConfig) 
 }
 
 /// Hears the marks of all tenants on one connection. Polling heals what it misses.
-async fn listen(pool: PgPool, cores: HashMap<String, SharedCore>) {
+async fn listen(options: PgConnectOptions, cores: HashMap<String, SharedCore>) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
     loop {
-        let error = match hear(&pool, &cores, &mut backoff).await {
+        let error = match hear(&options, &cores, &mut backoff).await {
             Ok(never) => match never {},
             Err(error) => error,
         };
@@ -137,9 +138,16 @@ async fn listen(pool: PgPool, cores: HashMap<String, SharedCore>) {
     }
 }
 
-async fn hear(pool: &PgPool, cores: &HashMap<String, SharedCore>, backoff: &mut Backoff) -> sqlx::Result<Infallible> {
-    let options = pool.connect_options().as_ref().clone();
-    let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(options);
+async fn hear(
+    options: &PgConnectOptions,
+    cores: &HashMap<String, SharedCore>,
+    backoff: &mut Backoff,
+) -> sqlx::Result<Infallible> {
+    let own = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(options.clone());
     let mut listener = PgListener::connect_with(&own).await?;
     listener.listen_all(cores.keys().map(String::as_str)).await?;
     backoff.reset();

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 use std::time::Duration;
 
+use super::ask::{query, query_scalar};
 use crate::Result;
 use crate::model::Collection;
 use crate::sql::beside::{self, Beside};
@@ -16,12 +17,12 @@ pub(crate) async fn begin(
     version: i32,
     collection: &Collection,
 ) -> Result<bool> {
-    let row = sqlx::query(texts.statement(sql::BEGIN_REBUILD)).bind(projection).bind(version);
+    let row = query(texts.statement(sql::BEGIN_REBUILD)).bind(projection).bind(version);
     if row.fetch_optional(&mut *conn).await?.is_none() {
         return Ok(false);
     }
     let key = beside::index_name(Beside::Rebuild, &format!("{}_pkey", beside::table(collection)));
-    let make = sqlx::query(texts.statement(sql::MAKE_BESIDE)).bind(beside::table(collection)).bind(key);
+    let make = query(texts.statement(sql::MAKE_BESIDE)).bind(beside::table(collection)).bind(key);
     make.execute(conn).await?;
     Ok(true)
 }
@@ -34,14 +35,14 @@ pub(crate) async fn give_up(
     collection: &Collection,
     which: Beside,
 ) -> Result<bool> {
-    let drop = sqlx::query_scalar(texts.statement(sql::DROP_BESIDE));
+    let drop = query_scalar(texts.statement(sql::DROP_BESIDE));
     Ok(drop.bind(projection).bind(beside::table(collection)).bind(which.word()).fetch_one(conn).await?)
 }
 
 /// Bounds the wait for locks, until the transaction ends.
 pub(crate) async fn bound_locks(conn: &mut PgConnection, texts: &Texts, longest: Duration) -> Result<()> {
     let longest = longest.as_millis().max(1).to_string();
-    sqlx::query(texts.statement(sql::LOCK_TIMEOUT)).bind(longest).execute(conn).await?;
+    query(texts.statement(sql::LOCK_TIMEOUT)).bind(longest).execute(conn).await?;
     Ok(())
 }
 
@@ -56,7 +57,7 @@ pub(crate) async fn swap(
 ) -> Result<bool> {
     let names = beside::index_names(collection);
     let called = |at: Beside| names.iter().map(|name| beside::index_name(at, name)).collect::<Vec<_>>();
-    let swap = sqlx::query_scalar(texts.statement(sql::SWAP_READ_MODEL));
+    let swap = query_scalar(texts.statement(sql::SWAP_READ_MODEL));
     let swap = swap.bind(projection).bind(token).bind(beside::table(collection)).bind(which.word());
     Ok(swap.bind(&names).bind(called(which)).bind(called(Beside::Old)).fetch_one(conn).await?)
 }

@@ -8,6 +8,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::ask::{query, query_as, query_scalar};
 use super::events::envelope;
 use super::failure::{in_another_epoch, refusal_of_ack};
 use super::{epochs, marks};
@@ -114,7 +115,7 @@ pub(crate) async fn tend(
     texts: &Texts,
     members: &[Tended],
 ) -> Result<std::collections::HashMap<Uuid, Holding>> {
-    let query = sqlx::query(texts.statement(sql::TEND_MEMBERS))
+    let query = query(texts.statement(sql::TEND_MEMBERS))
         .bind(members.iter().map(|it| it.member).collect::<Vec<_>>())
         .bind(members.iter().map(|it| it.key.subscription.as_str()).collect::<Vec<_>>())
         .bind(members.iter().map(|it| it.key.group.as_str()).collect::<Vec<_>>())
@@ -171,7 +172,7 @@ pub(crate) async fn resume(
 /// Stores a partition that was resumed. `false`: it has another owner.
 pub(crate) async fn enter(conn: &mut PgConnection, texts: &Texts, key: &GroupKey, known: &Partition) -> Result<bool> {
     let (position, id) = known.checkpoint.last.unzip();
-    let query = sqlx::query(texts.statement(sql::ENTER_PARTITION))
+    let query = query(texts.statement(sql::ENTER_PARTITION))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(known.number)
@@ -199,7 +200,7 @@ pub(crate) async fn follow(
     key: &GroupKey,
     followed: &[Followed],
 ) -> Result<Vec<(i32, i64)>> {
-    let query = sqlx::query_as(texts.statement(sql::FOLLOW_PARTITIONS))
+    let query = query_as(texts.statement(sql::FOLLOW_PARTITIONS))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(followed.iter().map(|it| it.partition).collect::<Vec<_>>())
@@ -218,7 +219,7 @@ pub(crate) async fn ack(
     strictly: Option<Duration>,
 ) -> Result<Reached> {
     let (position, id) = ack.last.unzip();
-    let query = sqlx::query(texts.statement(sql::ACK_SUBSCRIPTION))
+    let query = query(texts.statement(sql::ACK_SUBSCRIPTION))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(ack.partition)
@@ -237,7 +238,7 @@ pub(crate) async fn ack(
 
 /// Takes an event out of the line. Returns how often it was tried; 0 when it is a dead letter now.
 pub(crate) async fn nack(conn: &mut PgConnection, texts: &Texts, key: &GroupKey, nack: &Nack<'_>) -> Result<i32> {
-    let query = sqlx::query_scalar(texts.statement(sql::NACK_SUBSCRIPTION))
+    let query = query_scalar(texts.statement(sql::NACK_SUBSCRIPTION))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(nack.ack.partition)
@@ -256,7 +257,7 @@ pub(crate) async fn nack(conn: &mut PgConnection, texts: &Texts, key: &GroupKey,
 /// Ends the caller's transaction.
 pub(crate) async fn refuse(conn: &mut PgConnection, texts: &Texts) {
     // it always fails, and so does the transaction, however it fails
-    let _refused = sqlx::query(texts.statement(sql::REFUSE)).execute(conn).await;
+    let _refused = query(texts.statement(sql::REFUSE)).execute(conn).await;
 }
 
 /// Gives partitions back, and says which.
@@ -267,7 +268,7 @@ pub(crate) async fn release(
     held: &[(i32, i64)],
 ) -> Result<Vec<i32>> {
     let (partitions, tokens): (Vec<_>, Vec<_>) = held.iter().copied().unzip();
-    let query = sqlx::query_scalar(texts.statement(sql::RELEASE_PARTITIONS))
+    let query = query_scalar(texts.statement(sql::RELEASE_PARTITIONS))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(partitions)
@@ -278,7 +279,7 @@ pub(crate) async fn release(
 
 /// Ends a membership.
 pub(crate) async fn leave(conn: &mut PgConnection, texts: &Texts, key: &GroupKey, member: Uuid) -> Result<()> {
-    let query = sqlx::query(texts.statement(sql::LEAVE_GROUP))
+    let query = query(texts.statement(sql::LEAVE_GROUP))
         .bind(member)
         .bind(&key.subscription)
         .bind(&key.group)
@@ -309,7 +310,7 @@ pub(crate) async fn read_source(
     scan: &Scan,
 ) -> Result<Delivery> {
     let Source::Events(filter) = source else {
-        let query = sqlx::query(texts.statement(sql::READ_OUTBOX_PARTITIONS))
+        let query = query(texts.statement(sql::READ_OUTBOX_PARTITIONS))
             .bind(scan.after)
             .bind(scan.until)
             .bind(scan.limit)
@@ -336,7 +337,7 @@ pub(crate) async fn read(
     filter: &SubscriptionFilter,
     scan: &Scan,
 ) -> Result<Delivery> {
-    let query = sqlx::query(texts.statement(sql::READ_SUBSCRIPTION))
+    let query = query(texts.statement(sql::READ_SUBSCRIPTION))
         .bind(scan.after)
         .bind(scan.until)
         .bind(scan.limit)
@@ -363,7 +364,7 @@ pub(crate) async fn read_positions(
         Source::Events(_) => sql::READ_POSITIONS,
         Source::Outbox { .. } => sql::READ_OUTBOX_POSITIONS,
     };
-    let query = sqlx::query(texts.statement(text)).bind(positions);
+    let query = query(texts.statement(text)).bind(positions);
     query.fetch_all(conn).await?.iter().map(envelope).collect()
 }
 
@@ -374,10 +375,8 @@ pub(crate) async fn retries(
     key: &GroupKey,
     partitions: &[i32],
 ) -> Result<Vec<Retry>> {
-    let query = sqlx::query(texts.statement(sql::SUBSCRIPTION_RETRIES))
-        .bind(&key.subscription)
-        .bind(&key.group)
-        .bind(partitions);
+    let query =
+        query(texts.statement(sql::SUBSCRIPTION_RETRIES)).bind(&key.subscription).bind(&key.group).bind(partitions);
     let retry = |row: &PgRow| {
         Ok(Retry {
             partition: row.try_get(0)?,
@@ -396,8 +395,7 @@ pub(crate) async fn drop_retries(
     key: &GroupKey,
     positions: &[i64],
 ) -> Result<()> {
-    let query =
-        sqlx::query(texts.statement(sql::DROP_RETRIES)).bind(&key.subscription).bind(&key.group).bind(positions);
+    let query = query(texts.statement(sql::DROP_RETRIES)).bind(&key.subscription).bind(&key.group).bind(positions);
     query.execute(conn).await?;
     Ok(())
 }

@@ -105,7 +105,7 @@ impl<'s> Schema<'s> {
     fn texts(&self, config: &SchemaConfig) -> Result<TextsOf<'s>> {
         match config.other_schema() {
             None => Ok(TextsOf::Store(&self.store.core.texts)),
-            Some(other) => Ok(TextsOf::Other(Texts::new(SchemaName::new(other)?))),
+            Some(other) => Ok(TextsOf::Other(self.store.core.texts.like(SchemaName::new(other)?))),
         }
     }
 }

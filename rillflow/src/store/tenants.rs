@@ -15,7 +15,7 @@ use crate::runtime::SharedCore;
 use crate::runtime::daemon::DaemonConfig;
 use crate::runtime::sync::SchemaChanges;
 use crate::runtime::tenants::{Incarnation, Tenants, TenantsDaemon};
-use crate::sql::{SchemaName, Texts};
+use crate::sql::SchemaName;
 use crate::storage::tenants;
 use crate::{Error, Result};
 
@@ -117,7 +117,11 @@ impl TenantedStoreBuilder {
     pub async fn build(self) -> Result<TenantedStore> {
         let base = self.builder.checked()?;
         let shared = match self.mode {
-            TenancyMode::SchemaPerTenant => Some(self.builder.connect().await?),
+            TenancyMode::SchemaPerTenant => {
+                let pool = self.builder.connect().await?;
+                self.builder.check_pooler(&pool).await?;
+                Some(pool)
+            }
             TenancyMode::DatabasePerTenant(_) => None,
         };
         let (mode, builder, known) = (self.mode, self.builder, Mutex::default());
@@ -312,7 +316,8 @@ impl Inner {
                 let Some(pool) = &self.shared else { return Ok(Vec::new()) };
                 let mut conn = pool.acquire().await?;
                 let base = self.base.as_str();
-                let schemas = tenants::schemas(&mut conn, &Texts::new(self.base.clone()), &prefix(base)).await?;
+                let schemas =
+                    tenants::schemas(&mut conn, &self.builder.texts(self.base.clone()), &prefix(base)).await?;
                 let named = |(schema, oid): (String, i64)| Some((TenantName::of_schema(&schema, base)?, oid));
                 schemas.into_iter().filter_map(named).collect()
             }
