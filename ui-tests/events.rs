@@ -55,3 +55,13 @@ pub struct CustomerSales {
     /// The sum of all orders.
     pub total: i64,
 }
+
+/// What became of one order.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Document)]
+pub struct OrderSummary {
+    /// The order.
+    #[document(id)]
+    pub id: Uuid,
+    /// What it cost.
+    pub total: i64,
+}

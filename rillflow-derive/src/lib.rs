@@ -30,6 +30,8 @@ fn derive(make: impl FnOnce(&mut Problems) -> proc_macro2::TokenStream) -> Token
 /// | `text_pattern(title)` | an index over one text field, which serves `starts_with` |
 /// | `trigram(title)` | an index over one text field, which serves `like`, `ilike`, `ends_with` and `contains_text`; the schema's sync makes PostgreSQL's extension `pg_trgm` |
 /// | `fulltext(language = "english", title, body)` | an index over the words of these texts, which serves `c.search(words)`; `c.rank().desc()` orders by how well a document fits them |
+/// | `column(address.city)` | as `column` on a field, for fields inside of what the document holds, also of one variant of an enum: the column is `doc_address_city` |
+/// | `references(address.country = Country)` | as `references` on a field, for fields inside |
 /// | `metadata` | columns for correlation, causation, headers and who wrote last: `Docs::with_metadata` |
 /// | `gin` | an index over everything inside, which serves `contains`, `has_entry` and `any` |
 /// | `soft_delete` | deleting keeps the row, so that it can be restored |
@@ -270,7 +272,13 @@ pub fn handlers(attr: TokenStream, item: TokenStream) -> TokenStream {
 ///   none, `Vec<CustomerId>` for several.
 /// - `fn on_placed(doc: &mut CustomerSales, e: &Placed)`: how it changes; returns nothing or a `Result<(), E>`.
 ///
-/// Both may take the event as recorded, `at: &EventEnvelope`, as their last parameter. Other functions stay as they are.
+/// Both may take the event as recorded, `at: &EventEnvelope`, behind it. A handler may look at documents of other collections
+/// as well, `customer: Option<&Customer>` or `articles: Vec<&Article>`, each with a function that says which:
+///
+/// - `#[lookup] fn customer_of(e: &Placed) -> CustomerId`: its id, or an `Option` or, for several, a `Vec`.
+///   `#[lookup(customer)]` names the parameter where a handler has more than one.
+///
+/// Other functions stay as they are.
 ///
 /// `rillflow::DocumentProjection` has a complete example.
 #[proc_macro_attribute]

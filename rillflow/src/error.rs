@@ -416,6 +416,22 @@ pub enum Error {
         tenant: String,
     },
 
+    /// Row level security does not hold for the role of this connection, so a tenant's connection would show all tenants.
+    #[error(
+        "role `{role}` passes row level security, which keeps the tenants of this schema apart: connect as a role that is neither a superuser nor has BYPASSRLS (`schema().roles()` makes some), or sync the schema when a table's row level security was turned off; for work on the schema alone there is `TenantedStoreBuilder::for_schema_work`"
+    )]
+    RowSecurityBypassed {
+        /// The role.
+        role: String,
+    },
+
+    /// A transaction that was handed to one tenant belongs to another one already, by its setting `rillflow.tenant`.
+    #[error("this transaction is not tenant `{tenant}`'s: begin it on `tenant.pool()`", tenant = tenant.escape_debug())]
+    NotOfTenant {
+        /// The tenant that it was handed to.
+        tenant: String,
+    },
+
     /// The tenant holds events or documents, and is dropped by force only.
     #[error("tenant `{tenant}` holds events or documents: nothing was dropped, as `force` was not given", tenant = tenant.escape_debug())]
     TenantNotEmpty {

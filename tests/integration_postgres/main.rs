@@ -44,6 +44,8 @@ mod idempotency;
 mod layouts;
 /// Values of maps, as fields.
 mod maps;
+/// Columns and references inside of what a document holds.
+mod nested_columns;
 /// Spans, metrics, trace context, causality.
 mod observe;
 /// The global order: what readers see while appends are open.
@@ -68,6 +70,8 @@ mod projections_at_least;
 mod projections_epochs;
 /// Workers killed, stopped, cut off; two daemons; what is asked of the server.
 mod projections_faults;
+/// Documents of other collections that handlers look at.
+mod projections_lookups;
 /// Read models built anew beside the live one.
 mod projections_rebuild;
 /// Projections that write SQL of their own, and what becomes of events they fail on.
@@ -100,6 +104,7 @@ mod subscriptions;
 mod tags;
 /// Tenants that never meet.
 mod tenancy;
+mod tenant_column;
 /// Several queries in one statement.
 mod together;
 /// Everything at once, and every event counted.

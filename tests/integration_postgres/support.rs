@@ -1,7 +1,7 @@
 //! What every test shares: a database of its own, and stores on it.
 
 use rillflow::testing::TestDatabase;
-use rillflow::{Event, Store, StoreBuilder};
+use rillflow::{Event, Store, StoreBuilder, TenancyMode};
 use sqlx::PgPool;
 
 use crate::layouts::Layout;
@@ -22,9 +22,30 @@ pub(crate) async fn store_with(
     configure: impl FnOnce(StoreBuilder) -> StoreBuilder,
 ) -> Result<(Db, Store), Box<dyn std::error::Error>> {
     let db = TestDatabase::create().await?;
+    if std::env::var("RILLFLOW_TEST_TENANCY").is_ok_and(|mode| mode == "column") {
+        let builder = configure(Store::builder(common_role(&db).await?));
+        let tenant = builder.tenants(TenancyMode::TenantColumn).build().await?.ensure_tenant("acme").await?;
+        return Ok((db, tenant.store().clone()));
+    }
     let store = configure(Store::builder(db.url())).build().await?;
     Layout::of_this_run().make(&store, db.url()).await?;
     Ok((db, store))
+}
+
+/// The URL of a database for a role that row level security holds for, and that owns the database. Roles belong to the
+/// whole server: all tests share this one.
+pub(crate) async fn common_role(db: &Db) -> Result<String, Box<dyn std::error::Error>> {
+    let create = format!(
+        "DO $$ BEGIN CREATE ROLE rillflow_test_common NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN \
+         NULL; END $$; ALTER DATABASE \"{}\" OWNER TO rillflow_test_common; \
+         ALTER SCHEMA public OWNER TO rillflow_test_common",
+        db.name()
+    );
+    let admin = PgPool::connect(db.url()).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&admin).await?;
+    admin.close().await;
+    let and = if db.url().contains('?') { '&' } else { '?' };
+    Ok(format!("{}{and}options[role]=rillflow_test_common", db.url()))
 }
 
 /// An event inserted as other software would, on a stream of its own; returns its position.
@@ -54,14 +75,21 @@ pub(crate) async fn until_somebody_waits(pool: &PgPool) -> sqlx::Result<()> {
 }
 
 thread_local! {
-    static SENT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    static SENT: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
 /// How many statements this thread sent since the last call: sqlx reports each.
 pub(crate) fn statements_sent() -> u64 {
+    statements_about("").len() as u64
+}
+
+/// Those of them that say this; the others are forgotten too.
+pub(crate) fn statements_about(text: &str) -> Vec<String> {
     static LISTENING: std::sync::Once = std::sync::Once::new();
     LISTENING.call_once(|| tracing::subscriber::set_global_default(Statements).expect("nobody else listens"));
-    SENT.replace(0)
+    let mut sent = SENT.take();
+    sent.retain(|statement| statement.contains(text));
+    sent
 }
 
 /// Counts the statements that sqlx reports, per thread, so that tests beside each other do not meet.
@@ -71,8 +99,14 @@ impl tracing::Subscriber for Statements {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
         metadata.target() == "sqlx::query"
     }
-    fn event(&self, _: &tracing::Event<'_>) {
-        SENT.set(SENT.get() + 1);
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = String::new();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            if field.name() == "db.statement" {
+                text = format!("{value:?}");
+            }
+        });
+        SENT.with_borrow_mut(|sent| sent.push(text));
     }
     fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
         tracing::span::Id::from_u64(1)

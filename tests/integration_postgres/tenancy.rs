@@ -10,14 +10,19 @@ use rillflow::{
 use uuid::Uuid;
 
 use crate::orders::{Customer, CustomerId, CustomerSales, Order, SalesProjection, customer, placed};
-use crate::support::{Db, TestResult, tick};
+use crate::support::{Db, TestResult, common_role, tick};
 
 const SOON: Duration = Duration::from_secs(30);
 
 async fn tenanted(connections: u32) -> Result<(Db, TenantedStore), Box<dyn std::error::Error>> {
+    tenanted_by(TenancyMode::SchemaPerTenant, connections).await
+}
+
+async fn tenanted_by(mode: TenancyMode, connections: u32) -> Result<(Db, TenantedStore), Box<dyn std::error::Error>> {
     let db = Db::create().await?;
-    let builder = Store::builder(db.url()).max_connections(connections).document::<Customer>();
-    let builder = builder.projection::<SalesProjection>(Lifecycle::Async).tenants(TenancyMode::SchemaPerTenant);
+    let url = common_role(&db).await?;
+    let builder = Store::builder(url).max_connections(connections).document::<Customer>();
+    let builder = builder.projection::<SalesProjection>(Lifecycle::Async).tenants(mode);
     let store = builder.build().await?;
     Ok((db, store))
 }
@@ -53,9 +58,22 @@ const NAMES: &[&str] = &[
     "😀",
 ];
 
+/// The modes in one database.
+fn modes() -> [TenancyMode; 2] {
+    [TenancyMode::SchemaPerTenant, TenancyMode::TenantColumn]
+}
+
 #[tokio::test]
 async fn what_one_tenant_writes_no_other_reads() -> TestResult {
-    let (_db, store) = tenanted(5).await?;
+    for mode in modes() {
+        writes_are_of_one_tenant(mode).await?;
+    }
+    Ok(())
+}
+
+async fn writes_are_of_one_tenant(mode: TenancyMode) -> TestResult {
+    let own_schemas = matches!(mode, TenancyMode::SchemaPerTenant);
+    let (_db, store) = tenanted_by(mode, 5).await?;
     let (acme, globex) = (store.ensure_tenant("acme").await?, store.ensure_tenant("globex").await?);
     let id = Uuid::now_v7();
     acme.docs().put(&customer(1)).await?;
@@ -77,13 +95,21 @@ async fn what_one_tenant_writes_no_other_reads() -> TestResult {
         globex.resolve_stream_alias("orders:1").await?,
         "an alias is of its tenant"
     );
-    assert_eq!((acme.name(), acme.schema_name()), ("acme", "tenant_acme"));
+    assert_eq!((acme.name(), acme.schema_name()), ("acme", if own_schemas { "tenant_acme" } else { "public" }));
     Ok(())
 }
 
 #[tokio::test]
 async fn names_are_never_taken_for_each_other_whatever_they_hold() -> TestResult {
-    let (_db, store) = tenanted(3).await?;
+    for mode in modes() {
+        names_are_kept_apart(mode).await?;
+    }
+    Ok(())
+}
+
+async fn names_are_kept_apart(mode: TenancyMode) -> TestResult {
+    let own_schemas = matches!(mode, TenancyMode::SchemaPerTenant);
+    let (_db, store) = tenanted_by(mode, 3).await?;
     for (n, name) in NAMES.iter().enumerate() {
         let tenant = store.ensure_tenant(name).await?;
         tenant.docs().put(&customer(n as i64)).await?;
@@ -97,9 +123,11 @@ async fn names_are_never_taken_for_each_other_whatever_they_hold() -> TestResult
         assert_eq!(tenant.docs().count::<Customer>().await?, 1, "{name:?}");
         assert!(tenant.docs().get::<Customer>(&customer(n as i64).id).await?.is_some(), "{name:?}");
         let events = tenant.events().read_all(0, 10).await?;
-        assert_eq!(events.iter().map(|e| e.global_seq).collect::<Vec<_>>(), [1], "{name:?}");
+        let place = if own_schemas { 1 } else { n as i64 + 1 }; // one order for all who share tables
+        assert_eq!(events.iter().map(|e| e.global_seq).collect::<Vec<_>>(), [place], "{name:?}");
     }
-    for refused in ["", "a".repeat(57).as_str(), "ä".repeat(30).as_str(), "nul\0"] {
+    let longest = if own_schemas { 56 } else { 128 };
+    for refused in ["", "a".repeat(longest + 1).as_str(), "ä".repeat(longest / 2 + 1).as_str(), "nul\0"] {
         let refusal = store.ensure_tenant(refused).await.map(drop);
         let known = refused == "nul\0" && refusal.is_ok(); // kept apart by its bytes like any other
         assert!(known || matches!(refusal, Err(Error::TenantName { .. })), "{refused:?}: {refusal:?}");
@@ -109,38 +137,53 @@ async fn names_are_never_taken_for_each_other_whatever_they_hold() -> TestResult
 
 #[tokio::test]
 async fn pooled_connections_carry_nothing_over_not_even_after_errors() -> TestResult {
-    // one connection: whatever one tenant leaves on it, the next one gets
-    let (_db, store) = tenanted(1).await?;
+    for mode in modes() {
+        // one connection: whatever one tenant leaves on it, the next one gets
+        for connections in [1, 3] {
+            nothing_is_carried_over(mode.clone(), connections).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn nothing_is_carried_over(mode: TenancyMode, connections: u32) -> TestResult {
+    // in a schema of its own nothing depends on the connection, so the application must not leave it in a transaction
+    let shares_tables = matches!(mode, TenancyMode::TenantColumn);
+    let (db, store) = tenanted_by(mode, connections).await?;
+    let administrator = sqlx::PgPool::connect(db.url()).await?;
     let names = ["a", "A", "a_", "a-", "b"];
     for name in names {
         store.ensure_tenant(name).await?;
     }
     let mut dice = 7_u64;
     let mut written: HashMap<(&str, i64), i64> = HashMap::new();
-    for round in 0..300_i64 {
+    for round in 0..200_i64 {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let name = names[(dice >> 33) as usize % names.len()];
         let tenant = store.tenant(name).await?;
         let n = ((dice >> 40) % 5) as i64;
-        match (dice >> 50) % 5 {
+        match (dice >> 50) % 8 {
             0 => fail(&tenant).await?,
             1 => cancel(&tenant).await,
-            2 => {
-                let mut tx = tenant.pool().begin().await?;
-                let stream = Uuid::now_v7();
-                tenant.events().append_in_tx(&mut tx, stream, Expected::Any, [tick(round)]).await?;
-                tx.rollback().await?;
+            2 if shares_tables => leave_a_transaction(&tenant).await,
+            3 if shares_tables => meddle(&tenant).await?,
+            4 if round % 5 == 0 => end_all_sessions(&administrator).await?,
+            5 => {
+                // its connection may have been ended
+                let _ended = append_and_take_back(&tenant, round).await;
             }
             _ => {
                 let mut doc = customer(n);
                 doc.score = Some(round as f64);
                 doc.tags = vec![name.to_owned()];
                 doc.handle = format!("{name}{n}");
-                tenant.docs().put(&doc).await?;
+                until_it_answers(|| tenant.docs().put(&doc)).await?;
                 written.insert((name, n), round);
             }
         }
-        let found = tenant.docs().get::<Customer>(&customer(n).id).await?.map(|(doc, _)| (doc.tags, doc.score));
+        let id = customer(n).id;
+        let found = until_it_answers(|| tenant.docs().get::<Customer>(&id)).await?;
+        let found = found.map(|(doc, _)| (doc.tags, doc.score));
         let expected = written.get(&(name, n)).map(|&round| (vec![name.to_owned()], Some(round as f64)));
         assert_eq!(found, expected, "{name} {n} in round {round}");
     }
@@ -157,17 +200,69 @@ async fn pooled_connections_carry_nothing_over_not_even_after_errors() -> TestRe
 async fn fail(tenant: &Tenant) -> TestResult {
     let mut twin = customer(99);
     twin.id = CustomerId(Uuid::nil());
-    tenant.docs().put(&customer(99)).await?;
-    assert!(matches!(tenant.docs().put(&twin).await, Err(Error::UniqueViolation { .. })));
-    assert!(tenant.docs().delete::<Customer>(&customer(99).id).await?);
+    let (first, id) = (customer(99), customer(99).id);
+    until_it_answers(|| tenant.docs().put(&first)).await?;
+    let refused = until_it_answers(|| tenant.docs().put(&twin)).await;
+    assert!(matches!(refused, Err(Error::UniqueViolation { .. })), "{refused:?}");
+    until_it_answers(|| tenant.docs().delete::<Customer>(&id)).await?;
     Ok(())
 }
 
-/// A call that is given up in the middle.
+/// Calls that are given up in the middle.
 async fn cancel(tenant: &Tenant) {
     let id = customer(1).id;
     let query = tenant.docs().get::<Customer>(&id);
     let _given_up = tokio::time::timeout(Duration::from_micros(200), query).await;
+    let mut session = tenant.session();
+    session.delete::<Customer>(&customer(98).id);
+    let _given_up = tokio::time::timeout(Duration::from_micros(300), session.commit()).await;
+}
+
+async fn append_and_take_back(tenant: &Tenant, n: i64) -> TestResult {
+    let mut tx = tenant.pool().begin().await?;
+    tenant.events().append_in_tx(&mut tx, Uuid::now_v7(), Expected::Any, [tick(n)]).await?;
+    Ok(tx.rollback().await?)
+}
+
+/// A transaction of the application that is given up while it begins, or in the middle.
+async fn leave_a_transaction(tenant: &Tenant) {
+    let _given_up = tokio::time::timeout(Duration::from_micros(150), tenant.pool().begin()).await;
+    let Ok(mut tx) = tenant.pool().begin().await else { return };
+    let slow = sqlx::query("SELECT pg_sleep(0.02)").execute(&mut *tx);
+    let _given_up = tokio::time::timeout(Duration::from_millis(1), slow).await;
+}
+
+/// What the application's own SQL may do to its connection.
+async fn meddle(tenant: &Tenant) -> TestResult {
+    for sql in ["SET rillflow.tenant = 'b'", "RESET ALL", "SET rillflow.tenant = ''", "BEGIN", "DISCARD ALL"] {
+        let Ok(mut conn) = tenant.pool().acquire().await else { continue };
+        sqlx::raw_sql(sql).execute(&mut *conn).await.or_else(passes)?;
+    }
+    Ok(())
+}
+
+/// In a transaction that was left open, not everything can be said.
+fn passes(error: sqlx::Error) -> Result<sqlx::postgres::PgQueryResult, sqlx::Error> {
+    if error.as_database_error().is_some() { Ok(Default::default()) } else { Err(error) }
+}
+
+/// Has the server end the sessions of every store.
+async fn end_all_sessions(administrator: &sqlx::PgPool) -> TestResult {
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    sqlx::query(end).execute(administrator).await?;
+    Ok(())
+}
+
+/// Asks again when the connection turns out to be gone.
+async fn until_it_answers<T, F: Future<Output = Result<T, Error>>>(mut ask: impl FnMut() -> F) -> Result<T, Error> {
+    let mut tries = 0;
+    loop {
+        match ask().await {
+            Err(Error::Database(_)) if tries < 10 => tries += 1,
+            answer => return answer,
+        }
+    }
 }
 
 #[tokio::test]
@@ -232,7 +327,14 @@ async fn all_tenants_are_brought_up_to_date_and_one_that_fails_stops_no_other() 
 
 #[tokio::test]
 async fn one_daemon_serves_all_tenants_on_few_connections() -> TestResult {
-    let (db, store) = tenanted(4).await?;
+    for mode in modes() {
+        one_daemon_serves_all(mode).await?;
+    }
+    Ok(())
+}
+
+async fn one_daemon_serves_all(mode: TenancyMode) -> TestResult {
+    let (db, store) = tenanted_by(mode, 4).await?;
     let names: Vec<_> = (0..12).map(|n| format!("t{n}")).collect();
     for name in &names[..8] {
         store.ensure_tenant(name).await?;

@@ -2,8 +2,10 @@
 
 use proc_macro2::{Ident, Span};
 use syn::meta::ParseNestedMeta;
+use syn::parse::ParseStream;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, LitStr, Path};
+use syn::{Attribute, LitStr, Path, Token};
 
 use super::index::{self, IndexAttr, Kind};
 use super::problems::Problems;
@@ -16,12 +18,20 @@ pub(crate) struct DocumentAttrs {
     pub(crate) collection: Option<LitStr>,
     /// `gin`, `index(..)` and `unique(..)`.
     pub(crate) indexes: Vec<IndexAttr>,
+    /// The fields of `column(..)` and `references(..)`.
+    pub(crate) columns: Vec<ColumnAttr>,
     /// `soft_delete`.
     pub(crate) soft_delete: bool,
     /// `metadata`.
     pub(crate) metadata: bool,
     /// Where the attribute is.
     pub(crate) span: Option<Span>,
+}
+
+/// A field with a column, as the struct declares it: `address.city`, or `address.country = Country`.
+pub(crate) struct ColumnAttr {
+    pub(crate) path: Vec<Ident>,
+    pub(crate) references: Option<Path>,
 }
 
 /// Who makes a document's ids, when the application does not.
@@ -82,12 +92,14 @@ impl DocumentAttrs {
             "text_pattern" => self.indexes.push(index::of_keys(meta, Kind::TextPattern)?),
             "trigram" => self.indexes.push(index::of_keys(meta, Kind::Trigram)?),
             "fulltext" => self.indexes.push(index::of_keys(meta, Kind::FullText)?),
+            "column" => self.columns.extend(columns(meta, column)?),
+            "references" => self.columns.extend(columns(meta, reference)?),
             "metadata" => self.metadata = true,
             other => {
                 problems.at(
                     span,
                     format!(
-                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin`, `text_pattern(..)`, `trigram(..)`, `fulltext(..)`, `metadata` or `soft_delete`"
+                        "unknown option `{other}`: expected `collection = \"..\"`, `index(..)`, `unique(..)`, `gin`, `text_pattern(..)`, `trigram(..)`, `fulltext(..)`, `column(..)`, `references(..)`, `metadata` or `soft_delete`"
                     ),
                 );
                 pass_over(meta)?;
@@ -147,6 +159,32 @@ impl FieldAttrs {
         *option = Some(span);
         Ok(())
     }
+}
+
+/// `(address.city, address.zip)`, each read by `one`.
+fn columns(
+    meta: &ParseNestedMeta<'_>,
+    one: fn(ParseStream<'_>) -> syn::Result<ColumnAttr>,
+) -> syn::Result<Punctuated<ColumnAttr, Token![,]>> {
+    let content;
+    syn::parenthesized!(content in meta.input);
+    Punctuated::parse_terminated_with(&content, one)
+}
+
+/// `address.city`
+fn column(input: ParseStream<'_>) -> syn::Result<ColumnAttr> {
+    Ok(ColumnAttr { path: index::path(input)?, references: None })
+}
+
+/// `address.country = Country`
+fn reference(input: ParseStream<'_>) -> syn::Result<ColumnAttr> {
+    let path = index::path(input)?;
+    if !input.peek(Token![=]) {
+        let span = path.last().map_or_else(Span::call_site, Ident::span);
+        return Err(syn::Error::new(span, "say whose id it holds: `references(address.country = Country)`"));
+    }
+    input.parse::<Token![=]>()?;
+    Ok(ColumnAttr { path, references: Some(input.parse()?) })
 }
 
 /// `(v7)` or `(sequence)` behind `id`.

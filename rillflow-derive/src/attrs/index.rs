@@ -187,7 +187,7 @@ fn key(input: ParseStream<'_>) -> syn::Result<KeyAttr> {
 }
 
 /// `address.city`
-fn path(input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
+pub(super) fn path(input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
     let mut path = vec![input.call(Ident::parse_any)?];
     while input.peek(Token![.]) {
         input.parse::<Token![.]>()?;

@@ -34,6 +34,9 @@ pub(crate) fn checks(query: &CompiledQuery, function: &ItemFn) -> TokenStream {
     if let (false, false, Some(keys)) = (query.allow.scan, query.allow.sort, &query.steps.order) {
         checks.extend(check("check_order", &keys.body, quote!(#name, #type_name, &__STATEMENT, #indexes)));
     }
+    if let Some(keys) = &query.steps.order {
+        checks.extend(check("check_rank", &keys.body, quote!(__STATEMENT.filter, __STATEMENT.order)));
+    }
     if let Some(keys) = &query.steps.group {
         checks.extend(check("check_groups", &keys.body, quote!(#type_name, &__STATEMENT)));
     }

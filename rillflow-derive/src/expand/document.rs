@@ -11,10 +11,11 @@ use super::paths::with_paths;
 use super::query::{Values, literal_type};
 use crate::attrs::document::IdSource;
 use crate::attrs::index::Kind;
-use crate::model::document::{Document, ForeignKey};
+use crate::model::document::Document;
 use crate::model::fields::{Field, Struct};
 use crate::model::index::Index;
 use crate::model::quoted;
+use crate::model::stored::StoredColumn;
 
 /// A document.
 pub(crate) fn document(document: &Document) -> TokenStream {
@@ -25,7 +26,32 @@ pub(crate) fn document(document: &Document) -> TokenStream {
 
 /// A nested struct.
 pub(crate) fn nested(fields: &Struct) -> TokenStream {
-    hidden(&value_with_paths(fields, true))
+    let (value, null_tests) = (value_with_paths(fields, true), null_tests(fields, |_| true));
+    hidden(&quote! { #value #null_tests })
+}
+
+/// Whether a whole struct or enum is there: what an `Option` of it can be asked. `wanted`: by the method's name.
+pub(super) fn null_tests(fields: &Struct, wanted: impl Fn(&str) -> bool) -> TokenStream {
+    let (paths, vis, parameters, generics) =
+        (paths_ident(fields), &fields.vis, parameters(fields), with_path(fields, "Path"));
+    let (generics, _, bounds) = generics.split_for_impl();
+    let tests = [("is_null", true, "No value: null, or no such key."), ("is_some", false, "A value.")];
+    let tests = tests.iter().filter(|(name, ..)| wanted(name)).map(|(name, null, doc)| {
+        let name = Ident::new(name, Span::call_site());
+        quote! {
+            #[doc = #doc]
+            #[track_caller]
+            #vis const fn #name(&self) -> ::rillflow::__private::NullTest<__P, #null>
+            where
+                <__P as ::rillflow::__private::Path>::Value: ::rillflow::__private::Nullable,
+            {
+                ::rillflow::__private::null_test()
+            }
+        }
+    });
+    quote! {
+        impl #generics #paths<__P, #(#parameters),*> #bounds { #(#tests)* }
+    }
 }
 
 /// Paths, and the type as a value that has them.
@@ -139,11 +165,7 @@ fn field_type(fields: &Struct, field: &Field) -> TokenStream {
         (tag(fields, field), &field.key, quoted(&field.key), &field.name, field.optional);
     let (vis, ty) = (&field.vis, value_type(field));
     let presence = if field.optional { quote!(Sometimes) } else { quote!(Always) };
-    let place = match &field.attrs {
-        attrs if attrs.id.is_some() => quote!(Id),
-        attrs if attrs.has_column() => quote!(Generated),
-        _ => quote!(Key),
-    };
+    let place = if field.attrs.id.is_some() { quote!(Id) } else { quote!(Key) };
     let (flat, conditional) = (field.flat, field.conditional);
     let guard = field.guard.as_ref().map(|(tag, name)| {
         let (tag, name) = (quoted(tag), quoted(name));
@@ -201,13 +223,19 @@ fn implementation(document: &Document) -> TokenStream {
     let table = format!("public.{}", document.table());
     let (id, soft_delete) = (id(document), document.soft_delete);
     let (id_type, id_source, id_key) = (id_type(document), id_source(document), id_key(document));
-    let definitions = document.indexes.iter().map(|index| definition(ident, index));
+    let definitions = document.indexes.iter().map(|index| definition(document, index));
     let indexes = document.indexes.iter().enumerate().map(|(at, index)| rendered(at, index));
     let (generated, full_text, metadata) = (generated_id(document), full_text(document), document.metadata);
-    let columns = document.columns.iter().map(|field| column(ident, field));
-    let stored_columns = document.columns.iter().enumerate().map(|(at, field)| stored_column(at, field));
-    let foreign_keys = document.foreign_keys.iter().map(|key| foreign_key(ident, key));
-    let rendered_keys = (0..document.foreign_keys.len()).map(rendered_key);
+    let searched = match full_text_index(document) {
+        Some(at) => quote!(::core::option::Option::Some(&__INDEXES[#at])),
+        None => quote!(::core::option::Option::None),
+    };
+    let columns = document.columns.iter().map(|it| column(ident, it));
+    let stored_columns = document.columns.iter().enumerate().map(|(at, it)| stored_column(at, it));
+    let column_names = document.columns.iter().map(column_name);
+    let foreign_keys: Vec<_> =
+        document.columns.iter().enumerate().filter_map(|(at, it)| foreign_key(ident, at, it)).collect();
+    let rendered_keys = (0..foreign_keys.len()).map(rendered_key);
     quote! {
         const __TABLE: ::rillflow::__private::Table = ::rillflow::__private::Table {
             name: #table,
@@ -235,6 +263,8 @@ fn implementation(document: &Document) -> TokenStream {
                 soft_delete: #soft_delete,
             };
             const TABLE: &'static str = __TABLE.name;
+            const COLUMNS: &'static [::rillflow::__private::ColumnOf] = &[#(#column_names),*];
+            const FULL_TEXT: ::core::option::Option<&'static ::rillflow::__private::IndexDefinition> = #searched;
             const INDEXES: &'static [::rillflow::__private::IndexDefinition] = __INDEXES;
             #id
         }
@@ -301,14 +331,20 @@ fn id_methods(field: &Ident, ty: &Type) -> TokenStream {
 }
 
 /// The path of a field with a column.
-fn column(document: &Ident, field: &Ident) -> TokenStream {
-    let (name, span) = (document.unraw().to_string(), field.span());
-    let paths = quote!(<#document as ::rillflow::__private::Document>::PATHS);
-    quote_spanned!(span=> ::rillflow::__private::index_key(#name, &#paths.#field))
+fn column(document: &Ident, column: &StoredColumn) -> TokenStream {
+    let (name, span, path) = (document.unraw().to_string(), column.span(), &column.path);
+    let paths = quote_spanned!(span=> <#document as ::rillflow::__private::Document>::PATHS);
+    quote_spanned!(span=> ::rillflow::__private::index_key(#name, &#paths #(.#path)*))
 }
 
-fn stored_column(at: usize, field: &Ident) -> TokenStream {
-    let name = format!("doc_{}", field.unraw());
+/// What a column is called, and the fields that lead to it.
+fn column_name(column: &StoredColumn) -> TokenStream {
+    let (name, fields) = (&column.name, column.path.iter().map(|field| field.unraw().to_string()));
+    quote!(::rillflow::__private::ColumnOf { name: #name, fields: &[#(#fields),*] })
+}
+
+fn stored_column(at: usize, column: &StoredColumn) -> TokenStream {
+    let name = &column.name;
     quote! {
         ::rillflow::__private::StoredColumn {
             name: #name,
@@ -320,15 +356,23 @@ fn stored_column(at: usize, field: &Ident) -> TokenStream {
 }
 
 /// The field holds an id of the other document, or rustc says so at that document's name.
-fn foreign_key(document: &Ident, key: &ForeignKey) -> TokenStream {
-    let (name, target, ty, column) = (&key.name, &key.target, &key.ty, column(document, &key.field));
-    let table = quote_spanned! {target.span()=> ::rillflow::__private::refers_to::<
-        <#ty as ::rillflow::__private::DocumentValue>::Scalar,
-        #target,
-    >()};
-    quote! {
-        ::rillflow::__private::ForeignKeyDefinition { name: #name, column: #column, references: #table }
-    }
+fn foreign_key(document: &Ident, at: usize, column: &StoredColumn) -> Option<TokenStream> {
+    let key = column.references.as_ref()?;
+    let (name, target, span) = (&key.name, &key.target, key.target.span());
+    let path = column.path.iter().map(|field| {
+        let mut field = field.clone();
+        field.set_span(span);
+        field
+    });
+    let paths = quote_spanned!(span=> <#document as ::rillflow::__private::Document>::PATHS);
+    let table = quote_spanned!(span=> ::rillflow::__private::refers_to::<#target, _>(&#paths #(.#path)*));
+    Some(quote! {
+        ::rillflow::__private::ForeignKeyDefinition {
+            name: #name,
+            column: __TABLE.columns[#at],
+            references: #table,
+        }
+    })
 }
 
 fn rendered_key(at: usize) -> TokenStream {
@@ -346,13 +390,7 @@ fn rendered_key(at: usize) -> TokenStream {
 /// `search` and `rank`: they ask for a full-text index, and say so where there is none.
 fn full_text(document: &Document) -> TokenStream {
     let (ident, paths) = (&document.fields.ident, paths_ident(&document.fields));
-    let index = document.indexes.iter().position(|index| index.kind == Kind::FullText).map(|at| {
-        quote! {
-            impl ::rillflow::__private::FullText for #ident {
-                const FULL_TEXT: &'static ::rillflow::__private::IndexDefinition = &__INDEXES[#at];
-            }
-        }
-    });
+    let index = full_text_index(document).map(|_| quote!(impl ::rillflow::__private::FullText for #ident {}));
     quote! {
         #index
         impl ::rillflow::__private::PathsOf<#ident> for #paths<::rillflow::__private::Root<#ident>> {}
@@ -378,7 +416,12 @@ fn full_text(document: &Document) -> TokenStream {
     }
 }
 
-fn definition(document: &Ident, index: &Index) -> TokenStream {
+fn full_text_index(document: &Document) -> Option<usize> {
+    document.indexes.iter().position(|index| index.kind == Kind::FullText)
+}
+
+fn definition(of: &Document, index: &Index) -> TokenStream {
+    let document = &of.fields.ident;
     let (name, unique, document_name) = (&index.name, index.kind == Kind::Unique, document.unraw().to_string());
     let method = match index.kind {
         Kind::Plain | Kind::Unique => quote!(BTree),
@@ -396,9 +439,13 @@ fn definition(document: &Ident, index: &Index) -> TokenStream {
     let keys = index.keys.iter().map(|key| {
         let (path, descending, nulls_first) = (&key.path, key.descending, key.nulls_first);
         let span = path.last().map_or_else(Span::call_site, Ident::span);
-        let paths = quote!(<#document as ::rillflow::__private::Document>::PATHS);
+        let paths = quote_spanned!(span=> <#document as ::rillflow::__private::Document>::PATHS);
         let key_of = Ident::new(key_of, span);
-        let path = quote_spanned! {span=> ::rillflow::__private::#key_of(#document_name, &#paths #(.#path)*) };
+        let path = match of.columns.iter().position(|column| column.path == *path) {
+            // checked as a column: once is enough
+            Some(at) if key_of == "index_key" => quote!(__TABLE.columns[#at]),
+            _ => quote_spanned! {span=> ::rillflow::__private::#key_of(#document_name, &#paths #(.#path)*) },
+        };
         quote! {
             ::rillflow::__private::SortKey { path: #path, descending: #descending, nulls_first: #nulls_first }
         }

@@ -243,6 +243,7 @@ fn route(set: &EventEnum) -> TokenStream {
     let variants: Vec<_> = events.iter().map(|event| &event.ident).collect();
     let payloads: Vec<_> = events.iter().map(|event| &event.payload).collect();
     let (keys, apply) = (stand_in::route_keys(), stand_in::route_apply());
+    let (lookups, all_lookups) = (stand_in::route_lookups(), stand_in::route_all_lookups());
     quote! {
         #[automatically_derived]
         impl<__P> ::rillflow::__private::Route<__P> for #ident
@@ -258,10 +259,26 @@ fn route(set: &EventEnum) -> TokenStream {
                 }
             }
 
+            #lookups {
+                match self {
+                    #(Self::#variants(event) => {
+                        let mut wanted = ::rillflow::__private::Wanted::by(event, at, lookups);
+                        <__P as ::rillflow::__private::On<#payloads>>::lookups(&mut wanted);
+                        wanted.asked()
+                    })*
+                }
+            }
+
+            #all_lookups {
+                #(<__P as ::rillflow::__private::On<#payloads>>::lookups(
+                    &mut ::rillflow::__private::Wanted::by_any(lookups),
+                );)*
+            }
+
             #apply {
                 match self {
                     #(Self::#variants(event) => {
-                        <__P as ::rillflow::__private::On<#payloads>>::apply(doc, event, at)
+                        <__P as ::rillflow::__private::On<#payloads>>::apply(doc, event, at, found)
                     })*
                 }
             }

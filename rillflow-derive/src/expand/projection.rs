@@ -9,6 +9,7 @@ use super::sql_projection;
 use crate::attrs::options::span_of;
 use crate::attrs::problems::Problems;
 use crate::model::functions::impl_of;
+use crate::model::lookups::{Lookup, Parameter};
 use crate::model::projection::{Checked, Handler, Key, Projection, check};
 
 /// The impl with the projection, or with the mistakes and a stand-in.
@@ -61,13 +62,39 @@ fn on(projection: &Projection, handler: &Handler, key: &Key) -> TokenStream {
     let Handler { event, cfgs, .. } = handler;
     let (keys, apply) = (keys(document, key), apply(handler));
     let (keys_of, apply_of) = signatures(document, event);
+    let lookups = lookups(handler);
     quote_spanned! {span_of(event)=>
         #(#cfgs)*
         impl ::rillflow::__private::On<#event> for #projection {
             #keys_of { #keys }
+            #lookups
             #apply_of { #apply }
         }
     }
+}
+
+/// `On::lookups`, if the handler looks at anything. Mistakes of type are reported at the document, and at the result of
+/// the function that names it.
+fn lookups(handler: &Handler) -> Option<TokenStream> {
+    let wanted = handler.lookups.iter().map(|Lookup { document, many, function }| {
+        let span = span_of(&function.returns);
+        let name = moved(&function.ident, span);
+        let kind = Ident::new(if *many { "many" } else { "one" }, span);
+        let of = quote_spanned!(span_of(document)=> wanted.of::<#document>());
+        let ids = match function.takes_envelope {
+            true => quote_spanned!(span=> Self::#name),
+            false => quote_spanned!(span=> |event, _| Self::#name(event)),
+        };
+        quote_spanned!(span=> #of.#kind(#ids);)
+    });
+    let (wanted, event) = (wanted.collect::<Vec<_>>(), &handler.event);
+    (!wanted.is_empty()).then(|| {
+        quote! {
+            fn lookups(wanted: &mut ::rillflow::__private::Wanted<'_, #event>) {
+                #(#wanted)*
+            }
+        }
+    })
 }
 
 /// The signatures of `On`, as if they stood at the document: what is no document is reported there.
@@ -85,6 +112,7 @@ fn signatures(document: &Type, event: &impl ToTokens) -> (TokenStream, TokenStre
             doc: &mut #document,
             event: &#event,
             at: &::rillflow::__private::EventEnvelope,
+            found: ::rillflow::__private::Found<'_>,
         ) -> ::core::result::Result<::rillflow::__private::DocumentOutcome, ::rillflow::__private::BoxError>
     };
     (keys, apply)
@@ -115,17 +143,24 @@ fn keys(document: &Type, key: &Key) -> TokenStream {
 
 /// The body of `On::apply`. Mistakes of type are reported at the handler's document and result.
 fn apply(handler: &Handler) -> TokenStream {
-    let Handler { ident, doc, returns, takes_envelope, .. } = handler;
+    let Handler { ident, doc, rest, returns, .. } = handler;
     let doc_span = span_of(doc);
     let span = returns.as_ref().map_or(doc_span, span_of);
     let (name, doc) = (moved(ident, span), quote_spanned!(doc_span=> doc));
-    let envelope = takes_envelope.then(|| quote_spanned!(span=> , at));
-    let call = quote_spanned!(span=> Self::#name(#doc, event #envelope));
+    let mut places = 0_usize..;
+    let rest = rest.iter().map(|parameter| match parameter {
+        Parameter::Envelope => quote_spanned!(span=> at),
+        Parameter::Document(document) => {
+            let (kind, place) = (Ident::new(if document.many { "many" } else { "one" }, span), places.next());
+            quote_spanned!(span=> found.#kind(#place))
+        }
+    });
+    let call = quote_spanned!(span=> Self::#name(#doc, event #(, #rest)*));
     let outcome = match returns {
         Some(_) => quote_spanned!(span=> ::rillflow::__private::IntoOutcome::into_outcome(#call)),
         None => quote!(#call; ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep)),
     };
-    quote!(let _ = at; #outcome)
+    quote!(let _ = (at, found); #outcome)
 }
 
 fn ignore(projection: &Projection, event: &Type) -> TokenStream {
@@ -135,7 +170,7 @@ fn ignore(projection: &Projection, event: &Type) -> TokenStream {
     quote_spanned! {span_of(event)=>
         impl ::rillflow::__private::On<#event> for #projection {
             #keys { let _ = (event, at, push, <#set as ::rillflow::__private::HasEvent<#event>>::TYPE); }
-            #apply { let _ = (doc, event, at); ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep) }
+            #apply { let _ = (doc, event, at, found); ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep) }
         }
     }
 }
@@ -154,7 +189,7 @@ fn stand_in(projection: &Projection, item: &ItemImpl) -> TokenStream {
         #document_projection
         impl<__E> ::rillflow::__private::On<__E> for #me {
             #keys { let _ = (event, at, push); }
-            #apply { let _ = (doc, event, at); ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep) }
+            #apply { let _ = (doc, event, at, found); ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep) }
         }
     }
 }

@@ -9,6 +9,7 @@ use syn::Type;
 /// An event set that has every event.
 pub(crate) fn events(set: &Ident) -> TokenStream {
     let (keys, apply, apply_sql) = (route_keys(), route_apply(), route_sql());
+    let (lookups, all_lookups) = (route_lookups(), route_all_lookups());
     quote! {
         #[automatically_derived]
         impl ::rillflow::__private::EventSet for #set {
@@ -35,7 +36,9 @@ pub(crate) fn events(set: &Ident) -> TokenStream {
         #[automatically_derived]
         impl<__P: ::rillflow::__private::DocumentProjection> ::rillflow::__private::Route<__P> for #set {
             #keys { let _ = (at, push); }
-            #apply { let _ = (doc, at); ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep) }
+            #lookups { let _ = (at, lookups); ::std::vec::Vec::new() }
+            #all_lookups { let _ = lookups; }
+            #apply { let _ = (doc, at, found); ::core::result::Result::Ok(::rillflow::__private::DocumentOutcome::Keep) }
         }
         #[automatically_derived]
         impl<__P: ::rillflow::__private::SqlProjection> ::rillflow::__private::RouteSql<__P> for #set {
@@ -92,6 +95,22 @@ pub(crate) fn route_keys() -> TokenStream {
     }
 }
 
+/// The signature of `Route<__P>::lookups`.
+pub(crate) fn route_lookups() -> TokenStream {
+    quote! {
+        fn lookups(
+            &self,
+            at: &::rillflow::__private::EventEnvelope,
+            lookups: &mut ::rillflow::__private::Lookups,
+        ) -> ::std::vec::Vec<(usize, ::std::vec::Vec<::rillflow::__private::IdValue>)>
+    }
+}
+
+/// The signature of `Route<__P>::all_lookups`.
+pub(crate) fn route_all_lookups() -> TokenStream {
+    quote!(fn all_lookups(lookups: &mut ::rillflow::__private::Lookups))
+}
+
 /// The signature of `Route<__P>::apply`.
 pub(crate) fn route_apply() -> TokenStream {
     quote! {
@@ -99,6 +118,7 @@ pub(crate) fn route_apply() -> TokenStream {
             &self,
             doc: &mut <__P as ::rillflow::__private::DocumentProjection>::Document,
             at: &::rillflow::__private::EventEnvelope,
+            found: ::rillflow::__private::Found<'_>,
         ) -> ::core::result::Result<::rillflow::__private::DocumentOutcome, ::rillflow::__private::BoxError>
     }
 }

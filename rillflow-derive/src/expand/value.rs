@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Member, Type};
 
-use super::document::{hidden, paths_ident, tag, value_with_paths};
+use super::document::{hidden, null_tests, paths_ident, tag, value_with_paths};
 use crate::model::quoted;
 use crate::model::value::{DocumentValue, Shape, Tagged, Tagging};
 
@@ -76,8 +76,10 @@ fn tagged(value: &Tagged) -> TokenStream {
     });
     let (literals, tests): (Vec<_>, Vec<_>) =
         value.tests.iter().map(|(test, name)| is_variant(value, test, name)).unzip();
+    let null_tests = null_tests(&value.paths, |name| value.tests.iter().all(|(test, _)| test != name));
     hidden(&quote! {
         #own
+        #null_tests
         #(#contents)*
         #(#literals)*
         impl<__P: ::rillflow::__private::Path> #paths<__P> { #(#tests)* }

@@ -1,10 +1,11 @@
 //! A document: its collection, id and indexes.
 
 use proc_macro2::Ident;
-use syn::{DeriveInput, Path, Type};
+use syn::{DeriveInput, Type};
 
 use super::fields::{Field, Kind, Struct, check as check_fields};
-use super::index::{self, Index, LONGEST_NAME, is_plain, name_of};
+use super::index::{self, Index, LONGEST_NAME, is_plain};
+use super::stored::{self, StoredColumn};
 use crate::attrs::document::{self, DocumentAttrs};
 use crate::attrs::problems::Problems;
 use crate::attrs::serde::snake_case;
@@ -16,22 +17,11 @@ pub(crate) struct Document {
     /// None after a refusal.
     pub(crate) id: Option<(Ident, Type)>,
     pub(crate) indexes: Vec<Index>,
-    /// The fields with a column of their own.
-    pub(crate) columns: Vec<Ident>,
-    pub(crate) foreign_keys: Vec<ForeignKey>,
+    pub(crate) columns: Vec<StoredColumn>,
     /// True when deleting keeps the row.
     pub(crate) soft_delete: bool,
     /// True when it has columns for metadata.
     pub(crate) metadata: bool,
-}
-
-/// A field that holds the id of another document.
-pub(crate) struct ForeignKey {
-    pub(crate) name: String,
-    pub(crate) field: Ident,
-    pub(crate) ty: Type,
-    /// The other document.
-    pub(crate) target: Path,
 }
 
 impl Document {
@@ -57,10 +47,10 @@ pub(crate) fn check(input: &DeriveInput, problems: &mut Problems) -> Option<Docu
     let fields = check_fields(input, Kind::Document, problems)?;
     let collection = check_collection(&attrs, &fields, problems);
     let id = check_id(&fields, problems.is_empty(), problems);
-    let indexes = index::check(attrs.indexes, &fields.fields, &table(&collection), soft_delete, problems);
-    let columns = check_columns(&fields, problems);
-    let foreign_keys = fields.fields.iter().filter_map(|field| foreign_key(field, &table(&collection))).collect();
-    Some(Document { fields, collection, id, indexes, columns, foreign_keys, soft_delete, metadata })
+    let columns = stored::check(&attrs.columns, &fields.fields, &table(&collection), problems);
+    let mut indexes = index::check(&attrs.indexes, &fields.fields, &table(&collection), soft_delete, problems);
+    index::of_columns(&columns, &table(&collection), &mut indexes);
+    Some(Document { fields, collection, id, indexes, columns, soft_delete, metadata })
 }
 
 /// Checks `#[derive(DocumentFields)]`.
@@ -70,27 +60,6 @@ pub(crate) fn check_nested(input: &DeriveInput, problems: &mut Problems) -> Opti
         problems.at(span, "only a document has a collection and indexes: declare them on its struct");
     }
     check_fields(input, Kind::Fields, problems)
-}
-
-fn check_columns(fields: &Struct, problems: &mut Problems) -> Vec<Ident> {
-    let with_column = fields.fields.iter().filter(|field| field.attrs.has_column());
-    with_column
-        .map(|field| {
-            if !is_plain(&format!("doc_{}", field.name)) {
-                problems.at(
-                    field.ident.span(),
-                    "a field with a column is named by lower-case letters, digits and `_`, at most 59 of them",
-                );
-            }
-            field.ident.clone()
-        })
-        .collect()
-}
-
-fn foreign_key(field: &Field, table: &str) -> Option<ForeignKey> {
-    let (target, _) = field.attrs.references.clone()?;
-    let name = name_of(table, std::slice::from_ref(&field.name), "fkey");
-    Some(ForeignKey { name, field: field.ident.clone(), ty: field.ty.clone(), target })
 }
 
 fn check_collection(attrs: &DocumentAttrs, fields: &Struct, problems: &mut Problems) -> String {

@@ -5,6 +5,7 @@ use syn::ext::IdentExt;
 
 use super::fields::Field;
 use super::partial::{self, Partial};
+use super::stored::StoredColumn;
 use crate::attrs::index::{IndexAttr, Kind, Only};
 use crate::attrs::problems::Problems;
 
@@ -35,7 +36,7 @@ pub(crate) struct Key {
 
 /// All indexes of a document: those on the struct, then those on its fields.
 pub(crate) fn check(
-    attrs: Vec<IndexAttr>,
+    attrs: &[IndexAttr],
     fields: &[Field],
     table: &str,
     soft_delete: bool,
@@ -54,7 +55,7 @@ pub(crate) fn check(
         }
     }
     if !soft_delete {
-        let attrs = fields.iter().flat_map(|field| field.attrs.index.iter().chain(&field.attrs.unique)).chain(&attrs);
+        let attrs = fields.iter().flat_map(|field| field.attrs.index.iter().chain(&field.attrs.unique)).chain(attrs);
         for span in attrs.filter_map(|attr| attr.only.not_deleted) {
             problems.at(span, "documents of this collection are deleted for good: add `soft_delete`, or remove this");
         }
@@ -71,7 +72,7 @@ fn on_struct(attr: &IndexAttr, table: &str, problems: &mut Problems) -> Index {
     declared(attr, keys.collect(), table, problems)
 }
 
-/// The indexes that a field's attributes ask for: one that holds all of its values, and perhaps a partial one beside it.
+/// The indexes that a field's attributes ask for. One that is unique and holds all documents does the other's work too.
 fn on_field(field: &Field, table: &str, indexes: &mut Vec<Index>, problems: &mut Problems) {
     let attrs = &field.attrs;
     let keys = || vec![Key { path: vec![field.ident.clone()], descending: false, nulls_first: false }];
@@ -79,17 +80,27 @@ fn on_field(field: &Field, table: &str, indexes: &mut Vec<Index>, problems: &mut
     for attr in attrs.unique.iter().chain(attrs.index.iter().filter(|_| !unique_alone)) {
         indexes.push(declared(attr, keys(), table, problems));
     }
-    if let (None, Some(span)) = (attrs.indexed(), attrs.declared()) {
-        let name = index_name(table, &keys(), Kind::Plain);
-        indexes.push(Index {
-            span,
-            name,
-            kind: Kind::Plain,
-            keys: keys(),
-            language: None,
-            partial: None,
-            not_deleted: false,
-        });
+}
+
+/// An index for each field with a column that has none by itself.
+pub(crate) fn of_columns(columns: &[StoredColumn], table: &str, indexes: &mut Vec<Index>) {
+    for column in columns {
+        let is_there = |index: &Index| {
+            matches!(index.kind, Kind::Plain | Kind::Unique)
+                && matches!(&index.keys[..], [key] if key.path == column.path)
+        };
+        if !indexes.iter().any(is_there) {
+            let keys = vec![Key { path: column.path.clone(), descending: false, nulls_first: false }];
+            indexes.push(Index {
+                span: column.span(),
+                name: index_name(table, &keys, Kind::Plain),
+                kind: Kind::Plain,
+                keys,
+                language: None,
+                partial: None,
+                not_deleted: false,
+            });
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod functions;
 pub(crate) mod handlers;
 pub(crate) mod index;
 pub(crate) mod literal;
+pub(crate) mod lookups;
 pub(crate) mod mention;
 pub(crate) mod names;
 pub(crate) mod partial;
@@ -19,6 +20,7 @@ pub(crate) mod query;
 pub(crate) mod split;
 pub(crate) mod sql_projection;
 pub(crate) mod steps;
+pub(crate) mod stored;
 pub(crate) mod tags;
 pub(crate) mod value;
 

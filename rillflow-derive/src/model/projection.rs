@@ -6,6 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, ReturnType, Type};
 
 use super::functions::{by_reference, cfgs, is_handler, once_each, plain_function, plain_impl, refuse, text, wanted};
+use super::lookups::{self, Lookup, LookupFunction, Parameter};
 use super::names;
 use super::sql_projection::SqlProjection;
 use crate::attrs::options::{self, span_of};
@@ -37,7 +38,10 @@ pub(crate) struct Handler {
     pub(crate) event: Type,
     /// The type of its first parameter.
     pub(crate) doc: Type,
-    pub(crate) takes_envelope: bool,
+    /// What it takes after the event.
+    pub(crate) rest: Vec<Parameter>,
+    /// What each document among them is found by, in their order.
+    pub(crate) lookups: Vec<Lookup>,
     /// What it returns, unless nothing.
     pub(crate) returns: Option<Type>,
     /// The conditions it is compiled under.
@@ -83,7 +87,7 @@ fn documents(
     let version = options::version(options.version.as_ref(), problems);
     let by_stream = by_stream(&options, problems);
 
-    let (mut keys, mut handlers) = (Vec::new(), Vec::new());
+    let (mut keys, mut handlers, mut lookups) = (Vec::new(), Vec::new(), Vec::new());
     for f in item.items.iter_mut().filter_map(|item| if let ImplItem::Fn(f) = item { Some(f) } else { None }) {
         if let Some(mark) = take_mark(f, "reset") {
             problems.at(mark, "the documents of a projection are emptied by themselves: remove `#[reset]`");
@@ -92,7 +96,10 @@ fn documents(
             if by_stream.is_some() {
                 problems.at(mark, "`key = stream` names the documents already: remove one of the two");
             }
-            keys.extend(problems.ok(key(f)));
+            keys.extend(problems.ok(key(f, &KEY)));
+        } else if let Some(mark) = lookups::take_mark(f, problems) {
+            let function = problems.ok(key(f, &lookups::FUNCTION));
+            lookups.extend(function.map(|function| LookupFunction { function, parameter: mark }));
         } else if is_handler(f) {
             handlers.extend(problems.ok(handler(f, options.document.as_ref())));
         }
@@ -104,11 +111,14 @@ fn documents(
         );
     }
     once_each(handlers.iter().map(|h| (&h.ident, &h.event)), &options.ignored, problems);
+    let (name, events, document) = required?;
     let handlers = match problems.is_empty() {
-        true => pair(handlers, keys, by_stream, problems),
+        true => {
+            lookups::pair(&mut handlers, lookups, &document, problems);
+            pair(handlers, keys, by_stream, problems)
+        }
         false => Vec::new(),
     };
-    let (name, events, document) = required?;
     let projection = (*item.self_ty).clone();
     Some(Projection { projection, name, version, on_failure, events, document, handlers, ignored: options.ignored })
 }
@@ -202,33 +212,43 @@ fn handler(f: &ImplItemFn, document: Option<&Type>) -> syn::Result<Handler> {
         ident: name.clone(),
         doc: document_first(doc, &shape)?,
         event: by_reference(event, &shape)?,
-        takes_envelope: takes_envelope(args, &shape)?,
+        rest: lookups::parameters(args, &shape)?,
+        lookups: Vec::new(),
         returns: result(&f.sig.output),
         cfgs: cfgs(f),
     })
 }
 
-fn key(f: &ImplItemFn) -> syn::Result<KeyFunction> {
-    let name = &f.sig.ident;
+/// What messages call a function that tells ids from an event.
+pub(super) struct Tells {
+    /// What it is about.
+    pub(super) what: &'static str,
+    /// What it returns.
+    pub(super) returns: &'static str,
+}
+
+const KEY: Tells =
+    Tells { what: "a key", returns: "a `#[key]` function returns the id of the document that the event changes" };
+
+/// A function from an event to ids.
+fn key(f: &ImplItemFn, tells: &Tells) -> syn::Result<KeyFunction> {
+    let (name, what) = (&f.sig.ident, tells.what);
     let shape = format!("write `fn {name}(e: &{}) -> SomeId`", wanted(f));
     if let Some(token) = &f.sig.asyncness {
-        return refuse(token.span(), format!("a key is told from the event alone, so it cannot be async: {shape}"));
+        return refuse(token.span(), format!("{what} is told from the event alone, so it cannot be async: {shape}"));
     }
     plain_function(f)?;
     let mut args = f.sig.inputs.iter();
     let event = match args.next() {
         Some(FnArg::Receiver(receiver)) => {
-            return refuse(receiver.self_token.span(), format!("a key is told from the event alone: {shape}"));
+            return refuse(receiver.self_token.span(), format!("{what} is told from the event alone: {shape}"));
         }
         Some(event) => by_reference(event, &shape)?,
-        None => return refuse(name.span(), format!("a key is told from the event: {shape}")),
+        None => return refuse(name.span(), format!("{what} is told from the event: {shape}")),
     };
     let takes_envelope = takes_envelope(args, &shape)?;
     let Some(returns) = result(&f.sig.output) else {
-        return refuse(
-            name.span(),
-            format!("a `#[key]` function returns the id of the document that the event changes: {shape}"),
-        );
+        return refuse(name.span(), format!("{}: {shape}", tells.returns));
     };
     Ok(KeyFunction { ident: name.clone(), event, takes_envelope, returns })
 }
@@ -313,6 +333,6 @@ fn spare(key: &KeyFunction, pairs: &[(Handler, Key)], problems: &mut Problems) {
 }
 
 /// The last name of a path.
-fn last(path: &str) -> &str {
+pub(super) fn last(path: &str) -> &str {
     path.rsplit("::").next().unwrap_or(path)
 }

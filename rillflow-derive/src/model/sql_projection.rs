@@ -56,6 +56,8 @@ pub(crate) fn check(
     for f in item.items.iter_mut().filter_map(|item| if let ImplItem::Fn(f) = item { Some(f) } else { None }) {
         if let Some(mark) = take_mark(f, "key") {
             problems.at(mark, "an SQL projection names no documents, so it has no keys: remove this function");
+        } else if let Some(mark) = take_mark(f, "lookup") {
+            problems.at(mark, "an SQL projection reads what it needs through its transaction: remove this function");
         } else if let Some(mark) = take_mark(f, "reset") {
             if !resets.is_empty() {
                 problems.at(mark, "a projection has one `#[reset]` function");

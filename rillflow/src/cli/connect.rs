@@ -44,16 +44,31 @@ impl Session {
         }
     }
 
-    /// Opens the store whose tenants the command works on.
+    /// Opens the store whose tenants the command works on: those that share the tables of its schema, or those that have
+    /// one each.
     pub(super) async fn tenants(&self) -> Result<TenantedStore, Failure> {
+        self.tenants_by(None).await
+    }
+
+    /// Opens the store whose tenants share tables, or will.
+    pub(super) async fn tenants_sharing_tables(&self) -> Result<TenantedStore, Failure> {
+        self.tenants_by(Some(TenancyMode::TenantColumn)).await
+    }
+
+    async fn tenants_by(&self, mode: Option<TenancyMode>) -> Result<TenantedStore, Failure> {
         match &self.app.opening {
             Opening::Open(_) => Err(Failure::usage(
                 "this program has opened its store already, and that has no tenants",
                 "mount `rillflow::cli::App::new(..)` instead",
             )),
             Opening::Configured(configure) => {
-                let builder = configure(self.connect().await?);
-                Ok(self.in_schema(builder).tenants(TenancyMode::SchemaPerTenant).build().await?)
+                let builder = self.in_schema(configure(self.connect().await?));
+                let mode = match mode {
+                    Some(mode) => mode,
+                    None if builder.clone().build().await?.shares_tables().await? => TenancyMode::TenantColumn,
+                    None => TenancyMode::SchemaPerTenant,
+                };
+                Ok(builder.tenants(mode).for_schema_work().build().await?)
             }
         }
     }

@@ -9,8 +9,8 @@ use super::out::count;
 use super::{Done, Ran, docs};
 use crate::{Error, SchemaConfig, TenantMigrated, TenantStatus, TenantedStore};
 
-/// What to do with tenants, of which each has a schema of its own. `--tenant NAME` makes every other command work on one
-/// of them.
+/// What to do with tenants, of which each has a schema of its own, or rows in tables that they share: the schema tells.
+/// `--tenant NAME` makes every other command work on one of them.
 #[derive(Debug, Subcommand)]
 pub(super) enum Tenants {
     /// The names of all tenants.
@@ -19,6 +19,9 @@ pub(super) enum Tenants {
     Ensure {
         /// The tenant's name.
         name: String,
+        /// Have tenants share tables, each row being one's. Matters for the first tenant only.
+        #[arg(long)]
+        shared_tables: bool,
     },
     /// How tenants are: schema, steps it is from what this program wants, position, size.
     Status {
@@ -34,12 +37,19 @@ pub(super) enum Tenants {
         force: bool,
     },
     /// Bring the schemas of all tenants up to date.
-    Migrate,
+    Migrate {
+        /// Also take steps that destroy data, such as dropping a column that nothing declares any more.
+        #[arg(long)]
+        allow_destructive: bool,
+    },
 }
 
 impl Tenants {
     pub(super) async fn run(self, session: &mut Session) -> Ran {
-        let store = session.tenants().await?;
+        let store = match &self {
+            Self::Ensure { shared_tables: true, .. } => session.tenants_sharing_tables().await?,
+            _ => session.tenants().await?,
+        };
         match self {
             Self::List => {
                 let names = store.list_tenants().await?;
@@ -48,14 +58,18 @@ impl Tenants {
                     false => names.iter().try_for_each(|name| out.line(name)),
                 })?;
             }
-            Self::Ensure { name } => {
+            Self::Ensure { name, .. } => {
                 store.ensure_tenant(&name).await?;
-                status(session, &store, vec![name]).await?;
+                match store.schema() {
+                    // what it holds is not for every role that may make it
+                    Some(_shared) => session.out.show(&json!({ "name": name }), |out| out.line(&name))?,
+                    None => status(session, &store, vec![name]).await?,
+                }
             }
             Self::Status { name: Some(name) } => status(session, &store, vec![name]).await?,
             Self::Status { name: None } => status(session, &store, store.list_tenants().await?).await?,
             Self::Drop { name, force } => drop_one(session, &store, &name, force).await?,
-            Self::Migrate => migrate(session, &store).await?,
+            Self::Migrate { allow_destructive } => migrate(session, &store, allow_destructive).await?,
         }
         Ok(Done::Well)
     }
@@ -94,10 +108,10 @@ async fn drop_one(session: &mut Session, store: &TenantedStore, name: &str, forc
     session.out.show(&json!({ "dropped": name }), |out| out.line(&format!("dropped {name}")))
 }
 
-async fn migrate(session: &mut Session, store: &TenantedStore) -> Result<(), Failure> {
+async fn migrate(session: &mut Session, store: &TenantedStore, destructive: bool) -> Result<(), Failure> {
     let bar = session.out.working("bringing tenants up to date");
     let told = |it: &TenantMigrated| bar.set_message(format!("tenant {} of {}: {}", it.done, it.total, it.name));
-    let all = store.migrate_all(&SchemaConfig::single_tenant(), told).await;
+    let all = store.migrate_all(&SchemaConfig::single_tenant().allow_destructive(destructive), told).await;
     bar.finish_and_clear();
     let all: Vec<_> = all?.into_iter().map(|it| (it.name, it.result.map_err(|error| error.to_string()))).collect();
     let as_json = all.iter().map(|(name, result)| match result {

@@ -25,6 +25,8 @@ pub(crate) struct Table {
     /// Those that no constraint brings with it.
     pub(crate) indexes: BTreeMap<String, IndexState>,
     pub(crate) triggers: BTreeMap<String, Trigger>,
+    /// `CREATE POLICY ..` by name.
+    pub(crate) policies: BTreeMap<String, String>,
 }
 
 /// One column.

@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::query::tree::IndexDefinition;
-use super::query::{Find, PathSet};
+use super::query::{ColumnOf, Find, Identifies, PathSet, SingleValue};
 use super::{Newtype, SqlType, SqlValue};
 use crate::{Error, Result};
 
@@ -48,6 +48,12 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its indexes as the coverage check sees them.
     #[doc(hidden)]
     const INDEXES: &'static [IndexDefinition] = &[];
+    /// Its columns beside those that every collection has.
+    #[doc(hidden)]
+    const COLUMNS: &'static [ColumnOf] = &[];
+    /// Its full-text index.
+    #[doc(hidden)]
+    const FULL_TEXT: Option<&'static IndexDefinition> = None;
     /// The one value of [`Paths`](Self::Paths).
     const PATHS: Self::Paths = <Self::Paths as PathSet>::NEW;
 
@@ -306,19 +312,12 @@ pub const fn made_id(id_type: SqlType, source: IdSource) {
     }
 }
 
-/// The type of a document's id.
-#[diagnostic::on_unimplemented(
-    message = "a field of type `{Self}` cannot refer to `{D}`, whose id is of another type",
-    label = "the field holds no id of this document"
-)]
-#[doc(hidden)]
-pub trait IdOf<D> {}
-
-impl<D: Document> IdOf<D> for D::Id {}
-
-/// The table of the document that a field refers to.
+/// The table of the document whose id a field holds.
 #[doc(hidden)]
 #[must_use]
-pub const fn refers_to<I: IdOf<D> + ?Sized, D: Document>() -> &'static str {
+pub const fn refers_to<D: Document, C: SingleValue>(_: &C) -> &'static str
+where
+    C::Scalar: Identifies<D::Id>,
+{
     D::TABLE
 }

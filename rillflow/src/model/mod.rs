@@ -35,7 +35,7 @@ pub use aggregate::{Aggregate, Apply, Dispatch, EventsOf};
 pub use append::{AppendOptions, Appended};
 pub use checkpoint::Checkpoint;
 pub use document::{
-    Collection, Document, DocumentId, ForeignKey, GeneratedId, IdOf, IdSource, IdValue, Index, StoredColumn, made_id,
+    Collection, Document, DocumentId, ForeignKey, GeneratedId, IdSource, IdValue, Index, StoredColumn, made_id,
     refers_to,
 };
 pub(crate) use dynamic::Fields;
@@ -53,9 +53,9 @@ pub use pooler::Pooler;
 pub(crate) use predicate::{Comparison, JsonPath, Test};
 pub use predicate::{Predicate, SortDirection};
 pub use projection::{
-    AnyHandler, AnyProjection, Changes, DocumentOutcome, DocumentProjection, IntoHandled, IntoKeys, IntoOutcome,
-    Lifecycle, On, OnFailure, OnSql, ProjectionBatch, ProjectionHandler, Registered, Route, RouteSql, SqlProjection,
-    Work,
+    AnyHandler, AnyProjection, Changes, DocumentOutcome, DocumentProjection, Found, IntoHandled, IntoKeys, IntoOutcome,
+    Lifecycle, Lookups, On, OnFailure, OnSql, OneKey, ProjectionBatch, ProjectionHandler, Registered, Route, RouteSql,
+    SqlProjection, Wanted, WantedOf, Work,
 };
 pub use schema::{SchemaConfig, SchemaPlan, SchemaStep, TableLock};
 pub use shape::Shape;

@@ -2,6 +2,7 @@
 
 mod batch;
 mod handler;
+mod lookups;
 mod registered;
 #[cfg(all(test, feature = "derive"))]
 mod tests;
@@ -9,6 +10,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use handler::{AnyHandler, IntoHandled, OnSql, ProjectionHandler, RouteSql, SqlProjection};
+pub use lookups::{Found, Lookups, OneKey, Wanted, WantedOf};
 pub use registered::{Registered, Work};
 
 use super::{Collection, Document, DocumentId, EventEnvelope, EventSet, EventType, IdValue, SqlValue};
@@ -81,6 +83,16 @@ pub enum DocumentOutcome {
 /// returns nothing or a `Result<(), E>`. Both may take the event as recorded as well, `at: &EventEnvelope`. A document
 /// that is not there yet is its `Default` with the id set. An event of the set without a handler does not compile,
 /// unless it is listed in `ignore(..)`. A new `version` builds the documents anew.
+///
+/// A handler may look at documents of other collections: it takes them as `customer: Option<&Customer>`, or several as
+/// `articles: Vec<&Article>`, in any order with the event as recorded. A `#[lookup]` function says which: it returns an
+/// id, an `Option` of one, or for several a `Vec`; where a handler takes more than one such parameter, it names its own,
+/// `#[lookup(articles)]`. What a batch looks up is read at once, in one statement per collection, just before it is
+/// folded; what is not there, or deleted, is `None`, and left out of a `Vec`. Handlers see documents **as they are when
+/// the event is handled**, not as they were when it happened: an inline projection sees what its own transaction wrote;
+/// behind the append, or in a rebuild, a document may have changed since. So a projection comes to the same read model
+/// again only as far as what it looks up stays what it was; what must not change is better copied into the event. A
+/// projection cannot look up the documents that it keeps itself.
 ///
 /// With `key = stream` in place of the key functions, an event changes the document that has its stream's id: the
 /// document's id type is `Uuid`, `String`, or any other that is `From<Uuid>`.
@@ -164,12 +176,22 @@ pub trait On<E>: DocumentProjection {
     /// Names the documents that `event` changes.
     fn keys(event: &E, at: &EventEnvelope, push: &mut dyn FnMut(KeyOf<Self>));
 
+    /// Names the documents of other collections that the handler looks at.
+    fn lookups(wanted: &mut Wanted<'_, E>) {
+        let _ = wanted;
+    }
+
     /// Changes one of them.
     ///
     /// # Errors
     ///
     /// Whatever the handler reports.
-    fn apply(doc: &mut Self::Document, event: &E, at: &EventEnvelope) -> Result<DocumentOutcome, BoxError>;
+    fn apply(
+        doc: &mut Self::Document,
+        event: &E,
+        at: &EventEnvelope,
+        found: Found<'_>,
+    ) -> Result<DocumentOutcome, BoxError>;
 }
 
 /// Hands an event to its handler; implemented only for projections that handle or ignore every event of the set.
@@ -177,9 +199,13 @@ pub trait On<E>: DocumentProjection {
 pub trait Route<P: DocumentProjection> {
     /// As [`On::keys`].
     fn keys(&self, at: &EventEnvelope, push: &mut dyn FnMut(KeyOf<P>));
+    /// As [`On::lookups`], of an event.
+    fn lookups(&self, at: &EventEnvelope, lookups: &mut Lookups) -> Vec<(usize, Vec<IdValue>)>;
+    /// As [`On::lookups`], of all.
+    fn all_lookups(lookups: &mut Lookups);
     /// As [`On::apply`].
     #[allow(clippy::missing_errors_doc, reason = "hidden")]
-    fn apply(&self, doc: &mut P::Document, at: &EventEnvelope) -> Result<DocumentOutcome, BoxError>;
+    fn apply(&self, doc: &mut P::Document, at: &EventEnvelope, found: Found<'_>) -> Result<DocumentOutcome, BoxError>;
 }
 
 /// What a `#[key]` function may return: a key, an `Option` of one, or a `Vec` of several.
@@ -248,6 +274,8 @@ pub trait AnyProjection: Send + Sync {
     fn types(&self) -> &'static [EventType];
     /// Where its documents live.
     fn collection(&self) -> &'static Collection;
+    /// The other collections that its handlers look at.
+    fn looks_up(&self) -> Vec<&'static Collection>;
     /// An empty batch.
     fn batch(&self) -> Box<dyn ProjectionBatch>;
 }
@@ -268,6 +296,11 @@ pub trait ProjectionBatch: Send {
     /// Hands over a stored document.
     #[allow(clippy::missing_errors_doc, reason = "hidden")]
     fn load(&mut self, id: &IdValue, version: i64, json: &[u8]) -> Result<()>;
+    /// The ids to look up of other collections, each as one array parameter.
+    fn lookups(&self) -> Vec<(&'static Collection, SqlValue)>;
+    /// Hands over a document of the collection at `place` among the [`lookups`](Self::lookups).
+    #[allow(clippy::missing_errors_doc, reason = "hidden")]
+    fn found(&mut self, place: usize, id: &IdValue, json: &[u8]) -> Result<()>;
     /// The position of the event to fold next; `None` when all are folded.
     fn next(&self) -> Option<i64>;
     /// Applies the next event to one of its documents.

@@ -13,6 +13,12 @@ use crate::{BoxError, Error, Result};
 pub enum TenancyMode {
     /// A schema per tenant, in one database, on one pool of connections.
     SchemaPerTenant,
+    /// A column for the tenant in each table, in one schema, on one pool of connections; row level security keeps each
+    /// connection to the rows of the tenant that it is set to, and to none when it is set to none.
+    ///
+    /// For many small tenants: one more costs no table. What it asks for, and what it does not serve by an index, is in
+    /// the book's chapter on tenancy. Roles that pass row level security are refused.
+    TenantColumn,
     /// A database per tenant, and a pool for each that is in use. The resolver knows where.
     DatabasePerTenant(Arc<dyn TenantResolver>),
 }
@@ -28,6 +34,7 @@ impl fmt::Debug for TenancyMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::SchemaPerTenant => "SchemaPerTenant",
+            Self::TenantColumn => "TenantColumn",
             Self::DatabasePerTenant(_) => "DatabasePerTenant",
         })
     }
@@ -66,6 +73,9 @@ pub(crate) struct TenantName(Arc<str>);
 /// The longest name that PostgreSQL does not cut.
 const LONGEST: usize = 63;
 
+/// The longest name that a row carries.
+const LONGEST_IN_ROWS: usize = 128;
+
 impl TenantName {
     /// Takes any text that is not empty.
     pub(crate) fn new(name: &str) -> Result<Self> {
@@ -77,6 +87,20 @@ impl TenantName {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Checks that a row can carry it: every key begins with it, so it is not to be long.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TenantName`] for a name of more than 128 bytes, or with a NUL in it.
+    pub(crate) fn in_rows(self) -> Result<Self> {
+        let problem = match self.0.len() {
+            _ if self.0.contains('\0') => "PostgreSQL's text cannot hold a NUL".to_owned(),
+            long if long > LONGEST_IN_ROWS => format!("it has {long} bytes, and {LONGEST_IN_ROWS} are the most"),
+            _ => return Ok(self),
+        };
+        Err(Error::TenantName { tenant: self.0.to_string(), problem })
     }
 
     /// The tenant's schema: letters and digits as they are, everything else by its bytes, so that two names never meet.

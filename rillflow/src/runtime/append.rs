@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use super::backoff::Backoff;
 use super::marks::Marks;
 use super::{Core, SharedCore, lanes};
-use crate::model::{AnyProjection, Appended, EventEnvelope, ProjectionBatch, Registered};
+use crate::model::{AnyProjection, Appended, EventEnvelope, IdValue, ProjectionBatch, Registered};
 use crate::observe::{self, operation};
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{broke, repeated};
@@ -217,6 +217,7 @@ pub(super) async fn project(
         return Ok(());
     }
     documents::load_batch(conn, &core.texts, projection.collection(), &mut *batch, true).await?;
+    look_up(conn, core, &mut *batch).await?;
     fold(projection, &mut *batch)?;
     if documents::write_batch(conn, &core.texts, projection.collection(), batch.changes()?).await? {
         return Ok(());
@@ -234,6 +235,15 @@ pub(super) fn push_all(
     for event in events {
         let position = event.global_seq;
         guarded(projection.name(), position, || batch.push(event))?;
+    }
+    Ok(())
+}
+
+/// Reads what the handlers of a batch look at, in one statement per collection.
+pub(crate) async fn look_up(conn: &mut PgConnection, core: &Core, batch: &mut dyn ProjectionBatch) -> Result<()> {
+    for (place, (collection, ids)) in batch.lookups().into_iter().enumerate() {
+        let found = |id: &IdValue, json: &[u8]| batch.found(place, id, json);
+        documents::look_up(conn, &core.texts, collection, ids, found).await?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use sqlx::{Postgres, Transaction};
 
 use super::Core;
-use super::append::{fold, guarded, panicked, push_all};
+use super::append::{fold, guarded, look_up, panicked, push_all};
 use crate::model::{AnyHandler, AnyProjection, Collection, EventEnvelope, Registered, Work};
 use crate::storage::documents;
 use crate::storage::projections::{self, Checkpoint, Fence};
@@ -46,6 +46,7 @@ impl Handling<'_> {
         }
         // no lock: the lease keeps other writers away, and the token in the write keeps out those who lost theirs
         documents::load_batch(&mut conn, texts, collection, &mut *batch, false).await?;
+        look_up(&mut conn, self.core, &mut *batch).await?;
         fold(projection, &mut *batch)?;
         let changes = batch.changes()?;
         projections::write_batch(&mut conn, texts, self.fence, checkpoint, collection, changes).await

@@ -12,13 +12,12 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::SharedCore;
 use super::append::settle;
+use super::connections::Connection;
 use super::marks::Marks;
 use crate::model::{Appended, StreamId};
 use crate::observe::measure;
@@ -46,7 +45,7 @@ pub(crate) struct Lanes {
 #[derive(Debug, Default)]
 struct State {
     busy: usize,
-    resting: Vec<(PoolConnection<Postgres>, Instant)>,
+    resting: Vec<(Connection, Instant)>,
     /// The streams that an append is under way to.
     streams: HashSet<StreamId>,
     waiting: VecDeque<Waiting>,
@@ -61,7 +60,7 @@ struct Waiting {
 /// A busy lane. Dropped at any time, as by a cancelled caller, it lets the next one begin.
 struct Lane {
     core: SharedCore,
-    conn: Option<PoolConnection<Postgres>>,
+    conn: Option<Connection>,
     /// Whether it counts among the busy ones; not after it made room for another.
     counts: bool,
     streams: Vec<StreamId>,
@@ -110,7 +109,7 @@ impl State {
         batch
     }
 
-    fn rested(&mut self) -> Option<PoolConnection<Postgres>> {
+    fn rested(&mut self) -> Option<Connection> {
         self.resting.pop().filter(|(_, since)| since.elapsed() < REST).map(|(conn, _)| conn)
     }
 }
@@ -165,7 +164,7 @@ impl Lane {
     }
 
     /// Keeps a connection that works for the next append.
-    fn keep<T>(&mut self, conn: PoolConnection<Postgres>, result: &Result<T>) {
+    fn keep<T>(&mut self, conn: Connection, result: &Result<T>) {
         let works = !matches!(result, Err(Error::OutcomeUnknown { .. } | Error::Database(sqlx::Error::Io(_))));
         self.conn = Some(conn).filter(|_| works && self.counts);
     }
@@ -195,7 +194,7 @@ impl Drop for Lane {
 }
 
 /// Ends the work on `streams`. When somebody waits and a lane is free, one opens, otherwise the connection rests.
-fn release(core: &SharedCore, streams: &[StreamId], counted: bool, conn: Option<PoolConnection<Postgres>>) {
+fn release(core: &SharedCore, streams: &[StreamId], counted: bool, conn: Option<Connection>) {
     let mut state = core.lanes.state();
     for stream in streams {
         state.streams.remove(stream);

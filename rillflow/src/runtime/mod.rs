@@ -4,6 +4,7 @@ pub(crate) mod aggregates;
 pub(crate) mod aliases;
 pub(crate) mod append;
 mod backoff;
+pub(crate) mod connections;
 pub(crate) mod daemon;
 pub(crate) mod dead_letters;
 pub(crate) mod decide;
@@ -34,18 +35,21 @@ pub(crate) mod warm;
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
-use crate::model::Registered;
+use connections::Connections;
+
+use crate::model::{Registered, Work};
 use crate::observe::Observer;
 use crate::sql::Texts;
 use crate::storage::append::Append;
+use crate::storage::tenants as tenants_in_storage;
 
 /// What every part of a store shares.
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(crate) pool: PgPool,
-    pub(crate) texts: Texts,
+    pub(crate) pool: Connections,
+    pub(crate) texts: Arc<Texts>,
     pub(crate) sessions: sessions::Sessions,
     pub(crate) projections: Vec<Registered>,
     pub(crate) lanes: lanes::Lanes,
@@ -63,6 +67,11 @@ pub(crate) struct Core {
 impl Core {
     /// With projections alone.
     pub(crate) fn new(pool: PgPool, texts: Texts, projections: Vec<Registered>) -> Self {
+        Self::on(Connections::of(pool), Arc::new(texts), projections)
+    }
+
+    /// On these connections.
+    pub(crate) fn on(pool: Connections, texts: Arc<Texts>, projections: Vec<Registered>) -> Self {
         Self {
             pool,
             texts,
@@ -79,6 +88,24 @@ impl Core {
             snapshots: Default::default(),
             observer: Default::default(),
         }
+    }
+
+    /// Makes a transaction of the application's own the tenant's that this is the core of, if it is one's.
+    ///
+    /// # Errors
+    ///
+    /// [`NotOfTenant`](crate::Error::NotOfTenant) when it is another tenant's.
+    pub(crate) async fn join(&self, conn: &mut PgConnection) -> crate::Result<()> {
+        match self.pool.tenant() {
+            None => Ok(()),
+            Some(tenant) => tenants_in_storage::join(conn, &self.texts, tenant).await,
+        }
+    }
+
+    /// Whether a projection begins anew where it is, not beside the live read model: where it writes nobody knows, or
+    /// others share its tables.
+    pub(crate) fn begins_in_place(&self, registered: &Registered) -> bool {
+        matches!(registered.work, Work::Sql(_)) || self.texts.has_tenant_column()
     }
 
     /// The projection of this name, when it is registered here.

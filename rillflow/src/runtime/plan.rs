@@ -44,8 +44,26 @@ pub(crate) async fn assert(core: &Core, texts: &Texts, wanted: Wanted<'_>) -> Re
     Err(Error::SchemaDiffers { schema: texts.schema().to_string(), plan: plan.into() })
 }
 
+/// Whether this schema is shared by tenants is settled when it is made: neither kind becomes the other by a sync.
+async fn refuse_other_tenancy(conn: &mut PgConnection, texts: &Texts, wanted: Wanted<'_>) -> Result<()> {
+    let (problem, help) = match (schema::has_tenant_column(conn, texts).await?, wanted.tenant_column) {
+        (Some(false), true) => (
+            "is a store's of its own, and no tenants share it",
+            "name another schema by `Store::builder(..).schema(..)` and copy what is here to one tenant; or open this \
+             one without `TenancyMode::TenantColumn`",
+        ),
+        (Some(true), false) => (
+            "is shared by tenants, each row being one's",
+            "open it by `Store::builder(..).tenants(TenancyMode::TenantColumn)`; or name another schema",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Error::Schema { problem: format!("schema `{}` {problem}", texts.schema()), help: help.to_owned() })
+}
+
 /// Makes what is wanted aside, and compares.
 pub(super) async fn compare(conn: &mut PgConnection, texts: &Texts, wanted: Wanted<'_>) -> Result<Found> {
+    refuse_other_tenancy(conn, texts, wanted).await?;
     let there = schema::relations(conn, texts).await?;
     let extensions = schema::extensions(conn, texts, &wanted.extensions()).await?;
     if !there.iter().any(|name| name == "rillflow_migrations") {
@@ -59,7 +77,7 @@ pub(super) async fn compare(conn: &mut PgConnection, texts: &Texts, wanted: Want
     refuse_tables(texts, &there, pending.iter().flat_map(|(.., text)| wanted::tables_of(text)))?;
 
     let newer = applied.iter().find(|it| MIGRATIONS.iter().all(|(version, ..)| version != *it));
-    let mut scratch = Scratch::begin(conn, texts.schema()).await?;
+    let mut scratch = Scratch::begin(conn, texts).await?;
     let shape = shape(&mut scratch, &done, &pending, wanted, &extensions, newer.is_some()).await?;
     let mut live = scratch.found(&shape.relations()).await?;
     if newer.is_some() {
@@ -68,7 +86,7 @@ pub(super) async fn compare(conn: &mut PgConnection, texts: &Texts, wanted: Want
     scratch.end().await?;
 
     refuse_collections(texts, &there, &live, wanted)?;
-    let mut steps: Vec<_> = pending.iter().map(|migration| wanted::migration_step(texts, migration)).collect();
+    let mut steps = wanted.migration_steps(texts, &pending);
     steps.extend(wanted.missing_extensions(&extensions));
     steps.extend(difference(&live, &shape, texts.schema()));
     let warnings = newer.map(|version| {
@@ -90,12 +108,14 @@ async fn shape(
     for (.., text) in done {
         scratch.migrate(text).await?;
     }
+    scratch.tenancy(wanted).await?;
     let mut shape = scratch.made().await?;
     let mut migrated = shape.clone();
     if !pending.is_empty() {
         for (.., text) in pending {
             scratch.migrate(text).await?;
         }
+        scratch.tenancy(wanted).await?;
         migrated = scratch.made().await?;
     }
     if newer {
@@ -103,6 +123,7 @@ async fn shape(
     }
     if !wanted.collections.is_empty() {
         scratch.collect(wanted, extensions).await?;
+        scratch.tenancy(wanted).await?;
         shape.extend_with_new(scratch.made().await?, &migrated);
     }
     Ok(shape)

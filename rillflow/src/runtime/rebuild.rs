@@ -58,10 +58,11 @@ pub(crate) async fn rebuild(
     }
     drop(conn);
     match &registered.work {
-        Work::Sql(_) => match in_place(core, registered, config).await? {
+        _ if core.begins_in_place(registered) => match in_place(core, registered, config).await? {
             TickResult::Processed { count } => Ok(count),
             _ => Ok(0),
         },
+        Work::Sql(_) => Ok(0),
         Work::Documents(_, collection) => {
             let mut building = Building::begin(core, registered, collection, config).await?;
             let built = building.run(progress).await;
@@ -73,7 +74,8 @@ pub(crate) async fn rebuild(
     }
 }
 
-/// An SQL projection writes where it likes, so there is nothing to build beside: it begins anew in its place.
+/// An SQL projection writes where it likes, and the tables of tenants are not one's to swap: there is nothing to build
+/// beside, and it begins anew in its place.
 async fn in_place(core: &SharedCore, registered: &Registered, config: DaemonConfig) -> Result<TickResult> {
     let mut conn = core.pool.acquire().await?;
     let seized =

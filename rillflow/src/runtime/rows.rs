@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use futures_util::stream::{BoxStream, Stream, poll_fn};
 use futures_util::{FutureExt, TryStreamExt};
-use sqlx::pool::PoolConnection;
+use sqlx::Connection as _;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection, Postgres};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, channel};
 
 use super::SharedCore;
+use super::connections::Connection;
 use crate::Result;
 use crate::storage::rows::{Reader, Statement, fetch};
 
@@ -84,7 +84,7 @@ async fn read_all<R: Reader>(
 }
 
 /// A connection in the midst of an answer.
-struct Unfinished(Option<PoolConnection<Postgres>>);
+struct Unfinished(Option<Connection>);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
@@ -98,7 +98,7 @@ impl Drop for Unfinished {
 
 /// Gives a connection back once the rest of its answer was read, or closes it when that would take long: then the
 /// server finds nobody to send to, and ends the statement.
-async fn give_back(mut conn: PoolConnection<Postgres>) {
+async fn give_back(mut conn: Connection) {
     if !matches!(tokio::time::timeout(PATIENCE, conn.ping()).await, Ok(Ok(())))
         && let Err(error) = conn.close().await
     {

@@ -1,10 +1,15 @@
 //! Connections that are sessions of PostgreSQL: for what only a session keeps, such as LISTEN and locks.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
 use super::Core;
 use crate::{Error, Result};
+
+/// How long PostgreSQL itself may take to answer, as long as a pool does when nobody says otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a session is had.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +27,7 @@ impl Core {
     /// How to open a session; `None` when nobody said where.
     pub(crate) fn session_options(&self) -> Option<PgConnectOptions> {
         match &self.sessions {
-            Sessions::Pool => Some(self.pool.connect_options().as_ref().clone()),
+            Sessions::Pool => Some(self.pool.options()),
             Sessions::Direct(options) => Some(options.as_ref().clone()),
             Sessions::Nowhere => None,
         }
@@ -40,9 +45,7 @@ impl Core {
                    is connected to it"
                     .to_owned(),
         })?;
-        let connecting = tokio::time::timeout(self.pool.options().get_acquire_timeout(), async {
-            PgConnection::connect_with(&options).await
-        });
+        let connecting = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options));
         Ok(connecting.await.map_err(|_late| Error::PoolTimeout)??)
     }
 }

@@ -77,8 +77,7 @@ async fn tend(tenants: impl Tenants, config: DaemonConfig, mut stop: watch::Rece
                     && tenants.shared_pool().is_some()
                     && let Some(options) = served.values().find_map(|it| it.core.session_options())
                 {
-                    let cores = served.values().map(|it| (channel(&it.core.texts), it.core.clone())).collect();
-                    listener = Some(Task::spawn(listen(options, cores)));
+                    listener = Some(Task::spawn(listen(options, by_channel(&served))));
                 }
             }
             Err(error) => tracing::warn!(%error, "could not look which tenants there are; trying again"),
@@ -118,6 +117,15 @@ async fn reconcile(
     changed
 }
 
+/// Who hears of each channel: tenants that share a schema hear of one mark.
+fn by_channel(served: &HashMap<Incarnation, Served>) -> HashMap<String, Vec<SharedCore>> {
+    let mut cores: HashMap<_, Vec<_>> = HashMap::new();
+    for it in served.values() {
+        cores.entry(channel(&it.core.texts)).or_default().push(it.core.clone());
+    }
+    cores
+}
+
 async fn serve(tenants: &impl Tenants, name: &TenantName, config: DaemonConfig) -> Result<Served> {
     let core = tenants.open(name).await?;
     let hearing = if tenants.shared_pool().is_some() { Hearing::Elsewhere } else { Hearing::Here };
@@ -126,7 +134,7 @@ async fn serve(tenants: &impl Tenants, name: &TenantName, config: DaemonConfig) 
 }
 
 /// Hears the marks of all tenants on one connection. Polling heals what it misses.
-async fn listen(options: PgConnectOptions, cores: HashMap<String, SharedCore>) {
+async fn listen(options: PgConnectOptions, cores: HashMap<String, Vec<SharedCore>>) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
     loop {
         let error = match hear(&options, &cores, &mut backoff).await {
@@ -140,7 +148,7 @@ async fn listen(options: PgConnectOptions, cores: HashMap<String, SharedCore>) {
 
 async fn hear(
     options: &PgConnectOptions,
-    cores: &HashMap<String, SharedCore>,
+    cores: &HashMap<String, Vec<SharedCore>>,
     backoff: &mut Backoff,
 ) -> sqlx::Result<Infallible> {
     let own = PgPoolOptions::new()
@@ -154,7 +162,7 @@ async fn hear(
     loop {
         let heard = listener.recv().await?;
         match (cores.get(heard.channel()), heard.payload().parse()) {
-            (Some(core), Ok(mark)) => core.marks.heard(mark),
+            (Some(cores), Ok(mark)) => cores.iter().for_each(|core| core.marks.heard(mark)),
             _ => tracing::warn!(payload = heard.payload(), "not a mark: somebody else uses this channel"),
         }
     }

@@ -12,7 +12,6 @@ use super::daemon::DaemonConfig;
 use super::owned::{Ended, Owned};
 use super::rebuild::rebuild;
 use super::{SharedCore, Task};
-use crate::model::Work;
 use crate::storage::projections::{self, Lease, Tended, Wanted};
 use crate::{Error, Result};
 
@@ -87,7 +86,7 @@ impl Tender {
                 name: &it.name,
                 version: it.version,
                 now: self.resting.get(&it.name).is_none_or(|rest| rest.1 <= now),
-                restarts: matches!(it.work, Work::Sql(_)),
+                restarts: core.begins_in_place(it),
             })
             .collect();
         let mut conn = core.pool.acquire().await?;

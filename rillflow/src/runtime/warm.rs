@@ -8,10 +8,10 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::PgConnection;
 use tokio::runtime::Handle;
 
+use super::connections::Connection;
 use super::{Core, SharedCore};
 use crate::Result;
 
@@ -34,7 +34,7 @@ struct State {
 
 #[derive(Debug)]
 struct Resting {
-    conn: PoolConnection<Postgres>,
+    conn: Connection,
     taken: Instant,
     since: Instant,
 }
@@ -58,7 +58,7 @@ impl Drop for Warm {
 /// A connection for one question. Dropped, it goes to the pool, which checks it.
 pub(crate) struct Lent<'c> {
     core: &'c SharedCore,
-    conn: PoolConnection<Postgres>,
+    conn: Connection,
     taken: Instant,
 }
 
@@ -75,8 +75,8 @@ impl Lent<'_> {
     /// Lets it rest after its answer was read to the end; unless somebody may be waiting for a connection of the pool.
     pub(crate) fn rest(self) {
         let Self { core, conn, taken } = self;
-        let most = core.pool.options().get_max_connections() as usize / 2;
-        if taken.elapsed() > KEPT || is_used_up(&core.pool) {
+        let most = core.pool.most() as usize / 2;
+        if taken.elapsed() > KEPT || core.pool.is_used_up() {
             return;
         }
         let mut state = core.warm.state();
@@ -87,11 +87,6 @@ impl Lent<'_> {
             }
         }
     }
-}
-
-/// Whether the pool has no connection left to give.
-fn is_used_up(pool: &PgPool) -> bool {
-    pool.is_closed() || (pool.num_idle() == 0 && pool.size() >= pool.options().get_max_connections())
 }
 
 /// Gives back what rested, and ends when nothing does any more.

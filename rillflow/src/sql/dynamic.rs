@@ -301,8 +301,8 @@ fn is_at(info: &PathInfo, keys: &[String]) -> bool {
 
 /// The declared key in the words of its index: what the const renderer writes.
 fn expression(info: &PathInfo) -> String {
-    if info.place == Place::Generated {
-        return format!("doc_{}", info.field);
+    if let Place::Generated(column) = info.place {
+        return column.to_owned();
     }
     let mut text = format!("doc->>{}", info.quoted_key);
     let mut parent = info.parent;

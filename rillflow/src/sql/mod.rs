@@ -12,6 +12,7 @@ pub(crate) mod fold;
 pub(crate) mod render;
 pub(crate) mod roles;
 pub(crate) mod session;
+pub(crate) mod tenancy;
 mod texts;
 pub(crate) mod wanted;
 
@@ -37,6 +38,20 @@ statements! {
     TENANT_SIZE = "tenant_size.sql";
     IS_SYNCED = "is_synced.sql";
     HOLDS_ANY = "holds_any.sql";
+    HAS_TENANT_COLUMN = "has_tenant_column.sql";
+    TENANT_COLUMN = "tenant_column.sql";
+    TENANT_COLUMN_OFF = "tenant_column_off.sql";
+    ENTER_TENANT = "enter_tenant.sql";
+    JOIN_TENANT = "join_tenant.sql";
+    FIND_TENANT = "find_tenant.sql";
+    MAKE_TENANT = "make_tenant.sql";
+    LIST_TENANTS = "list_tenants.sql";
+    CLOSE_TENANT = "close_tenant.sql";
+    TENANT_TABLES = "tenant_tables.sql";
+    BEGIN_REMOVAL = "begin_removal.sql";
+    BURY_STREAMS = "bury_streams.sql";
+    REMOVE_TENANT = "remove_tenant.sql";
+    ROLE_BYPASSES = "role_bypasses.sql";
 
     APPEND_ONE = "append_one.sql";
     APPEND_MANY = "append_many.sql";
@@ -154,6 +169,7 @@ statements! {
     INSERT_STAGED = "insert_staged.sql";
     PUT_STAGED = "put_staged.sql";
     DELETED_STAGED = "deleted_staged.sql";
+    TAKEN_STAGED = "taken_staged.sql";
     GET_STORED = "get_stored.sql";
     GET_DOCUMENTS = "get_documents.sql";
     DOCUMENT_STATE = "document_state.sql";
@@ -164,6 +180,7 @@ statements! {
     RESTORE_DOCUMENT = "restore_document.sql";
     LOAD_DOCUMENTS = "load_documents.sql";
     LOCK_DOCUMENTS = "lock_documents.sql";
+    LOOK_UP_DOCUMENTS = "look_up_documents.sql";
     WRITE_DOCUMENTS = "write_documents.sql";
     SESSION_DOCUMENTS = "session_documents.sql";
     DOCUMENT_VERSIONS = "document_versions.sql";

@@ -1,7 +1,7 @@
 //! Who may do what: a script for the four roles of a store.
 
-use super::wanted::{table_of, tables_of};
-use super::{MIGRATIONS, SchemaName};
+use super::wanted::{TENANTS, table_of, tables_of};
+use super::{MIGRATIONS, Texts};
 use crate::model::Collection;
 
 /// What an append or a session writes, documents aside.
@@ -15,6 +15,7 @@ const WRITTEN: &[&str] = &[
     "removed_events",
     "outbox_messages",
     "docs",
+    TENANTS,
 ];
 
 /// What those who run projections and relay messages change beside documents and their own tables.
@@ -24,10 +25,12 @@ const TENDED: &[&str] = &["event_marks", "snapshots", "outbox_messages", "docs"]
 const BOOKS: &[&str] = &["rillflow_migrations", "rillflow_syncs", "event_epochs"];
 
 /// The script, which may run again: after a sync that made tables, it has to. `roles` are owner, writer, reader, daemon.
-pub(crate) fn script(schema: &SchemaName, roles: &[String; 4], collections: &[&'static Collection]) -> String {
+pub(crate) fn script(texts: &Texts, roles: &[String; 4], collections: &[&'static Collection]) -> String {
     let quoted = roles.each_ref().map(|role| format!("\"{}\"", role.replace('"', "\"\"")));
     let [owner, writer, reader, daemon] = &quoted;
-    let made: Vec<_> = MIGRATIONS.iter().flat_map(|(.., text)| tables_of(text)).collect();
+    let schema = texts.schema();
+    let shared = texts.has_tenant_column().then_some(TENANTS);
+    let made: Vec<_> = MIGRATIONS.iter().flat_map(|(.., text)| tables_of(text)).chain(shared).collect();
     let documents: Vec<_> = collections.iter().map(|it| table_of(it)).collect();
     let tables = |names: &mut dyn Iterator<Item = &&'static str>| {
         names.map(|name| format!("{}.\"{name}\"", schema.quoted())).collect::<Vec<_>>().join(", ")
@@ -69,7 +72,7 @@ fn create_role(role: &str) -> String {
 }
 
 /// Gives the owner what is there. The sequence goes with its table.
-fn owned(schema: &SchemaName, owner: &str, made: &[&str], documents: &[&str]) -> String {
+fn owned(schema: &super::SchemaName, owner: &str, made: &[&str], documents: &[&str]) -> String {
     let names: Vec<_> = made.iter().chain(documents).map(|name| format!("'{name}'")).collect();
     let literal = owner.replace('\'', "''");
     format!(

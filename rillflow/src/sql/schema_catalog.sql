@@ -48,6 +48,16 @@ UNION ALL
 SELECT 'trigger', relation.name, it.tgname::text, pg_get_triggerdef(it.oid), NULL, it.tgenabled IN ('O', 'A'), 0
 FROM relation JOIN pg_catalog.pg_trigger it ON it.tgrelid = relation.oid AND NOT it.tgisinternal
 UNION ALL
+SELECT 'policy', relation.name, it.polname::text,
+    format('CREATE POLICY %I ON %s AS %s FOR %s TO %s', it.polname, it.polrelid::regclass,
+        CASE WHEN it.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+        CASE it.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+        (SELECT string_agg(CASE WHEN role = 0 THEN 'PUBLIC' ELSE role::regrole::text END, ', ') FROM unnest(it.polroles) AS role))
+    || coalesce(' USING (' || pg_get_expr(it.polqual, it.polrelid) || ')', '')
+    || coalesce(' WITH CHECK (' || pg_get_expr(it.polwithcheck, it.polrelid) || ')', ''),
+    NULL, true, 0
+FROM relation JOIN pg_catalog.pg_policy it ON it.polrelid = relation.oid
+UNION ALL
 SELECT 'sequence', relation.name, relation.name,
     format('AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s %s', format_type(it.seqtypid, NULL),
         it.seqincrement, it.seqmin, it.seqmax, it.seqstart, it.seqcache, CASE WHEN it.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END),

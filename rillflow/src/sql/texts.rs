@@ -1,5 +1,6 @@
 //! A store's own copy of each text: the schema's name put in, once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -129,11 +130,17 @@ impl SqlSafeStr for Text {
 /// What a composed text is found by: the addresses of the written text and of the collection it is for.
 type Key = (usize, usize);
 
+/// What a statement names to be told of a key that is taken, and what it names where a tenant's keys are its own.
+const WRITTEN_CONFLICT: &str = "ON CONFLICT (";
+const CONFLICT_OF_TENANT: &str = "ON CONFLICT (tenant, ";
+
 /// The texts of one store.
 #[derive(Debug)]
 pub(crate) struct Texts {
     schema: SchemaName,
     pooled: bool,
+    /// Whether each table has a column for the tenant, which every key begins with.
+    tenant_column: bool,
     composed: RwLock<HashMap<Key, SqlStr>>,
     /// Found by the addresses of the texts that are one here.
     combined: RwLock<HashMap<Box<[usize]>, SqlStr>>,
@@ -143,7 +150,7 @@ impl Texts {
     /// The texts for `schema`.
     #[must_use]
     pub(crate) fn new(schema: SchemaName) -> Self {
-        Self { schema, pooled: false, composed: RwLock::default(), combined: RwLock::default() }
+        Self { schema, pooled: false, tenant_column: false, composed: RwLock::default(), combined: RwLock::default() }
     }
 
     /// The texts for a store whose sessions change between two trips: each statement is prepared and run in a transaction,
@@ -155,8 +162,8 @@ impl Texts {
 
     /// The same for another schema.
     #[must_use]
-    pub(crate) fn like(&self, schema: SchemaName) -> Self {
-        Self::new(schema).pooled(self.pooled)
+    pub(crate) fn elsewhere(&self, schema: SchemaName) -> Self {
+        Self { tenant_column: self.tenant_column, pooled: self.pooled, ..Self::new(schema) }
     }
 
     fn text(&self, sql: SqlStr) -> Text {
@@ -169,6 +176,18 @@ impl Texts {
         self.text(AssertSqlSafe(text).into_sql_str())
     }
 
+    /// The texts for `schema`, in which each table has a column for the tenant.
+    #[must_use]
+    pub(crate) fn with_tenant_column(schema: SchemaName) -> Self {
+        Self { tenant_column: true, ..Self::new(schema) }
+    }
+
+    /// Whether each table has a column for the tenant.
+    #[must_use]
+    pub(crate) fn has_tenant_column(&self) -> bool {
+        self.tenant_column
+    }
+
     /// The schema they are for.
     #[must_use]
     pub(crate) fn schema(&self) -> &SchemaName {
@@ -176,7 +195,7 @@ impl Texts {
     }
 
     fn is_default(&self) -> bool {
-        self.schema.as_str() == WRITTEN_FOR
+        self.schema.as_str() == WRITTEN_FOR && !self.tenant_column
     }
 
     /// One of our own statements.
@@ -258,10 +277,14 @@ impl Texts {
     ///
     /// In the default schema it stays as it is, whoever runs it: a channel that is named in a literal has one name.
     pub(crate) fn qualify(&self, text: &str) -> String {
-        if self.is_default() {
-            return text.to_owned();
+        let text = match self.tenant_column {
+            true => Cow::Owned(text.replace(WRITTEN_CONFLICT, CONFLICT_OF_TENANT)),
+            false => Cow::Borrowed(text),
+        };
+        match self.schema.as_str() {
+            WRITTEN_FOR => text.into_owned(),
+            _ => text.replace("public.", &format!("{}.", self.schema.quoted())),
         }
-        text.replace("public.", &format!("{}.", self.schema.quoted()))
     }
 
     fn qualify_outside_literals(&self, text: &str) -> String {

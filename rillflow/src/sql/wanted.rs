@@ -2,16 +2,24 @@
 
 use std::collections::HashMap;
 
-use super::{MIGRATIONS, Migration, Texts};
+use super::{MIGRATIONS, Migration, TENANT_COLUMN, TENANT_COLUMN_OFF, Texts};
 use crate::model::{Collection, ForeignKey, Index, SchemaStep, TableLock, fingerprint};
 
 /// The schema of each extension that is there, as an identifier.
 pub(crate) type Extensions = HashMap<String, String>;
 
+/// The tables that hold nothing of any tenant: what is known of the schema, and of the one global order.
+pub(crate) const OF_NO_TENANT: &[&str] = &["rillflow_migrations", "rillflow_syncs", "event_marks", "event_epochs"];
+
+/// The table of those who share a schema.
+pub(crate) const TENANTS: &str = "rillflow_tenants";
+
 /// What one program wants.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'c> {
     pub(crate) collections: &'c [&'static Collection],
+    /// Whether each table has a column for the tenant.
+    pub(crate) tenant_column: bool,
 }
 
 impl<'c> Wanted<'c> {
@@ -23,14 +31,28 @@ impl<'c> Wanted<'c> {
             .iter()
             .flat_map(|it| std::iter::once(it.create_table).chain(it.indexes.iter().map(|index| index.create)))
             .chain(self.collections.iter().flat_map(|it| it.foreign_keys).map(|key| key.add));
-        let all: Vec<_> = texts.chain(collections).collect();
+        let all: Vec<_> = texts.chain(collections).chain(self.tenant_column.then_some(TENANT_COLUMN)).collect();
         format!("{:016x}", fingerprint(&all.join("\n"), 1))
     }
 
     /// The tables and sequences that a schema made by these texts holds.
     pub(crate) fn relations(self) -> Vec<String> {
         let migrated = MIGRATIONS.iter().flat_map(|(.., text)| tables_of(text).chain(sequences_of(text)));
-        migrated.chain(self.collections.iter().map(|it| table_of(it))).map(str::to_owned).collect()
+        let shared = self.tenant_column.then_some(TENANTS);
+        migrated.chain(self.collections.iter().map(|it| table_of(it))).chain(shared).map(str::to_owned).collect()
+    }
+
+    /// The tables whose rows are each a tenant's.
+    pub(crate) fn tables_of_tenants(self) -> impl Iterator<Item = &'static str> + use<'c> {
+        let migrated = MIGRATIONS.iter().flat_map(|(.., text)| tables_of(text));
+        let migrated = migrated.filter(|table| !OF_NO_TENANT.contains(table));
+        migrated.chain(self.collections.iter().map(|it| table_of(it)))
+    }
+
+    /// What gives the tables that are there a column for the tenant, when they have to have one.
+    pub(crate) fn tenancy(self, texts: &Texts) -> Option<String> {
+        let tables: Vec<_> = self.tables_of_tenants().map(|table| format!("'{table}'")).collect();
+        self.tenant_column.then(|| texts.qualify(TENANT_COLUMN).replace("/* tables */", &tables.join(", ")))
     }
 
     /// The references between its collections, to be made when all of them are there.
@@ -67,7 +89,22 @@ impl<'c> Wanted<'c> {
         steps.extend(keys.map(|key| {
             SchemaStep::new(format!("constraint {}", key.name), vec![texts.query(key.add).as_str().to_owned()])
         }));
+        steps.extend(self.tenancy(texts).map(|all| SchemaStep::new("a column for the tenant".to_owned(), vec![all])));
         steps
+    }
+
+    /// The steps that apply migrations to a schema that is there.
+    pub(crate) fn migration_steps(self, texts: &Texts, pending: &[&Migration]) -> Vec<SchemaStep> {
+        let steps = pending.iter().map(|migration| {
+            let mut step = migration_step(texts, migration);
+            // in the same transaction: no table is ever there that shows the rows of all
+            if let (Some(tenancy), Some(last)) = (self.tenancy(texts), step.statements.last_mut()) {
+                *last = format!("{};\n{last};\n{tenancy}", texts.qualify(TENANT_COLUMN_OFF));
+                step = step.locking(TableLock::AccessExclusive, "every table of tenants");
+            }
+            step
+        });
+        steps.collect()
     }
 
     /// The collections alone, as a migration that may run more than once, to be kept beside the application's own.

@@ -87,6 +87,12 @@ pub(crate) async fn store_staged(conn: &mut PgConnection, at: In<'_>, overwrite:
     Ok(done.map_err(|e| of_collection(e, at.collection))?.rows_affected())
 }
 
+/// A staged document that was not stored, as its id was taken.
+pub(crate) async fn taken_staged(conn: &mut PgConnection, at: In<'_>) -> Result<Option<String>> {
+    let text = at.texts.of(sql::TAKEN_STAGED, at.collection);
+    Ok(query_scalar(text).persistent(false).fetch_one(conn).await?)
+}
+
 /// A staged document that could not be overwritten because it is deleted.
 pub(crate) async fn deleted_staged(conn: &mut PgConnection, at: In<'_>) -> Result<Option<String>> {
     let text = at.texts.of(sql::DELETED_STAGED, at.collection);

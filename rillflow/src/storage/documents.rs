@@ -1,6 +1,6 @@
 //! Documents by id, and the batches of projections.
 
-use sqlx::postgres::PgArguments;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, Row};
 
 use super::ask::{query, query_scalar, query_scalar_with, query_with};
@@ -214,14 +214,33 @@ pub(crate) async fn load_batch(
     let text = if lock { sql::LOCK_DOCUMENTS } else { sql::LOAD_DOCUMENTS };
     let query = query_with(texts.of(text, collection), arguments(vec![batch.ids()])?);
     for row in query.fetch_all(conn).await? {
-        let id = match collection.id_type {
-            SqlType::Uuid => IdValue::Uuid(row.try_get(0)?),
-            SqlType::Int => IdValue::Int(row.try_get(0)?),
-            _ => IdValue::Text(row.try_get(0)?),
-        };
-        batch.load(&id, row.try_get(1)?, jsonb(&row, 2)?)?;
+        batch.load(&id(&row, collection)?, row.try_get(1)?, jsonb(&row, 2)?)?;
     }
     Ok(())
+}
+
+/// Reads documents that a projection looks at: `found` gets each that is there and not deleted.
+pub(crate) async fn look_up(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    collection: &'static Collection,
+    ids: SqlValue,
+    mut found: impl FnMut(&IdValue, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let query = query_with(texts.of(sql::LOOK_UP_DOCUMENTS, collection), arguments(vec![ids])?);
+    for row in query.fetch_all(conn).await? {
+        found(&id(&row, collection)?, jsonb(&row, 1)?)?;
+    }
+    Ok(())
+}
+
+/// The id in the first column.
+fn id(row: &PgRow, collection: &Collection) -> Result<IdValue> {
+    Ok(match collection.id_type {
+        SqlType::Uuid => IdValue::Uuid(row.try_get(0)?),
+        SqlType::Int => IdValue::Int(row.try_get(0)?),
+        _ => IdValue::Text(row.try_get(0)?),
+    })
 }
 
 /// Writes the documents of an inline projection. `false`: one of them came into being meanwhile, so fold again.
@@ -245,7 +264,7 @@ pub(crate) async fn write_batch(
 }
 
 /// The bytes of a `jsonb` column: its version byte cut off.
-pub(super) fn jsonb(row: &sqlx::postgres::PgRow, column: usize) -> Result<&[u8]> {
+pub(super) fn jsonb(row: &PgRow, column: usize) -> Result<&[u8]> {
     let value = row.try_get_raw(column)?;
     match value.as_bytes().map_err(|e| super::failure::not_ours("a document", e))? {
         [1, json @ ..] => Ok(json),

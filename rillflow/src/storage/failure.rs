@@ -33,6 +33,8 @@ impl From<sqlx::Error> for Error {
                 _ if e.message().starts_with("unsupported startup parameter") => {
                     Self::Pooler { problem: e.message().to_owned(), help: UNDECLARED.to_owned() }
                 }
+                // `enter_tenant` names the role
+                Some("RF009") => Self::RowSecurityBypassed { role: e.message().to_owned() },
                 Some("RF003") => Self::TagConflict { position: position_in_detail(&**e) },
                 Some("23505") if e.constraint() == Some("outbox_messages_message_id_key") => {
                     Self::AlreadyPublished { message_id: taken(&**e, "message_id").unwrap_or_default() }
@@ -67,6 +69,14 @@ pub(crate) fn repeated(error: &Error) -> Option<Repeated> {
 pub(crate) fn broke(error: &Error) -> bool {
     matches!(error, Error::Database(sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_)))
         || is_shutdown(error)
+}
+
+/// Whether it is the connection's fault that it could not be made a tenant's: it broke, or was left in a transaction
+/// (invalid_transaction_termination, in_failed_sql_transaction).
+pub(crate) fn unfit_connection(error: &Error) -> bool {
+    let Error::Database(refused) = error else { return false };
+    let code = refused.as_database_error().and_then(DatabaseError::code);
+    broke(error) || matches!(code.as_deref(), Some("2D000" | "25P02" | "25P03"))
 }
 
 /// The server ended the session: admin_shutdown, crash_shutdown, cannot_connect_now.

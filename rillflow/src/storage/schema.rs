@@ -65,6 +65,11 @@ pub(crate) async fn relations(conn: &mut PgConnection, texts: &Texts) -> Result<
     Ok(query.fetch_all(conn).await?)
 }
 
+/// Whether the schema is shared by tenants; `None` when it holds no store.
+pub(crate) async fn has_tenant_column(conn: &mut PgConnection, texts: &Texts) -> Result<Option<bool>> {
+    Ok(query_scalar(texts.statement(sql::HAS_TENANT_COLUMN)).fetch_one(conn).await?)
+}
+
 /// The migrations applied so far.
 pub(crate) async fn applied(conn: &mut PgConnection, texts: &Texts) -> Result<Vec<i64>> {
     Ok(query_scalar(texts.statement(sql::APPLIED_MIGRATIONS)).fetch_all(conn).await?)
@@ -110,19 +115,19 @@ pub(crate) struct Scratch<'c> {
 }
 
 impl<'c> Scratch<'c> {
-    /// Begins a transaction that will be rolled back. Locks nothing that others use.
+    /// Begins a transaction that will be rolled back, next to the schema of these texts. Locks nothing that others use.
     ///
     /// # Errors
     ///
     /// [`Error::Schema`] when this role may not create a schema.
-    pub(crate) async fn begin(conn: &'c mut PgConnection, live: &SchemaName) -> Result<Self> {
+    pub(crate) async fn begin(conn: &'c mut PgConnection, live: &Texts) -> Result<Self> {
         let name = SchemaName::new(&format!("rillflow_plan_{}", Uuid::new_v4().simple()))?;
         let mut tx = conn.begin().await?;
         // with an empty path PostgreSQL names the schema of whatever it puts into words
         let begin = format!("CREATE SCHEMA {}; SET LOCAL search_path = ''", name.quoted());
         let begun = sqlx::raw_sql(AssertSqlSafe(begin).into_sql_str()).execute(&mut *tx).await;
         begun.map_err(failure::of_scratch)?;
-        Ok(Self { tx, texts: Texts::new(name.clone()), name, live: live.clone() })
+        Ok(Self { tx, texts: live.elsewhere(name.clone()), name, live: live.schema().clone() })
     }
 
     /// Applies a migration here.
@@ -138,6 +143,14 @@ impl<'c> Scratch<'c> {
         let keys = wanted.foreign_keys().map(|key| self.texts.query(key.add).as_str().to_owned());
         let all: Vec<_> = extensions.chain(collections).chain(keys).collect();
         run(&mut self.tx, &all.join(";\n")).await
+    }
+
+    /// Gives what was made so far a column for the tenant, when it is to have one.
+    pub(crate) async fn tenancy(&mut self, wanted: Wanted<'_>) -> Result<()> {
+        match wanted.tenancy(&self.texts) {
+            Some(tenancy) => run(&mut self.tx, &tenancy).await,
+            None => Ok(()),
+        }
     }
 
     fn statements(&self, collection: &'static Collection, there: &Extensions) -> Vec<String> {
@@ -217,6 +230,7 @@ impl CatalogRow {
                 let (foreign_key, checked_later) = (kind == Some("f"), matches!(kind, Some("f" | "c")));
                 table.constraints.insert(name, Constraint { definition, foreign_key, checked_later });
             }
+            "policy" => drop(table.policies.insert(name, definition)),
             "index" => drop(table.indexes.insert(name, IndexState { definition, valid: self.flag })),
             _ => drop(table.triggers.insert(name, Trigger { definition, enabled: self.flag })),
         }

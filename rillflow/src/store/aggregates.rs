@@ -121,6 +121,7 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
     ///
     /// As [`load`](Self::load).
     pub async fn load_in_tx(self, tx: &mut PgConnection) -> Result<Loaded<A>> {
+        self.core.join(tx).await?;
         let snapshots = self.core.snapshots.of::<A>();
         load_on(tx, self.core, self.stream_id, snapshots.as_ref(), Until::Latest).await
     }
@@ -160,6 +161,7 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
         tx: &mut PgConnection,
         decision: impl FnMut(&A) -> Result<Vec<A::Event>, E>,
     ) -> Result<Decided<A>, DecideError<E>> {
+        self.core.join(tx).await?;
         decide::decide_in(tx, self.core, self.stream_id, decision).await
     }
 
@@ -174,6 +176,7 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
         expected: Expected,
         events: Vec<A::Event>,
     ) -> Result<Appended> {
+        self.core.join(tx).await?;
         append_events_on::<A>(tx, self.core, self.stream_id, expected, &events).await
     }
 }

@@ -17,6 +17,7 @@ use crate::model::{
 };
 use crate::observe::{Observer, TraceContext, TraceSink};
 use crate::runtime::Core;
+use crate::runtime::connections::Connections;
 use crate::runtime::lanes::Lanes;
 use crate::runtime::sessions::Sessions;
 use crate::runtime::snapshots::SnapshotPolicies;
@@ -141,10 +142,14 @@ impl StoreBuilder {
         self
     }
 
-    /// Makes a projection, and the collection that it keeps, known to the store.
+    /// Makes a projection, the collection that it keeps, and those that it looks at, known to the store.
     pub fn projection<P: DocumentProjection>(mut self, lifecycle: Lifecycle) -> Self {
         self.add_collection(P::Document::COLLECTION);
-        self.projections.push(Registered::new::<P>(lifecycle));
+        let registered = Registered::new::<P>(lifecycle);
+        for looked_at in registered.documents().into_iter().flat_map(|it| it.looks_up()) {
+            self.add_collection(looked_at);
+        }
+        self.projections.push(registered);
         self
     }
 
@@ -247,7 +252,9 @@ impl StoreBuilder {
     }
 
     fn add_collection(&mut self, collection: &'static Collection) {
-        if !self.collections.iter().any(|it| std::ptr::eq(*it, collection)) {
+        // the same constant may have several addresses
+        let same = |it: &&Collection| it.table == collection.table && it.type_name == collection.type_name;
+        if !self.collections.iter().any(same) {
             self.collections.push(collection);
         }
     }
@@ -284,7 +291,12 @@ impl StoreBuilder {
         refuse_twins("projection", self.projections.iter().map(|it| &*it.name))?;
         refuse_twins("collection", self.collections.iter().map(|it| it.name))?;
         self.sessions()?;
+        self.projections.iter().try_for_each(refuse_own_lookup)?;
         self.schema_name()
+    }
+
+    pub(super) fn has_pooler(&self) -> bool {
+        self.pooler.is_some()
     }
 
     /// The texts of a schema, sent as the pooler needs it.
@@ -347,10 +359,16 @@ impl StoreBuilder {
 
     /// A store in a schema, on connections that are there.
     pub(super) fn open(self, pool: PgPool, schema: SchemaName) -> Store {
-        let lanes = Lanes::new(if self.batch_appends { lanes(&pool) } else { 0 });
+        let texts = self.texts(schema);
+        self.open_on(Connections::of(pool), Arc::new(texts))
+    }
+
+    /// A store with these texts, on these connections.
+    pub(super) fn open_on(self, connections: Connections, texts: Arc<Texts>) -> Store {
+        let lanes = Lanes::new(if self.batch_appends { lanes(&connections) } else { 0 });
         // `checked` has seen that it can be read
         let sessions = self.sessions().unwrap_or(Sessions::Nowhere);
-        let core = Core::new(pool, self.texts(schema), self.projections);
+        let core = Core::on(connections, texts, self.projections);
         let core = Core { sessions, lanes, snapshots: self.snapshots, observer: self.observer, ..core };
         Store { core: Arc::new(core), collections: self.collections.into() }
     }
@@ -358,7 +376,7 @@ impl StoreBuilder {
 
 /// A pool whose connections are checked only when they rested: a round trip before each use would double the cost of a
 /// short one.
-pub(super) fn pool_options(max_connections: u32) -> PgPoolOptions {
+fn pool_options(max_connections: u32) -> PgPoolOptions {
     let options = PgPoolOptions::new().max_connections(max_connections).test_before_acquire(false);
     options.before_acquire(|conn, meta| {
         Box::pin(async move {
@@ -371,8 +389,8 @@ pub(super) fn pool_options(max_connections: u32) -> PgPoolOptions {
 }
 
 /// How many lanes appends may have: half of the pool stays for everything else.
-fn lanes(pool: &PgPool) -> usize {
-    (pool.options().get_max_connections() / 2).min(2) as usize
+fn lanes(connections: &Connections) -> usize {
+    (connections.most() / 2).min(2) as usize
 }
 
 fn refuse_twins<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {
@@ -384,6 +402,22 @@ fn refuse_twins<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Result<
                 help: "give each a name of its own, and register it once".to_owned(),
             });
         }
+    }
+    Ok(())
+}
+
+/// Within a batch a document is folded in memory: what is stored of it is older than what the handler would look for.
+fn refuse_own_lookup(registered: &Registered) -> Result<()> {
+    let Some(projection) = registered.documents() else { return Ok(()) };
+    let own = projection.collection();
+    if projection.looks_up().iter().any(|looked_at| looked_at.table == own.table) {
+        return Err(Error::Schema {
+            problem: format!(
+                "the projection `{}` looks up documents of `{}`, which it keeps itself",
+                registered.name, own.name
+            ),
+            help: "name the document with a `#[key]` function, which may return several ids".to_owned(),
+        });
     }
     Ok(())
 }

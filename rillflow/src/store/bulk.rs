@@ -4,14 +4,14 @@ use std::fmt;
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt, stream};
-use sqlx::pool::PoolConnection;
-use sqlx::{Connection, PgConnection, Postgres};
+use sqlx::{Connection as _, PgConnection};
 
 use super::Docs;
 use super::collection::Access;
 use super::docs::encode;
 use crate::model::Document;
 use crate::observe::operation;
+use crate::runtime::connections::Connection;
 use crate::storage::bulk;
 use crate::{Error, Result};
 
@@ -112,11 +112,15 @@ impl<'s, D: Document, S: Stream<Item = D> + Send> BulkInsert<'s, S> {
         let mut conn = Exclusive::new(access.core.pool.acquire().await?);
         let mut sending = Sending { access, documents: Box::pin(documents), progress };
         let done = match mode {
+            // COPY does not go past row level security
+            BulkMode::InsertOnly if access.core.texts.has_tenant_column() => {
+                sending.merge(&mut conn.conn, BulkMode::InsertOnly).await?
+            }
             BulkMode::InsertOnly => {
                 let sent = sending.send(&mut conn.conn, false).await?;
                 BulkInserted { sent, written: sent }
             }
-            mode => sending.merge(&mut conn.conn, mode == BulkMode::Overwrite).await?,
+            mode => sending.merge(&mut conn.conn, mode).await?,
         };
         conn.settled = true;
         (sending.progress)(done.sent);
@@ -132,12 +136,17 @@ struct Sending<'s, S> {
 
 impl<D: Document, S: Stream<Item = D> + Send> Sending<'_, S> {
     /// Sends everything to a table beside the collection, and stores it from there in one statement.
-    async fn merge(&mut self, conn: &mut PgConnection, overwrite: bool) -> Result<BulkInserted> {
+    async fn merge(&mut self, conn: &mut PgConnection, mode: BulkMode) -> Result<BulkInserted> {
         let at = self.access.at();
         let mut tx = conn.begin().await?;
         bulk::stage(&mut tx, at).await?;
         let sent = self.send(&mut tx, true).await?;
+        let overwrite = mode == BulkMode::Overwrite;
         let written = bulk::store_staged(&mut tx, at, overwrite).await?;
+        if mode == BulkMode::InsertOnly && written < sent {
+            let id = bulk::taken_staged(&mut tx, at).await?.unwrap_or_default();
+            return Err(Error::AlreadyExists { collection: D::COLLECTION.name, id });
+        }
         if overwrite && let Some(id) = bulk::deleted_staged(&mut tx, at).await? {
             return Err(Error::DocDeleted { collection: D::COLLECTION.name, id });
         }
@@ -160,12 +169,12 @@ impl<D: Document, S: Stream<Item = D> + Send> Sending<'_, S> {
 
 /// A connection that is closed, not given back, when it is left in the middle of a COPY.
 struct Exclusive {
-    conn: PoolConnection<Postgres>,
+    conn: Connection,
     settled: bool,
 }
 
 impl Exclusive {
-    fn new(conn: PoolConnection<Postgres>) -> Self {
+    fn new(conn: Connection) -> Self {
         Self { conn, settled: false }
     }
 }

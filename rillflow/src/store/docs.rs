@@ -1,5 +1,6 @@
 //! Documents of known types: by id and version.
 
+use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -105,7 +106,15 @@ impl<'s> Docs<'s> {
     ///
     /// As [`insert`](Self::insert); the document has its new id only when it was stored. Cancelled, it may have been
     /// stored all the same.
-    pub async fn create<D: GeneratedId>(self, document: &mut D) -> Result<i64> {
+    pub fn create<'d, D: GeneratedId>(self, document: &'d mut D) -> BoxFuture<'d, Result<i64>>
+    where
+        's: 'd,
+    {
+        // not an `async fn`: rustc would ask of its future once more what it asked of the document
+        Box::pin(self.created(document))
+    }
+
+    async fn created<D: Document>(self, document: &mut D) -> Result<i64> {
         let access = self.of::<D>();
         let unset = document.id().id_value();
         if !unset.is_unset() {
@@ -132,7 +141,11 @@ impl<'s> Docs<'s> {
     /// # Errors
     ///
     /// [`Error::Schema`] when the collection was not synced.
-    pub async fn reserve_ids<D: GeneratedId>(self, count: u32) -> Result<Vec<D::Id>> {
+    pub fn reserve_ids<D: GeneratedId>(self, count: u32) -> BoxFuture<'s, Result<Vec<D::Id>>> {
+        Box::pin(self.reserved_ids::<D>(count))
+    }
+
+    async fn reserved_ids<D: Document>(self, count: u32) -> Result<Vec<D::Id>> {
         let ids: Vec<IdValue> = match D::COLLECTION.id_source {
             IdSource::Sequence => self.of::<D>().reserve_ids(count).await?,
             _ => (0..count).map(|_| IdValue::Uuid(Uuid::now_v7())).collect(),

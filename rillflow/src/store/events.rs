@@ -116,6 +116,7 @@ impl<'s> Events<'s> {
     ) -> Result<Appended> {
         let (options, events) = (AppendOptions::default(), events.into_iter().map(Into::into));
         let mut request = Append::new(stream.stream_id(), "", expected, &options, events)?;
+        self.core.join(tx).await?;
         let appended = append_in_tx(tx, self.core, &mut request).await?;
         Marks::appended(self.core, appended.position());
         Ok(appended)

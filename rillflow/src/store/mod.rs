@@ -29,6 +29,7 @@ mod streams;
 mod subscriptions;
 mod tagged;
 mod tenant;
+mod tenant_column;
 mod tenants;
 
 use std::sync::Arc;
@@ -118,13 +119,20 @@ impl Store {
     /// The connections, for the application's own SQL.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
-        &self.core.pool
+        self.core.pool.pool()
     }
 
     /// For what is beside the layers.
     #[cfg(feature = "cli")]
     pub(crate) fn core(&self) -> &SharedCore {
         &self.core
+    }
+
+    /// Whether tenants share the tables of its schema.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn shares_tables(&self) -> Result<bool> {
+        let mut conn = self.core.pool.acquire().await?;
+        Ok(crate::storage::schema::has_tenant_column(&mut conn, &self.core.texts).await?.unwrap_or(false))
     }
 
     /// Documents: put, get, update, query.
@@ -290,6 +298,13 @@ impl Store {
     #[cfg(feature = "testing")]
     pub(crate) fn lifecycle(&self, projection: &str) -> Result<crate::model::Lifecycle> {
         Ok(self.core.registered(projection)?.lifecycle)
+    }
+
+    /// Reads what the handlers of a batch look at.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn look_up(&self, batch: &mut dyn crate::model::ProjectionBatch) -> Result<()> {
+        let mut conn = self.core.pool.acquire().await?;
+        crate::runtime::append::look_up(&mut conn, &self.core, batch).await
     }
 
     /// Looks for what is wrong with the store: the connection, the server, the role, the schema, the sequence, who holds

@@ -56,6 +56,7 @@ impl<'s> Outbox<'s> {
     /// As [`publish`](Self::publish).
     pub async fn publish_in_tx(self, tx: &mut PgConnection, message: Message) -> Result<i64> {
         let message = Outgoing::new(message)?;
+        self.core.join(tx).await?;
         let positions = outbox::publish(tx, &self.core.texts, &[message]).await?;
         let position = positions.last().copied().unwrap_or(0);
         Marks::appended(self.core, position);

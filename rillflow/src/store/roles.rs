@@ -48,7 +48,7 @@ impl<'s> Roles<'s> {
     #[must_use]
     pub fn sql(&self) -> String {
         let names = ["owner", "writer", "reader", "daemon"].map(|role| format!("{}_{role}", self.prefix));
-        script(self.store.core.texts.schema(), &names, &self.store.collections)
+        script(&self.store.core.texts, &names, &self.store.collections)
     }
 
     /// Makes the roles that are not there, and grants. In one transaction.

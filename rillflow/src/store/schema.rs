@@ -99,13 +99,13 @@ impl<'s> Schema<'s> {
     }
 
     fn wanted(&self) -> Wanted<'s> {
-        Wanted { collections: &self.store.collections }
+        Wanted { collections: &self.store.collections, tenant_column: self.store.core.texts.has_tenant_column() }
     }
 
     fn texts(&self, config: &SchemaConfig) -> Result<TextsOf<'s>> {
         match config.other_schema() {
             None => Ok(TextsOf::Store(&self.store.core.texts)),
-            Some(other) => Ok(TextsOf::Other(self.store.core.texts.like(SchemaName::new(other)?))),
+            Some(other) => Ok(TextsOf::Other(self.store.core.texts.elsewhere(SchemaName::new(other)?))),
         }
     }
 }
@@ -158,6 +158,6 @@ impl SchemaTexts {
     }
 
     fn wanted(&self) -> Wanted<'_> {
-        Wanted { collections: &self.collections }
+        Wanted { collections: &self.collections, tenant_column: false }
     }
 }

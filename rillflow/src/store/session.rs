@@ -343,6 +343,7 @@ impl Session {
     /// As [`commit`](Self::commit): nothing was written, everything is still staged, and the transaction may go on. After
     /// [`Error::Contention`], roll back and begin again.
     pub async fn commit_in_tx(&mut self, tx: &mut PgConnection) -> Result<Committed> {
+        self.core.join(tx).await?;
         let documents = self.documents();
         let written = commit_on(tx, &self.core, &mut self.staging, &documents).await?;
         Ok(self.committed(written, documents))

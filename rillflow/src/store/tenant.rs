@@ -13,6 +13,11 @@ use crate::model::TenantName;
 /// store can do, a tenant can, and there is no call by which it could reach another one. A function that takes a
 /// `&Tenant` cannot be called without one. Only [`pool`](Store::pool), for the application's own SQL, is shared by the
 /// tenants of a database: name the [`schema_name`](Self::schema_name) in such SQL.
+///
+/// With [`TenancyMode::TenantColumn`](crate::TenancyMode::TenantColumn) the tables are everybody's, and every connection
+/// that a statement is sent on is set to this tenant, those of [`pool`](Store::pool) too, which then is this tenant's
+/// own. A transaction that is handed in must not be another tenant's, which is
+/// [`Error::NotOfTenant`](crate::Error::NotOfTenant).
 #[derive(Clone)]
 pub struct Tenant {
     name: TenantName,
@@ -30,7 +35,7 @@ impl Tenant {
         self.name.as_str()
     }
 
-    /// The schema that holds everything of this tenant.
+    /// The schema that holds everything of this tenant; and of the others, when they share tables.
     #[must_use]
     pub fn schema_name(&self) -> &str {
         self.store.core.texts.schema().as_str()

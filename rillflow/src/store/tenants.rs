@@ -8,10 +8,11 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use sqlx::PgPool;
 
-use super::builder::pool_options;
-use super::{Store, StoreBuilder, Tenant};
+use super::tenant_column::SharedTables;
+use super::{Schema, Store, StoreBuilder, Tenant};
 use crate::model::{SchemaConfig, TenancyMode, TenantName, prefix};
 use crate::runtime::SharedCore;
+use crate::runtime::connections::SharedConnections;
 use crate::runtime::daemon::DaemonConfig;
 use crate::runtime::sync::SchemaChanges;
 use crate::runtime::tenants::{Incarnation, Tenants, TenantsDaemon};
@@ -60,8 +61,10 @@ struct Inner {
     mode: TenancyMode,
     builder: StoreBuilder,
     base: SchemaName,
-    /// The pool of [`TenancyMode::SchemaPerTenant`].
+    /// The pool of tenants in one database.
     shared: Option<PgPool>,
+    /// What tenants share with [`TenancyMode::TenantColumn`].
+    tables: Option<SharedTables>,
     /// Those in use here. A tenant that was dropped elsewhere stays, and its tables are not found.
     known: Mutex<HashMap<TenantName, Store>>,
 }
@@ -72,6 +75,7 @@ struct Inner {
 pub struct TenantedStoreBuilder {
     builder: StoreBuilder,
     mode: TenancyMode,
+    for_schema_work: bool,
 }
 
 /// How a tenant is.
@@ -86,7 +90,8 @@ pub struct TenantStatus {
     pub differences: usize,
     /// The highest position of its events.
     pub position: i64,
-    /// What its tables and indexes take on disk, in bytes.
+    /// What its tables and indexes take on disk, in bytes; with [`TenancyMode::TenantColumn`] what its rows do, which
+    /// are read for it, all of them.
     pub bytes: i64,
 }
 
@@ -106,26 +111,50 @@ pub struct TenantMigrated {
 
 impl TenantedStoreBuilder {
     pub(super) fn new(builder: StoreBuilder, mode: TenancyMode) -> Self {
-        Self { builder, mode }
+        Self { builder, mode, for_schema_work: false }
+    }
+
+    /// Also takes a role that passes row level security, as an administrator's does: for [`TenantedStore::schema`],
+    /// [`ensure_tenant`](TenantedStore::ensure_tenant) and [`migrate_all`](TenantedStore::migrate_all). What a tenant
+    /// holds is not to be had with it: that fails with [`Error::RowSecurityBypassed`]. Matters with
+    /// [`TenancyMode::TenantColumn`] only.
+    pub fn for_schema_work(mut self) -> Self {
+        self.for_schema_work = true;
+        self
     }
 
     /// Connects, when the tenants share a database.
     ///
     /// # Errors
     ///
-    /// As [`StoreBuilder::build`].
+    /// As [`StoreBuilder::build`]; and [`Error::RowSecurityBypassed`] with [`TenancyMode::TenantColumn`] when this role is
+    /// a superuser or has BYPASSRLS, and would see the rows of all tenants.
     pub async fn build(self) -> Result<TenantedStore> {
         let base = self.builder.checked()?;
         let shared = match self.mode {
-            TenancyMode::SchemaPerTenant => {
+            TenancyMode::TenantColumn if self.builder.has_pooler() => {
+                return Err(Error::Pooler {
+                    problem: "tenants that share tables are told apart by a setting of the session".to_owned(),
+                    help: "give their store the URL past the pooler, or a pooler in session mode; a schema per tenant \
+                           needs neither"
+                        .to_owned(),
+                });
+            }
+            TenancyMode::SchemaPerTenant | TenancyMode::TenantColumn => {
                 let pool = self.builder.connect().await?;
                 self.builder.check_pooler(&pool).await?;
                 Some(pool)
             }
             TenancyMode::DatabasePerTenant(_) => None,
         };
+        let tables = match (&self.mode, &shared) {
+            (TenancyMode::TenantColumn, Some(pool)) => {
+                Some(SharedTables::open(&self.builder, pool.clone(), base.clone(), self.for_schema_work).await?)
+            }
+            _ => None,
+        };
         let (mode, builder, known) = (self.mode, self.builder, Mutex::default());
-        Ok(TenantedStore { inner: Arc::new(Inner { mode, builder, base, shared, known }) })
+        Ok(TenantedStore { inner: Arc::new(Inner { mode, builder, base, shared, tables, known }) })
     }
 }
 
@@ -142,12 +171,14 @@ impl TenantedStore {
             return Ok(Tenant::new(name, store.clone()));
         }
         let store = self.inner.open(&name).await?;
-        let mut conn = store.core.pool.acquire().await?;
-        if !tenants::is_synced(&mut conn, &store.core.texts).await? {
-            return Err(Error::TenantNotFound { tenant: name.to_string() });
+        let there = match &self.inner.tables {
+            Some(tables) => tables.holds(&name).await?,
+            None => tenants::is_synced(&mut *store.core.pool.acquire().await?, &store.core.texts).await?,
+        };
+        match there {
+            true => Ok(self.inner.keep(name, store)),
+            false => Err(Error::TenantNotFound { tenant: name.to_string() }),
         }
-        drop(conn);
-        Ok(self.inner.keep(name, store))
     }
 
     /// Makes a tenant, or brings it up to date. With a database per tenant, the database is there already.
@@ -158,7 +189,10 @@ impl TenantedStore {
     pub async fn ensure_tenant(&self, name: &str) -> Result<Tenant> {
         let name = TenantName::new(name)?;
         let store = self.inner.open(&name).await?;
-        store.schema().sync(&SchemaConfig::single_tenant()).await?;
+        match &self.inner.tables {
+            Some(tables) => tables.ensure(&name, &store).await?,
+            None => drop(store.schema().sync(&SchemaConfig::single_tenant()).await?),
+        }
         Ok(self.inner.keep(name, store))
     }
 
@@ -180,8 +214,11 @@ impl TenantedStore {
     pub async fn tenant_status(&self, name: &str) -> Result<TenantStatus> {
         let tenant = self.tenant(name).await?;
         let plan = tenant.schema().plan(&SchemaConfig::single_tenant()).await?;
-        let mut conn = tenant.store().core.pool.acquire().await?;
-        let (position, bytes) = tenants::size(&mut conn, &tenant.store().core.texts).await?;
+        let core = &tenant.store().core;
+        let (position, bytes) = match &self.inner.tables {
+            Some(tables) => tables.size(tenant.store()).await?,
+            None => tenants::size(&mut *core.pool.acquire().await?, &core.texts).await?,
+        };
         Ok(TenantStatus {
             name: tenant.name().to_owned(),
             schema: tenant.schema_name().to_owned(),
@@ -191,7 +228,11 @@ impl TenantedStore {
         })
     }
 
-    /// Drops a tenant's schema with everything in it. Without `force` only one that holds nothing.
+    /// Drops a tenant's schema with everything in it, or its rows. Without `force` only one that holds nothing.
+    ///
+    /// With [`TenancyMode::TenantColumn`] the tenant takes no row any more as soon as this begins; its rows then go in one
+    /// transaction. A drop that breaks off in between is gone on with by another call, or by
+    /// [`ensure_tenant`](Self::ensure_tenant).
     ///
     /// Whoever still uses the tenant finds its tables gone; a process that held it has to forget it (start anew) before a
     /// tenant of the same name is made. Waits for those who are in the middle of a transaction.
@@ -207,6 +248,9 @@ impl TenantedStore {
                 help: "drop the database, and let the resolver forget it".to_owned(),
             });
         }
+        if let Some(tables) = &self.inner.tables {
+            return self.inner.drop_rows(tables, TenantName::new(name)?, force).await;
+        }
         let tenant = self.tenant(name).await?;
         let store = tenant.store();
         let mut conn = store.core.pool.acquire().await?;
@@ -218,7 +262,9 @@ impl TenantedStore {
         Ok(())
     }
 
-    /// Brings every tenant up to date, a few at a time. One that fails does not stop the others.
+    /// Brings every tenant up to date, a few at a time. One that fails does not stop the others. With
+    /// [`TenancyMode::TenantColumn`] there is one schema: it is brought up to date once, and each tenant's result tells of
+    /// the same steps.
     ///
     /// ```no_run
     /// # use rillflow::{SchemaConfig, TenantedStore};
@@ -233,12 +279,17 @@ impl TenantedStore {
     ///
     /// # Errors
     ///
-    /// As [`list_tenants`](Self::list_tenants); what became of each tenant is in its own result.
+    /// As [`list_tenants`](Self::list_tenants); what became of each tenant is in its own result. With
+    /// [`TenancyMode::TenantColumn`] as [`Schema::sync`](super::Schema::sync).
     pub async fn migrate_all(
         &self,
         config: &SchemaConfig,
         mut progress: impl FnMut(&TenantMigrated) + Send,
     ) -> Result<Vec<TenantMigrated>> {
+        if let Some(tables) = &self.inner.tables {
+            let changes = tables.migrate(config).await?;
+            return Ok(told_of_all(self.inner.names().await?, &changes, progress));
+        }
         let names = self.inner.names().await?;
         let total = names.len();
         let mut syncs = stream::iter(names)
@@ -258,6 +309,26 @@ impl TenantedStore {
         Ok(all)
     }
 
+    /// The schema that tenants share, with [`TenancyMode::TenantColumn`]: to plan, sync or assert it, and for its roles.
+    /// `None` when each tenant has its own: [`Tenant`]'s `schema()`.
+    ///
+    /// ```no_run
+    /// # use rillflow::{SchemaConfig, Store, TenancyMode};
+    /// # async fn example(administrator: &str) -> rillflow::Result<()> {
+    /// let builder = Store::builder(administrator).tenants(TenancyMode::TenantColumn);
+    /// let store = builder.for_schema_work().build().await?;
+    /// if let Some(schema) = store.schema() {
+    ///     schema.sync(&SchemaConfig::single_tenant()).await?;
+    ///     schema.roles().named("shop").apply().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn schema(&self) -> Option<Schema<'_>> {
+        self.inner.tables.as_ref().map(|tables| tables.base.schema())
+    }
+
     /// Runs the async projections of every tenant, those included that are made later, until the [`TenantsDaemon`] is
     /// dropped or shut down.
     ///
@@ -268,7 +339,9 @@ impl TenantedStore {
     /// A tenant that cannot be served yet is tried again and again.
     pub fn start_daemon(&self, config: DaemonConfig, max_connections: u32) -> TenantsDaemon {
         let inner = Arc::clone(&self.inner);
-        TenantsDaemon::start(DaemonTenants { pool: inner.daemon_pool(max_connections), inner }, config)
+        let pool = inner.daemon_pool(max_connections);
+        let shared = pool.as_ref().map(|pool| Arc::new(SharedConnections::of(pool.clone())));
+        TenantsDaemon::start(DaemonTenants { pool, shared, inner }, config)
     }
 }
 
@@ -288,6 +361,9 @@ impl Inner {
         if let Some(store) = self.known().get(name) {
             return Ok(store.clone());
         }
+        if let Some(tables) = &self.tables {
+            return tables.store(&self.builder, name, None);
+        }
         match (&self.shared, &self.mode) {
             (Some(pool), _) => self.open_on(pool.clone(), name),
             (None, TenancyMode::DatabasePerTenant(resolver)) => {
@@ -295,7 +371,9 @@ impl Inner {
                 let url = url.ok_or_else(|| Error::TenantNotFound { tenant: name.to_string() })?;
                 self.builder.clone().on(url).build().await
             }
-            (None, TenancyMode::SchemaPerTenant) => Err(Error::TenantNotFound { tenant: name.to_string() }),
+            (None, TenancyMode::SchemaPerTenant | TenancyMode::TenantColumn) => {
+                Err(Error::TenantNotFound { tenant: name.to_string() })
+            }
         }
     }
 
@@ -321,9 +399,23 @@ impl Inner {
                 let named = |(schema, oid): (String, i64)| Some((TenantName::of_schema(&schema, base)?, oid));
                 schemas.into_iter().filter_map(named).collect()
             }
+            TenancyMode::TenantColumn => match &self.tables {
+                Some(tables) => tables.names().await?,
+                None => Vec::new(),
+            },
         };
         names.sort();
         Ok(names)
+    }
+
+    async fn drop_rows(&self, tables: &SharedTables, name: TenantName, force: bool) -> Result<()> {
+        let store = self.open(&name).await?;
+        if !force && tables.holds_anything(&store).await? {
+            return Err(Error::TenantNotEmpty { tenant: name.to_string() });
+        }
+        tables.remove(&name, &store).await?;
+        self.known().remove(&name);
+        Ok(())
     }
 
     async fn holds_anything(&self, conn: &mut sqlx::PgConnection, store: &Store) -> Result<bool> {
@@ -341,10 +433,28 @@ impl Inner {
     }
 
     fn daemon_pool(&self, max_connections: u32) -> Option<PgPool> {
-        let options = self.shared.as_ref()?.connect_options().as_ref().clone();
+        let shared = self.shared.as_ref()?;
+        // with whatever the application's own pool does to its connections, such as becoming a role
+        let options = shared.options().clone().min_connections(0).max_connections(max_connections);
         // many projections wait for few connections: that is no failure
-        Some(pool_options(max_connections).acquire_timeout(PATIENCE).connect_lazy_with(options))
+        Some(options.acquire_timeout(PATIENCE).connect_lazy_with(shared.connect_options().as_ref().clone()))
     }
+}
+
+/// What became of tenants that share a schema, which was brought up to date.
+fn told_of_all(
+    names: Vec<Incarnation>,
+    changes: &SchemaChanges,
+    progress: impl FnMut(&TenantMigrated),
+) -> Vec<TenantMigrated> {
+    let total = names.len();
+    let all: Vec<_> = names
+        .into_iter()
+        .zip(1..)
+        .map(|((name, _), done)| TenantMigrated { name: name.to_string(), result: Ok(changes.clone()), done, total })
+        .collect();
+    all.iter().for_each(progress);
+    all
 }
 
 fn unresolved(tenant: impl ToString, source: crate::BoxError) -> Error {
@@ -355,6 +465,8 @@ fn unresolved(tenant: impl ToString, source: crate::BoxError) -> Error {
 struct DaemonTenants {
     inner: Arc<Inner>,
     pool: Option<PgPool>,
+    /// The same, for tenants that share tables.
+    shared: Option<Arc<SharedConnections>>,
 }
 
 impl Tenants for DaemonTenants {
@@ -363,6 +475,9 @@ impl Tenants for DaemonTenants {
     }
 
     async fn open(&self, name: &TenantName) -> Result<SharedCore> {
+        if let Some(tables) = &self.inner.tables {
+            return Ok(tables.store(&self.inner.builder, name, self.shared.as_ref())?.core);
+        }
         let store = match &self.pool {
             Some(pool) => self.inner.open_on(pool.clone(), name)?,
             None => self.inner.open(name).await?,

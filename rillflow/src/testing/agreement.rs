@@ -65,9 +65,10 @@ pub async fn assert_projection_agrees<P: DocumentProjection>(store: &Store) -> R
     let aside: Vec<_> = aside.into_iter().map(|letter| letter.position).collect();
     let events: Vec<_> = events.into_iter().filter(|event| !aside.contains(&event.global_seq)).collect();
 
-    let one_by_one = folded::<P>(&events, 1)?;
+    let one_by_one = folded::<P>(store, &events, 1).await?;
     for size in [7, events.len().max(1)] {
-        assert_same("folded one by one", &one_by_one, &format!("in batches of {size}"), &folded::<P>(&events, size)?);
+        let batches = folded::<P>(store, &events, size).await?;
+        assert_same("folded one by one", &one_by_one, &format!("in batches of {size}"), &batches);
     }
     assert_same("folded from the log", &one_by_one, "as it is stored", &stored::<P>(store).await?);
     if lifecycle == Lifecycle::Async && aside.is_empty() {
@@ -89,8 +90,8 @@ async fn events_of<P: DocumentProjection>(store: &Store) -> Result<Vec<Arc<Event
     }
 }
 
-/// The documents that the events make, in batches of a size.
-fn folded<P: DocumentProjection>(events: &[Arc<EventEnvelope>], size: usize) -> Result<Documents> {
+/// The documents that the events make, in batches of a size. What handlers look up is as it is stored now.
+async fn folded<P: DocumentProjection>(store: &Store, events: &[Arc<EventEnvelope>], size: usize) -> Result<Documents> {
     let registered = Registered::new::<P>(Lifecycle::Inline);
     let Some(projection) = registered.documents() else { return Ok(Documents::new()) };
     let mut documents: BTreeMap<IdValue, String> = BTreeMap::new();
@@ -104,6 +105,7 @@ fn folded<P: DocumentProjection>(events: &[Arc<EventEnvelope>], size: usize) -> 
                 batch.load(&id, 1, json.as_bytes())?;
             }
         }
+        store.look_up(&mut *batch).await?;
         while batch.next().is_some() {
             batch.fold_next()?;
         }

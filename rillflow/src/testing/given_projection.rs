@@ -59,6 +59,7 @@ use crate::model::{
 pub fn given_projection<P: DocumentProjection>() -> GivenProjection<P> {
     GivenProjection {
         documents: HashMap::new(),
+        elsewhere: HashMap::new(),
         next: Next {
             global_seq: 1,
             stream_id: StreamId(Uuid::from_u128(1)),
@@ -73,6 +74,8 @@ pub fn given_projection<P: DocumentProjection>() -> GivenProjection<P> {
 pub struct GivenProjection<P> {
     /// As a store would keep them.
     documents: HashMap<IdValue, String>,
+    /// The documents of other collections, by table and id.
+    elsewhere: HashMap<(&'static str, IdValue), String>,
     next: Next,
     projection: PhantomData<fn() -> P>,
 }
@@ -116,6 +119,21 @@ impl<P: DocumentProjection> GivenProjection<P> {
     pub fn document(mut self, document: &P::Document) -> Self {
         match serde_json::to_string(document) {
             Ok(json) => self.documents.insert(document.id().id_value(), json),
+            Err(error) => panic!("the document cannot be stored: {error}"),
+        };
+        self
+    }
+
+    /// A document of another collection, for handlers that look it up. It replaces one of the same id.
+    ///
+    /// # Panics
+    ///
+    /// When it does not serialise.
+    #[must_use = "say what is expected: `then_document` or `then_no_document`"]
+    #[track_caller]
+    pub fn lookup<D: Document>(mut self, document: &D) -> Self {
+        match serde_json::to_string(document) {
+            Ok(json) => self.elsewhere.insert((D::COLLECTION.table, document.id().id_value()), json),
             Err(error) => panic!("the document cannot be stored: {error}"),
         };
         self
@@ -165,6 +183,13 @@ impl<P: DocumentProjection> GivenProjection<P> {
         batch.push(Arc::new(at.clone()))?;
         for (id, json) in &self.documents {
             batch.load(id, 1, json.as_bytes())?;
+        }
+        for (place, (collection, wanted)) in batch.lookups().into_iter().enumerate() {
+            for id in ids(wanted) {
+                if let Some(json) = self.elsewhere.get(&(collection.table, id.clone())) {
+                    batch.found(place, &id, json.as_bytes())?;
+                }
+            }
         }
         while batch.next().is_some() {
             batch.fold_next()?;

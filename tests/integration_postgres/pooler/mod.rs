@@ -150,6 +150,9 @@ async fn tenants_share_a_pooler() -> TestResult {
         assert_eq!(tenant.docs().count::<CustomerSales>().await?, 1);
     }
     daemon.shutdown().await;
+
+    let refused = through(&bouncer, &db).tenants(TenancyMode::TenantColumn).build().await.unwrap_err();
+    assert!(matches!(&refused, Error::Pooler { help, .. } if help.contains("session mode")), "{refused:?}");
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::lookups::{Asked, Found, Lookups};
 use super::{AnyProjection, Changes, DocumentOutcome, DocumentProjection, ProjectionBatch, Route};
 use crate::model::{
     Aggregate, Collection, Document, DocumentId, EventEnvelope, EventSet, EventType, IdValue, SqlValue, jsonb,
@@ -19,7 +20,14 @@ pub(super) trait Folding: 'static {
     const NAME: &'static str;
     const TYPES: &'static [EventType];
     fn keys(event: &Self::Event, at: &EventEnvelope, push: &mut dyn FnMut(IdOf<Self>));
-    fn apply(doc: &mut Self::Document, event: &Self::Event, at: &EventEnvelope) -> Result<DocumentOutcome, BoxError>;
+    fn lookups(event: &Self::Event, at: &EventEnvelope, lookups: &mut Lookups) -> Asked;
+    fn all_lookups(lookups: &mut Lookups);
+    fn apply(
+        doc: &mut Self::Document,
+        event: &Self::Event,
+        at: &EventEnvelope,
+        found: Found<'_>,
+    ) -> Result<DocumentOutcome, BoxError>;
 }
 
 type IdOf<F> = <<F as Folding>::Document as Document>::Id;
@@ -36,8 +44,19 @@ impl<P: DocumentProjection> Folding for Typed<P> {
     fn keys(event: &P::Events, at: &EventEnvelope, push: &mut dyn FnMut(IdOf<Self>)) {
         event.keys(at, push);
     }
-    fn apply(doc: &mut P::Document, event: &P::Events, at: &EventEnvelope) -> Result<DocumentOutcome, BoxError> {
-        event.apply(doc, at)
+    fn lookups(event: &P::Events, at: &EventEnvelope, lookups: &mut Lookups) -> Asked {
+        event.lookups(at, lookups)
+    }
+    fn all_lookups(lookups: &mut Lookups) {
+        P::Events::all_lookups(lookups);
+    }
+    fn apply(
+        doc: &mut P::Document,
+        event: &P::Events,
+        at: &EventEnvelope,
+        found: Found<'_>,
+    ) -> Result<DocumentOutcome, BoxError> {
+        event.apply(doc, at, found)
     }
 }
 
@@ -56,7 +75,11 @@ where
     fn keys(_: &A::Event, at: &EventEnvelope, push: &mut dyn FnMut(A::Id)) {
         push(at.stream_id.0.into());
     }
-    fn apply(doc: &mut A, event: &A::Event, _: &EventEnvelope) -> Result<DocumentOutcome, BoxError> {
+    fn lookups(_: &A::Event, _: &EventEnvelope, _: &mut Lookups) -> Asked {
+        Asked::new()
+    }
+    fn all_lookups(_: &mut Lookups) {}
+    fn apply(doc: &mut A, event: &A::Event, _: &EventEnvelope, _: Found<'_>) -> Result<DocumentOutcome, BoxError> {
         Aggregate::apply(doc, event);
         Ok(DocumentOutcome::Keep)
     }
@@ -81,8 +104,14 @@ impl<F: Folding> AnyProjection for Erased<F> {
     fn collection(&self) -> &'static Collection {
         F::Document::COLLECTION
     }
+    fn looks_up(&self) -> Vec<&'static Collection> {
+        let mut lookups = Lookups::default();
+        F::all_lookups(&mut lookups);
+        lookups.collections()
+    }
     fn batch(&self) -> Box<dyn ProjectionBatch> {
         Box::new(Batch::<F> {
+            lookups: Lookups::default(),
             events: Vec::new(),
             slots: Vec::new(),
             index: HashMap::new(),
@@ -102,8 +131,16 @@ struct Slot<F: Folding> {
     deleted: bool,
 }
 
+/// An event, and what its handler looks at.
+struct Pushed<E> {
+    event: E,
+    at: Arc<EventEnvelope>,
+    asked: Asked,
+}
+
 struct Batch<F: Folding> {
-    events: Vec<(F::Event, Arc<EventEnvelope>)>,
+    events: Vec<Pushed<F::Event>>,
+    lookups: Lookups,
     slots: Vec<Slot<F>>,
     index: HashMap<IdValue, usize>,
     /// Which event changes which slot, in the order of the events.
@@ -143,7 +180,8 @@ impl<F: Folding> ProjectionBatch for Batch<F> {
                 let slot = Self::slot(&mut self.slots, &mut self.index, key);
                 self.touches.push((number, slot));
             });
-            self.events.push((event, Arc::clone(&at)));
+            let asked = F::lookups(&event, &at, &mut self.lookups);
+            self.events.push(Pushed { event, at: Arc::clone(&at), asked });
         }
         Ok(())
     }
@@ -173,16 +211,25 @@ impl<F: Folding> ProjectionBatch for Batch<F> {
         Ok(())
     }
 
+    fn lookups(&self) -> Vec<(&'static Collection, SqlValue)> {
+        self.lookups.ids()
+    }
+
+    fn found(&mut self, place: usize, id: &IdValue, json: &[u8]) -> Result<()> {
+        self.lookups.found(place, id, json)
+    }
+
     fn next(&self) -> Option<i64> {
-        self.touches.get(self.folded).map(|&(event, _)| self.events[event].1.global_seq)
+        self.touches.get(self.folded).map(|&(event, _)| self.events[event].at.global_seq)
     }
 
     fn fold_next(&mut self) -> Result<()> {
         let Some(&(event, slot)) = self.touches.get(self.folded) else { return Ok(()) };
         self.folded += 1;
-        let (event, at) = &self.events[event];
+        let Pushed { event, at, asked } = &self.events[event];
         let slot = &mut self.slots[slot];
-        let outcome = F::apply(&mut slot.doc, event, at).map_err(|source| Error::Projection {
+        let found = Found { asked, lookups: &self.lookups };
+        let outcome = F::apply(&mut slot.doc, event, at, found).map_err(|source| Error::Projection {
             name: F::NAME.to_owned(),
             position: at.global_seq,
             source,

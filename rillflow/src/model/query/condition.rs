@@ -252,8 +252,24 @@ pub struct NullTest<P, const NULL: bool>(pub(super) Tag<P>);
 
 impl<P: Path, const NULL: bool> Condition for NullTest<P, NULL> {
     type Root = P::Root;
-    const NODE: &'static Node = if NULL { &Node::IsNull(P::INFO) } else { &Node::IsSome(P::INFO) };
+    const NODE: &'static Node = {
+        refuse_flat(P::FLAT);
+        if NULL { &Node::IsNull(P::INFO) } else { &Node::IsSome(P::INFO) }
+    };
     fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+/// Whether there is a value, of a field that holds several.
+#[doc(hidden)]
+#[track_caller]
+pub const fn null_test<P: Path, const NULL: bool>() -> NullTest<P, NULL> {
+    refuse_flat(P::FLAT);
+    NullTest(PhantomData)
+}
+
+#[track_caller]
+const fn refuse_flat(flat: bool) {
+    assert!(!flat, "a flattened field has no key of its own, which could be there or not: ask one of its fields");
 }
 
 /// An enum that is the variant `L`, whose name is the key of what it holds.

@@ -123,6 +123,30 @@ const fn uncovered_order(query: &str, document: &str, key: &SortKey) -> Message 
         .text("`, with the fields that the filter compares by `==` before it, or accept a sort with `#[compiled_query(allow(sort))]`")
 }
 
+/// Fails to compile when the order goes by the rank in a search that is not there.
+#[doc(hidden)]
+#[track_caller]
+pub const fn check_rank(filter: &Node, order: &[SortKey]) {
+    let mut i = 0;
+    while i < order.len() {
+        assert!(
+            !matches!(order[i].path.place, Place::Rank) || searches(filter),
+            "an order by `rank()` goes by the words of a `search` in the filter, and there is none.\n  \
+             help: add `.filter(|c| c.search(words))`, or sort by a field"
+        );
+        i += 1;
+    }
+}
+
+const fn searches(node: &Node) -> bool {
+    match node {
+        Node::And(a, b) | Node::Or(a, b) => searches(a) || searches(b),
+        Node::Not(inner) | Node::Optional(_, inner) => searches(inner),
+        Node::Search(..) => true,
+        _ => false,
+    }
+}
+
 /// True when `b` names the same place as `a`.
 pub(super) const fn same_path(a: &PathInfo, b: &PathInfo) -> bool {
     match (a.parent, b.parent) {
@@ -339,7 +363,9 @@ const fn is_hopeless(node: &Node, path: &PathInfo) -> bool {
         Node::Compare(other, operator, operand) if is_in_map(other) => {
             !is_entry_equality(other, *operator, *operand) && same_path(other, path)
         }
-        Node::OneOf(other, _) | Node::IsNull(other) | Node::IsSome(other) => is_in_map(other) && same_path(other, path),
+        Node::OneOf(other, _) | Node::IsNull(other) | Node::IsSome(other) => {
+            (is_in_map(other) || matches!(other.sql_type, SqlType::Json)) && same_path(other, path)
+        }
         _ => false,
     }
 }

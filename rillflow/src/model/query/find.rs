@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 
 use super::condition::{And, Condition, Everything, Given};
+use super::coverage::check_rank;
 use super::operand::{Perhaps, Value};
 use super::order::{OrderBy, Unordered};
 use super::paging::Cursor;
@@ -241,7 +242,10 @@ where
         id_type: D::COLLECTION.id_type,
         output: Output::Document,
         related: &[],
-        filter: C::NODE,
+        filter: {
+            check_rank(C::NODE, O::KEYS);
+            C::NODE
+        },
         rows: Rows::Each,
         order: O::KEYS,
         limit: if LIMIT { Some(ROWS) } else { None },

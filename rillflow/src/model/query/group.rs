@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::aggregate::{Aggregating, Max, Mean, Min, Numeric, Sum, SumOf};
 use super::coverage::same_path;
-use super::path::{Column, DocumentValue, Orderable, Parent, Path, PathSet, Root, ScalarOf, Tag};
+use super::path::{Column, DocumentValue, Orderable, Parent, Path, PathSet, ROOT, ScalarOf, Tag};
 use super::presence::{Always, Presence};
 use super::text::Message;
 use super::tree::{Aggregation, Node, Operand, Output, PathInfo, Place, Rows, Statement};
@@ -105,7 +105,7 @@ impl<D: 'static> Parent for Size<D> {
     type Root = D;
     type Presence = Always;
     const INFO: &'static PathInfo = &PathInfo {
-        parent: Some(Root::<D>::INFO),
+        parent: Some(ROOT),
         key: "",
         quoted_key: "",
         computed_key: None,

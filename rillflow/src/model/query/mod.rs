@@ -34,7 +34,7 @@ mod several;
 pub use aggregate::*;
 pub use compiled::Compiled;
 pub use condition::*;
-pub use coverage::{check_filter, check_order};
+pub use coverage::{check_filter, check_order, check_rank};
 pub(crate) use coverage::{is_containment, is_entry_equality, keeps_its_json_form};
 pub use ending::{Aggregated, Counted, Exists, First, NextPage, NumberedPaged, One, Paged, Unranged};
 pub use entry::{Entry, Key, Keyed, entry};

@@ -4,9 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::presence::{Always, Presence};
-use super::text::Message;
+use super::text::{Message, str_eq};
 use super::tree::{Operand, PathInfo, Place};
-use crate::model::SqlType;
+use crate::model::{Document, SqlType};
 
 /// A type without values of it: what a path is made of.
 pub(super) type Tag<T> = PhantomData<fn() -> T>;
@@ -92,6 +92,50 @@ pub trait Parent: 'static {
     type Presence: Presence;
     /// The path as the const tree keeps it.
     const INFO: &'static PathInfo;
+    /// The columns of its document.
+    const COLUMNS: &'static [ColumnOf] = &[];
+    /// The path as its user writes it.
+    const TRAIL: Option<&'static Trail> = None;
+}
+
+/// A field whose value is in a column too, as `#[document(column)]` declares it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnOf {
+    /// The column's name.
+    pub name: &'static str,
+    /// The names of the fields that lead to it.
+    pub fields: &'static [&'static str],
+}
+
+/// The names of the fields that a path was written with, the last one first.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Trail {
+    /// What is before the field, none for the document.
+    pub before: Option<&'static Trail>,
+    /// The field.
+    pub field: &'static str,
+}
+
+/// The name of the column at the end of a trail.
+const fn column_at(trail: &Trail, columns: &[ColumnOf]) -> Option<&'static str> {
+    let mut i = 0;
+    while i < columns.len() {
+        if leads_to(trail, columns[i].fields) {
+            return Some(columns[i].name);
+        }
+        i += 1;
+    }
+    None
+}
+
+const fn leads_to(trail: &Trail, fields: &[&str]) -> bool {
+    match (fields, trail.before) {
+        ([field], None) => str_eq(field, trail.field),
+        ([before @ .., field], Some(trail_before)) => str_eq(field, trail.field) && leads_to(trail_before, before),
+        _ => false,
+    }
 }
 
 /// A path to a value.
@@ -99,6 +143,8 @@ pub trait Parent: 'static {
 pub trait Path: Parent {
     /// The value's type.
     type Value: DocumentValue;
+    /// True when it has no key of its own.
+    const FLAT: bool = false;
 }
 
 /// One field of a struct; the derives write a type per field.
@@ -172,21 +218,25 @@ pub type PathsAt<P, F> = <<F as Field>::Value as DocumentValue>::Paths<At<P, F>>
 /// The path to a document.
 pub struct Root<D>(Tag<D>);
 
-impl<D: 'static> Parent for Root<D> {
+/// A document, whichever.
+pub(super) const ROOT: &PathInfo = &PathInfo {
+    parent: None,
+    key: "",
+    quoted_key: "",
+    computed_key: None,
+    field: "",
+    sql_type: SqlType::Json,
+    nullable: false,
+    left_out: false,
+    conditional: false,
+    place: Place::Root,
+};
+
+impl<D: Document> Parent for Root<D> {
     type Root = D;
     type Presence = Always;
-    const INFO: &'static PathInfo = &PathInfo {
-        parent: None,
-        key: "",
-        quoted_key: "",
-        computed_key: None,
-        field: "",
-        sql_type: SqlType::Json,
-        nullable: false,
-        left_out: false,
-        conditional: false,
-        place: Place::Root,
-    };
+    const INFO: &'static PathInfo = ROOT;
+    const COLUMNS: &'static [ColumnOf] = D::COLUMNS;
 }
 
 /// The path to the field `F` behind `P`.
@@ -220,6 +270,8 @@ where
 {
     type Root = P::Root;
     type Presence = <P::Presence as Presence>::Then<F::Presence>;
+    const COLUMNS: &'static [ColumnOf] = P::COLUMNS;
+    const TRAIL: Option<&'static Trail> = Some(&Trail { before: P::TRAIL, field: F::NAME });
     const INFO: &'static PathInfo = {
         let nullable = P::INFO.nullable || F::OPTIONAL || <F::Value as DocumentValue>::NULLABLE;
         let conditional = P::INFO.conditional || F::CONDITIONAL;
@@ -237,7 +289,10 @@ where
                 nullable,
                 left_out: F::OPTIONAL && !P::INFO.nullable && !<F::Value as DocumentValue>::NULLABLE,
                 conditional,
-                place: F::PLACE,
+                place: match column_at(&Trail { before: P::TRAIL, field: F::NAME }, P::COLUMNS) {
+                    Some(column) => Place::Generated(column),
+                    None => F::PLACE,
+                },
             }
         }
     };
@@ -248,6 +303,7 @@ where
     F::Value: DocumentValue,
 {
     type Value = F::Value;
+    const FLAT: bool = F::FLAT;
 }
 
 /// The path to an element of the list at `P`: a root of its own, so that it mixes with no other path.
@@ -365,11 +421,14 @@ impl<P: Path> PathSet for Column<P> {
 )]
 #[doc(hidden)]
 pub trait SingleValue {
+    /// What it is compared with.
+    type Scalar;
     /// The path.
     const INFO: &'static PathInfo;
 }
 
 impl<P: Path> SingleValue for Column<P> {
+    type Scalar = ScalarOf<P>;
     const INFO: &'static PathInfo = P::INFO;
 }
 

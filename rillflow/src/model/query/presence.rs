@@ -1,6 +1,6 @@
 //! Whether a path always leads to a value: what decides between `T` and `Option<T>` in a row.
 
-use super::path::{DocumentValue, Parent, Path, ScalarOf, Tag};
+use super::path::{ColumnOf, DocumentValue, Parent, Path, ScalarOf, Tag, Trail};
 use super::tree::PathInfo;
 
 /// Whether there is always a value.
@@ -37,10 +37,13 @@ impl<P: Parent> Parent for Maybe<P> {
     type Root = P::Root;
     type Presence = Sometimes;
     const INFO: &'static PathInfo = P::INFO;
+    const COLUMNS: &'static [ColumnOf] = P::COLUMNS;
+    const TRAIL: Option<&'static Trail> = P::TRAIL;
 }
 
 impl<P: Path> Path for Maybe<P> {
     type Value = P::Value;
+    const FLAT: bool = P::FLAT;
 }
 
 /// What the value at `P` is in a row of a result.

@@ -7,7 +7,7 @@ use super::operand::{ComparableTo, Value};
 use super::order::Sorted;
 use super::path::{Parent, Path, Tag};
 use super::presence::Always;
-use super::tree::{IndexDefinition, Node, PathInfo, Place};
+use super::tree::{Node, PathInfo, Place};
 use crate::model::{Document, SqlType, SqlValue};
 
 /// A document with a full-text index.
@@ -17,10 +17,7 @@ use crate::model::{Document, SqlType, SqlValue};
     note = "declare the language and the texts on the struct: `#[document(fulltext(language = \"english\", title, body))]`"
 )]
 #[doc(hidden)]
-pub trait FullText: Document {
-    /// The index.
-    const FULL_TEXT: &'static IndexDefinition;
-}
+pub trait FullText: Document {}
 
 /// The paths of a document.
 #[doc(hidden)]
@@ -32,9 +29,13 @@ pub struct Search<D, V> {
     document: Tag<D>,
 }
 
-impl<D: FullText, V: Value> Condition for Search<D, V> {
+// that there is an index, `search` has asked: asked here again, it would be reported again
+impl<D: Document, V: Value> Condition for Search<D, V> {
     type Root = D;
-    const NODE: &'static Node = &Node::Search(D::FULL_TEXT, V::OPERAND);
+    const NODE: &'static Node = match D::FULL_TEXT {
+        Some(index) => &Node::Search(index, V::OPERAND),
+        None => &Node::Everything,
+    };
     fn bind(&self, binds: &mut Vec<SqlValue>) {
         self.words.bind(binds);
     }
@@ -42,14 +43,14 @@ impl<D: FullText, V: Value> Condition for Search<D, V> {
 
 /// See [`Search`].
 #[doc(hidden)]
-pub const fn search<D: FullText, V: ComparableTo<String>>(words: V) -> Search<D, V> {
+pub const fn search<D, V: ComparableTo<String>>(words: V) -> Search<D, V> {
     Search { words, document: PhantomData }
 }
 
 /// How well a document fits the words that the filter searches for.
 pub struct Rank<D>(Tag<D>);
 
-impl<D: FullText> Rank<D> {
+impl<D: 'static> Rank<D> {
     /// The one value.
     #[doc(hidden)]
     pub const NEW: Self = Self(PhantomData);

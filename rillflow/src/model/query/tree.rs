@@ -15,8 +15,8 @@ pub enum Place {
     Key,
     /// A key of a map, which the query names.
     Entry,
-    /// A key of the JSON whose value is in a column too: `doc_` and the field's name.
-    Generated,
+    /// A key of the JSON whose value is in this column too.
+    Generated(&'static str),
     /// How well a document fits the words that the filter searches for.
     Rank,
     /// The value before it, if it is this variant of an enum: its name is the text under this quoted key.

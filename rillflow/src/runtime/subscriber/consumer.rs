@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
-
 use super::members::{Members, Membership};
 use super::window::Plan;
 use super::{End, Shared};
 use crate::runtime::backoff::Backoff;
+use crate::runtime::connections::Connection;
 use crate::runtime::marks::Marks;
 use crate::runtime::{SharedCore, Task};
 use crate::storage::subscriptions::{self, Partition, Scan};
@@ -36,7 +34,7 @@ pub(super) async fn asked<T>(question: impl Future<Output = Result<T>>) -> Answe
 
 impl<T> Answer<T> {
     /// The answer; a connection that gave none is closed.
-    pub(super) fn settle(self, conn: PoolConnection<Postgres>) -> Result<T> {
+    pub(super) fn settle(self, conn: Connection) -> Result<T> {
         self.0.unwrap_or_else(|| {
             drop(conn.detach());
             let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from PostgreSQL in time");
@@ -126,8 +124,8 @@ impl Consumer {
         Ok(moved)
     }
 
-    async fn connection(&self) -> Result<PoolConnection<Postgres>> {
-        Ok(self.core.pool.acquire().await?)
+    async fn connection(&self) -> Result<Connection> {
+        self.core.pool.acquire().await
     }
 
     /// Checks that partitions just taken over are of this history, and looks up what waits in them.

@@ -21,6 +21,7 @@ impl Target<'_> {
         create.extend(table.row_security.iter().map(|it| self.row_security(name, it)));
         create.extend(table.indexes.values().map(|it| self.sql(&it.definition)));
         create.extend(table.triggers.values().map(|it| self.sql(&it.definition)));
+        create.extend(table.policies.values().map(|it| self.sql(it)));
         SchemaStep::new(format!("table {name}: create"), vec![create.join(";\n")])
     }
 
@@ -32,6 +33,7 @@ impl Target<'_> {
         steps.extend(self.constraints(name, live, wanted, false));
         steps.extend(self.indexes(name, live, wanted));
         steps.extend(self.triggers(name, live, wanted));
+        steps.extend(self.policies(name, live, wanted));
         steps
     }
 
@@ -176,6 +178,18 @@ impl Target<'_> {
         };
         let what = if live.is_some() { "change" } else { "add" };
         SchemaStep::new(format!("constraint {name}: {what}"), statements).locking(lock, table)
+    }
+
+    /// Those that others added stay: ours are restrictive.
+    fn policies(&self, table: &str, live: &Table, wanted: &Table) -> Vec<SchemaStep> {
+        let changed = changed(&live.policies, &wanted.policies).map(|(name, definition, found)| {
+            let drop = format!("DROP POLICY {} ON {};\n", quoted(name), self.name(table));
+            let what = if found.is_some() { "restore its definition" } else { "create" };
+            let statement = format!("{}{}", found.map_or("", |_| &drop), self.sql(definition));
+            SchemaStep::new(format!("policy {name} of {table}: {what}"), vec![statement])
+                .locking(TableLock::AccessExclusive, table)
+        });
+        changed.collect()
     }
 
     fn triggers(&self, table: &str, live: &Table, wanted: &Table) -> Vec<SchemaStep> {

@@ -60,7 +60,7 @@ impl<const N: usize> Writer<N> {
 
     /// `doc_email text GENERATED ALWAYS AS (doc->>'email') STORED`
     const fn generated(&mut self, path: &PathInfo) {
-        self.stored(path);
+        self.scalar(path);
         self.put(" ");
         self.put(path.sql_type.name());
         self.put(" GENERATED ALWAYS AS (");
@@ -83,7 +83,7 @@ impl<const N: usize> Writer<N> {
         self.put(" ADD CONSTRAINT ");
         self.put(key.name);
         self.put(" FOREIGN KEY (");
-        self.stored(key.column);
+        self.scalar(key.column);
         self.put(") REFERENCES ");
         self.put(key.references);
         self.put(" (id) DEFERRABLE");

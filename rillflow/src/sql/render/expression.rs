@@ -84,16 +84,10 @@ impl<const N: usize> Writer<N> {
         match path.place {
             Place::Id => self.column("id"),
             Place::Aggregate(aggregation) => self.aggregate(aggregation, path.parent),
-            Place::Generated => self.stored(path),
+            Place::Generated(column) => self.column(column),
             Place::Rank => self.rank(),
             _ => self.extracted(path),
         }
-    }
-
-    /// The column of a field that has one.
-    pub(super) const fn stored(&mut self, path: &PathInfo) {
-        self.column("doc_");
-        self.put(path.field);
     }
 
     /// The field as a value of its type, out of the document.
@@ -328,7 +322,8 @@ impl<const N: usize> Writer<N> {
     }
 
     const fn rank(&mut self) {
-        let (index, words) = self.searched();
+        // without a search it was refused, at the order
+        let Some((index, words)) = self.searched() else { return };
         self.put("ts_rank(");
         self.words(index);
         self.put(", ");

@@ -97,11 +97,8 @@ impl<const N: usize> Writer<N> {
     }
 
     /// What is searched for.
-    pub(super) const fn searched(&self) -> (&'static IndexDefinition, Operand) {
-        match self.searched {
-            Some(searched) => searched,
-            None => panic!("an order by `rank()` goes by the words of a `search` in the filter: add one"),
-        }
+    pub(super) const fn searched(&self) -> Option<(&'static IndexDefinition, Operand)> {
+        self.searched
     }
 
     /// Enters a list, and names its elements.

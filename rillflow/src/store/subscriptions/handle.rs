@@ -64,6 +64,7 @@ impl SubscriptionHandle {
     /// [`Error::SubscriptionLost`] when another member has the event by now, [`Error::AlreadyAcked`] when the effect is
     /// there already. Both leave a transaction that cannot commit: roll it back.
     pub async fn ack_in_tx(&self, tx: &mut PgConnection, position: i64) -> Result<()> {
+        self.core.join(tx).await?;
         self.shared.ack_in(&self.core, tx, position).await
     }
 

@@ -1,0 +1,19 @@
+use rillflow::projection;
+use rillflow_ui_tests::events::*;
+
+struct Orders;
+
+#[projection(name = "orders", events = OrderEvent, document = OrderSummary, key = stream, ignore(Shipped, Cancelled))]
+impl Orders {
+    #[lookup]
+    fn customer_of_placed(e: &Placed) -> i64 {
+        e.total
+    }
+
+    fn on_placed(doc: &mut OrderSummary, e: &Placed, customer: Option<&CustomerSales>) {
+        doc.total += e.total;
+        let _ = customer;
+    }
+}
+
+fn main() {}
