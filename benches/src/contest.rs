@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Barrier;
 
 use crate::contestants::Contestant;
+use crate::processor::Used;
 use crate::server::Server;
 use crate::{Result, What};
 
@@ -103,6 +104,7 @@ pub(crate) struct Contest {
 struct Score {
     units: u64,
     busy: Duration,
+    used: Used,
     statements: Option<f64>,
 }
 
@@ -117,7 +119,10 @@ impl Contest {
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         println!("{} on {cores} cores, load {}", self.server.version, load.split(' ').next().unwrap_or("unknown"));
-        println!("{:48} {:24} {:>12} {:>7} {:>11}", "case", "", "per second", "ratio", "statements");
+        println!(
+            "{:48} {:24} {:>12} {:>7} {:>10} {:>10} {:>11}",
+            "case", "", "per second", "ratio", "client us", "server us", "statements"
+        );
     }
 
     /// Runs one case in turns, and prints it.
@@ -135,7 +140,9 @@ impl Contest {
             let contestants = entered.len();
             for turn in 0..contestants {
                 let (_, workers, score) = &mut entered[(turn + round) % contestants];
+                let before = Used::now(self.server.postmaster)?;
                 let (units, busy) = work(workers, slice).await?;
+                score.used.add(Used::now(self.server.postmaster)?.since(before));
                 score.units += units;
                 score.busy += busy;
             }
@@ -162,7 +169,13 @@ impl Contest {
             let name = if place == 0 { case.name } else { "" };
             let (who, rate) = (self.contestants[*index].name(), score.rate());
             let statements = score.statements.map_or("unknown".to_owned(), |it| format!("{it:.3}"));
-            println!("{name:48} {who:24} {rate:>12.0} {:>7.2} {statements:>11} / {}", rate / base, case.unit);
+            let each = |used: Duration| used.as_secs_f64() * 1e6 / score.units.max(1) as f64;
+            let (client, server) = (each(score.used.client), each(score.used.server));
+            let ratio = rate / base;
+            println!(
+                "{name:48} {who:24} {rate:>12.0} {ratio:>7.2} {client:>10.1} {server:>10.1} {statements:>11} / {}",
+                case.unit
+            );
         }
     }
 }

@@ -5,6 +5,7 @@
 mod contest;
 mod contestants;
 mod domain;
+mod processor;
 mod server;
 
 use clap::{Parser, ValueEnum};
@@ -43,13 +44,17 @@ struct Arguments {
     /// Only cases whose name contains this, such as `A1`.
     #[arg(long)]
     only: Option<String>,
+    /// Only contestants whose name contains this; the first of them is what the others are measured by.
+    #[arg(long)]
+    who: Option<String>,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let server = server::Server::start().await?;
-    let contestants = contestants::all();
+    let mut contestants = contestants::all();
+    contestants.retain(|it| arguments.who.as_deref().is_none_or(|who| it.name().contains(who)));
     let contest = Contest { server, contestants, seconds: arguments.seconds, rounds: arguments.rounds.max(1) };
     contest.introduce();
     for case in Case::ALL {

@@ -1,8 +1,11 @@
 //! Where it is measured: a durable PostgreSQL of its own, or the one of `DATABASE_URL`.
 
+use std::path::Path;
+
 use rillflow_tests::private_server::PrivateServer;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use crate::processor::parent_of;
 use crate::{Failure, Result};
 
 const SETTINGS: [&str; 4] =
@@ -12,6 +15,8 @@ pub(crate) struct Server {
     running: PrivateServer,
     admin: String,
     counts: bool,
+    /// Its first process, whose children do the work.
+    pub(crate) postmaster: Option<u32>,
     pub(crate) version: String,
 }
 
@@ -30,7 +35,9 @@ impl Server {
         let mut conn = PgConnection::connect(&admin).await?;
         let counts = sqlx::raw_sql("CREATE EXTENSION pg_stat_statements").execute(&mut conn).await.is_ok();
         let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut conn).await?;
-        let server = Self { running, admin, counts, version: format!("PostgreSQL {version}") };
+        let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut conn).await?;
+        let postmaster = parent_of(Path::new(&format!("/proc/{backend}")));
+        let server = Self { running, admin, counts, postmaster, version: format!("PostgreSQL {version}") };
         if counts {
             // counted in a pass of its own, so that counting is not measured
             server.track("none").await?;

@@ -265,6 +265,7 @@ pub fn handlers(attr: TokenStream, item: TokenStream) -> TokenStream {
 /// - `ignore(Shipped)`: the events that change nothing. They are never read.
 /// - `key = stream`: an event changes the document with its stream's id, which is made by `From<Uuid>`. Without it each
 ///   event has a key function.
+/// - `shards = 4`: with `key = stream`, splits it by stream into so many parts, spread over the processes that run it.
 ///
 /// In the impl, for each event a handler and a key, written with the event's type in the same words:
 ///

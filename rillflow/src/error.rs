@@ -269,6 +269,15 @@ pub enum Error {
         query: String,
     },
 
+    /// The projection cannot be split into shards, or not so; nothing changed.
+    #[error("projection `{name}` cannot be split: {reason}")]
+    CannotSplit {
+        /// The projection.
+        name: String,
+        /// Why not, and what to do.
+        reason: &'static str,
+    },
+
     /// The projection is being rebuilt by another process, or its rebuild was cancelled. Nothing was swapped.
     #[error("the rebuild of projection `{name}` is not this process's: another one is at it, or it was cancelled")]
     RebuildLost {

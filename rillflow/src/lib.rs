@@ -63,7 +63,7 @@ pub mod projections {
     pub use crate::runtime::dead_letters::Requeued;
     pub use crate::runtime::rebuild::RebuildProgress;
     pub use crate::storage::letters::DeadLetter;
-    pub use crate::storage::projections::{ProjectionMetrics, ProjectionStatus};
+    pub use crate::storage::projections::{ProjectionMetrics, ProjectionStatus, ShardStatus};
     pub use crate::store::Projections;
 }
 

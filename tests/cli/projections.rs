@@ -33,6 +33,23 @@ async fn a_mounted_command_line_runs_projections_and_builds_them_anew() -> TestR
 }
 
 #[tokio::test]
+async fn a_mounted_command_line_splits_a_projection_and_its_status_shows_the_shards() -> TestResult {
+    let cli = Cli::new().await?;
+    count(&cli, 5).await?;
+    cli.mounted(&["projections", "run-until-idle"]).ok();
+    let split = cli.mounted(&["projections", "split", "my_projection", "3", "--json"]).json();
+    assert_eq!(split["shards"].as_array().map(Vec::len), Some(3));
+    count(&cli, 5).await?;
+    assert_eq!(cli.mounted(&["projections", "run-until-idle"]).ok(), "my_projection: 1 event\n");
+    // the stock binary knows them too
+    let status = cli.json(&["projections", "status", "my_projection"]);
+    assert!(status["shards"].as_array().is_some_and(|it| it.iter().all(|it| it["position"] == status["position"])));
+    assert!(cli.stock(&["projections", "status", "my_projection"]).ok().contains("3: at "));
+    assert_eq!(cli.json(&["projections", "list"]).as_array().map(Vec::len), Some(1));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_stock_binary_looks_at_projections_pauses_and_moves_them() -> TestResult {
     let cli = Cli::new().await?;
     assert_eq!(cli.stock(&["projections", "list"]).ok(), "No projection has run here yet.\n");

@@ -57,7 +57,9 @@ impl Layout {
 pub(crate) struct Declared {
     /// Its path.
     pub(crate) document: fn() -> &'static str,
-    pub(crate) collection: &'static str,
+    pub(crate) table: &'static str,
+    /// The tables that it references.
+    pub(crate) references: fn() -> Vec<&'static str>,
     pub(crate) register: Register,
 }
 
@@ -71,7 +73,11 @@ macro_rules! declared {
         inventory::submit! {
             crate::layouts::Declared {
                 document: std::any::type_name::<$document>,
-                collection: <$document as rillflow::Document>::COLLECTION.name,
+                table: <$document as rillflow::Document>::COLLECTION.table,
+                references: || {
+                    let keys = <$document as rillflow::Document>::COLLECTION.foreign_keys;
+                    keys.iter().map(|it| it.references).collect()
+                },
                 register: |it| it.document::<$document>(),
             }
         }
@@ -109,24 +115,33 @@ fn derived() -> Result<BTreeSet<(String, String)>, Box<dyn std::error::Error>> {
 async fn every_document_of_the_suite_is_synced_in_one_store_and_then_nothing_is_to_be_done() -> TestResult {
     let mut missing = derived()?;
     // one store has a name once: what is declared a second time under it goes into a second schema
-    let mut stores: Vec<BTreeMap<&str, Register>> = Vec::new();
+    let mut stores: Vec<BTreeMap<&str, &Declared>> = Vec::new();
     for declared in inventory::iter::<Declared> {
         let path: Vec<_> = (declared.document)().split("::").collect();
         let is_it = |(module, name): &(String, String)| path.contains(&&**module) && path.last() == Some(&&**name);
         missing.retain(|it| !is_it(it));
-        let at = stores.iter().position(|it| !it.contains_key(declared.collection)).unwrap_or(stores.len());
+        let at = stores.iter().position(|it| !it.contains_key(declared.table)).unwrap_or(stores.len());
         if at == stores.len() {
             stores.push(BTreeMap::new());
         }
-        stores[at].insert(declared.collection, declared.register);
+        stores[at].insert(declared.table, declared);
     }
     assert!(missing.is_empty(), "name them in `declared!(..)` of their module: {missing:?}");
     assert!(stores[0].len() > 20, "{:?}", stores[0].keys());
+    let (first, later) = stores.split_at_mut(1);
+    for documents in later {
+        let referenced: Vec<_> = documents.values().flat_map(|it| (it.references)()).collect();
+        for table in referenced {
+            if let Some(&declared) = first[0].get(table) {
+                documents.entry(table).or_insert(declared);
+            }
+        }
+    }
 
     let db = Db::create().await?;
     for (number, documents) in stores.iter().enumerate() {
         let builder = Store::builder(db.url()).schema(&format!("part_{number}"));
-        let store = documents.values().fold(builder, |builder, register| register(builder)).build().await?;
+        let store = documents.values().fold(builder, |builder, it| (it.register)(builder)).build().await?;
         store.schema().sync(&SchemaConfig::single_tenant()).await?;
         // so that it is compared, not remembered
         sqlx::raw_sql(AssertSqlSafe(format!("TRUNCATE part_{number}.rillflow_syncs"))).execute(store.pool()).await?;

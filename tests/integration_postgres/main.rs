@@ -74,6 +74,8 @@ mod projections_faults;
 mod projections_lookups;
 /// Read models built anew beside the live one.
 mod projections_rebuild;
+/// Projections split by stream.
+mod projections_shards;
 /// Projections that write SQL of their own, and what becomes of events they fail on.
 mod projections_sql;
 /// Typed queries against real documents.

@@ -1,4 +1,6 @@
-use rillflow::{Document, DocumentValue, Error, Query, SchemaConfig, Store, compiled_query};
+use rillflow::{
+    Document, DocumentValue, Error, Query, SchemaConfig, Store, compiled_query, compiled_query as compiled,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Row};
 
@@ -324,6 +326,8 @@ mod changed {
         hours: i64,
     }
 
+    crate::layouts::declared!(Narrow);
+
     #[derive(Clone, Debug, Serialize, Deserialize, Document)]
     #[document(collection = "tickets")]
     pub(super) struct Wide {
@@ -332,6 +336,10 @@ mod changed {
         #[document(index)]
         hours: i64,
     }
+
+    crate::layouts::declared!(Wide);
+
+    crate::layouts::declared!(Narrow, Wide);
 }
 
 #[tokio::test]
@@ -345,5 +353,123 @@ async fn another_condition_is_a_step_that_replaces_the_index() -> TestResult {
     store.schema().sync(&SchemaConfig::single_tenant()).await?;
     let plan = store.schema().plan(&SchemaConfig::single_tenant()).await?;
     assert!(plan.is_empty(), "{plan}");
+    Ok(())
+}
+
+/// A document with a partial index, and queries within it by their own literals. That they compile is the claim of the
+/// check; that PostgreSQL takes the index is the proof.
+macro_rules! within {
+    ($document:ident, |$d:ident| $limit:expr; $($query:ident: $condition:expr;)*) => {
+        #[derive(Clone, Debug, Serialize, Deserialize, Document)]
+        struct $document {
+            #[document(id)]
+            id: i64,
+            #[document(index(where(|$d| $limit)))]
+            key: i64,
+            n: i64,
+            word: String,
+            kind: Option<String>,
+        }
+        $(
+            #[compiled]
+            fn $query(key: i64) -> impl Query<Vec<i64>> {
+                $document::query().filter(|$d| $d.key == key && $condition).select(|$d| $d.id)
+            }
+        )*
+        impl $document {
+            async fn not_taken(store: &Store) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+                let make = |n: i64| Self { id: n, key: n, n: n % 10, word: format!("w{}", n % 3), kind: None };
+                store.docs().bulk_insert((0..3000).map(make)).run().await?;
+                let table = Self::COLLECTION.table;
+                sqlx::raw_sql(AssertSqlSafe(format!("ANALYZE {table}"))).execute(store.pool()).await?;
+                let mut not_taken = Vec::new();
+                for sql in [$($query(0).sql()),*] {
+                    let plan = generic_plan(store, sql, "7").await?;
+                    if !plan.contains("_key_idx") {
+                        not_taken.push(format!("{sql}\n{plan}"));
+                    }
+                }
+                Ok(not_taken)
+            }
+        }
+    };
+}
+
+within!(Below, |d| d.n < 5;
+    less_is_below: d.n < 5;
+    lesser_is_below: d.n < -4;
+    least_is_below: d.n <= 4;
+    four_is_below: d.n == 4;
+    a_range_is_below: d.n.between(2, 3);
+);
+within!(AtMost, |d| d.n <= 5;
+    less_is_at_most: d.n < 5;
+    least_is_at_most: d.n <= 5;
+    five_is_at_most: d.n == 5;
+    either_is_at_most: d.n == 1 || d.n == 2;
+);
+within!(Above, |d| d.n > 5;
+    more_is_above: d.n > 5;
+    most_is_above: d.n >= 6;
+    six_is_above: d.n == 6;
+);
+within!(AtLeast, |d| d.n >= 5;
+    more_is_at_least: d.n > 5;
+    most_is_at_least: d.n >= 5;
+    five_is_at_least: d.n == 5;
+);
+within!(Other, |d| d.n != 5;
+    less_is_another: d.n < 5;
+    least_is_another: d.n <= 4;
+    more_is_another: d.n > 5;
+    most_is_another: d.n >= 6;
+    four_is_another: d.n == 4;
+);
+within!(OtherWord, |d| d.word != "w1";
+    w2_is_another: d.word == "w2";
+    either_is_another: d.word == "w2" || d.word == "w0";
+);
+within!(OtherKind, |d| d.kind != "k1";
+    another_kind_in_these_words: d.kind != "k1";
+);
+within!(WithKind, |d| d.kind.is_some();
+    one_kind: d.kind == "k";
+    kinds_like: d.kind.like("k%");
+    kinds_ending: d.kind.ends_with("k");
+    kinds_beginning: d.kind.starts_with("k");
+    kinds_fitting: d.kind.regex("k");
+    kinds_in_order: d.kind < "k" && d.n == 1;
+);
+within!(NotIn, |d| !(d.n == 1 || d.word.starts_with("x") || d.word == d.kind);
+    neither: !(d.n == 1 || d.word.starts_with("x") || d.word == d.kind);
+);
+
+#[tokio::test]
+async fn the_check_proves_nothing_that_postgres_does_not() -> TestResult {
+    let (_db, store) = store_with(|it| {
+        it.document::<Below>()
+            .document::<AtMost>()
+            .document::<Above>()
+            .document::<AtLeast>()
+            .document::<Other>()
+            .document::<OtherWord>()
+            .document::<OtherKind>()
+            .document::<WithKind>()
+            .document::<NotIn>()
+    })
+    .await?;
+    let not_taken = [
+        Below::not_taken(&store).await?,
+        AtMost::not_taken(&store).await?,
+        Above::not_taken(&store).await?,
+        AtLeast::not_taken(&store).await?,
+        Other::not_taken(&store).await?,
+        OtherWord::not_taken(&store).await?,
+        OtherKind::not_taken(&store).await?,
+        WithKind::not_taken(&store).await?,
+        NotIn::not_taken(&store).await?,
+    ]
+    .concat();
+    assert!(not_taken.is_empty(), "{}", not_taken.join("\n\n"));
     Ok(())
 }

@@ -44,7 +44,7 @@ async fn json_of(store: &Store, id: i64) -> sqlx::Result<Value> {
     sqlx::query_scalar("SELECT doc FROM docs_things WHERE id = $1").bind(id).fetch_one(store.pool()).await
 }
 
-crate::layouts::declared!(Thing);
+crate::layouts::declared!(Thing, Account);
 
 #[tokio::test]
 async fn a_patch_changes_what_it_names_in_one_statement_and_nothing_beside_it() -> TestResult {

@@ -33,6 +33,8 @@ struct Shopper {
     name: String,
 }
 
+crate::layouts::declared!(Shopper);
+
 #[derive(Clone, Debug, Serialize, Deserialize, Document)]
 #[document(collection = "articles")]
 struct Article {
@@ -40,6 +42,8 @@ struct Article {
     sku: String,
     cents: i64,
 }
+
+crate::layouts::declared!(Article);
 
 /// What became of one order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Document)]
@@ -52,6 +56,10 @@ struct Receipt {
     referred_by: Option<String>,
     last: i64,
 }
+
+crate::layouts::declared!(Receipt);
+
+crate::layouts::declared!(Shopper, Article, Receipt);
 
 struct Receipts;
 
@@ -94,6 +102,8 @@ impl Receipts {
         doc.referred_by = by.map(|it| it.name.clone());
     }
 }
+
+crate::layouts::declared!(Shopper, Article, Receipt);
 
 const KIM: CustomerId = CustomerId(Uuid::from_u128(1));
 const BO: CustomerId = CustomerId(Uuid::from_u128(2));

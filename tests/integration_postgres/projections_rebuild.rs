@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rillflow::Lifecycle::Async;
+use rillflow::Lifecycle::{Async, Inline};
 use rillflow::{DaemonConfig, Document, Error, Expected, Store, projection};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -261,5 +261,102 @@ async fn those_who_may_read_the_live_model_may_read_the_new_one_and_a_view_is_re
     assert!(refused.is_err_and(|error| error.to_string().contains("the view spent reads docs_spendings")));
     sqlx::raw_sql("DROP VIEW app.spent").execute(store.pool()).await?;
     store.projections().rebuild(NAME, |_| {}).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_inline_model_is_rebuilt_under_load_without_losing_an_append() -> TestResult {
+    let (db, store) = store_with(|it| it.projection::<Spendings>(Inline)).await?;
+    let customers: Arc<[CustomerId]> = (0..5).map(|n| CustomerId(Uuid::from_u128(n + 1))).collect();
+    for n in 0..300 {
+        place(&store, customers[n % 5], 1).await?;
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..4)
+        .map(|first| {
+            let (store, stop, customers) = (store.clone(), stop.clone(), customers.clone());
+            tokio::spawn(async move {
+                let mut n = first;
+                while !stop.load(Ordering::Relaxed) {
+                    place(&store, customers[n % 5], 1).await?;
+                    n += 1;
+                }
+                Ok::<_, Error>(n)
+            })
+        })
+        .collect();
+    // as a handler that was repaired: what is stored is wrong, and only the rebuild makes it right
+    sqlx::raw_sql("UPDATE docs_spendings SET doc = jsonb_set(doc, '{total}', '-1000000')")
+        .execute(store.pool())
+        .await?;
+    for _ in 0..4 {
+        store.projections().with_config(quick()).rebuild(NAME, |_| {}).await?;
+    }
+    stop.store(true, Ordering::Relaxed);
+    for writer in writers {
+        assert!(writer.await?? > 4);
+    }
+    place(&store, customers[0], 1).await?;
+
+    let mut totals = std::collections::BTreeMap::<Uuid, (i64, std::collections::BTreeSet<i64>)>::new();
+    for event in store.events().read_all(0, 1_000_000).await? {
+        if let OrderEvent::Placed(e) = event.decode::<OrderEvent>()? {
+            let spent = totals.entry(e.customer.0).or_default();
+            spent.0 += e.total;
+            spent.1.insert(event.global_seq);
+        }
+    }
+    for doc in store.docs().query::<Spending>().fetch_all().await? {
+        // inline, documents see events in the order of commits, which is not always that of positions
+        let (total, positions) = totals.remove(&doc.id.0).ok_or("a customer of no event")?;
+        assert_eq!((doc.total, doc.positions.len()), (total, positions.len()), "none lost, none twice");
+        assert_eq!(doc.positions.into_iter().collect::<std::collections::BTreeSet<_>>(), positions);
+    }
+    assert!(totals.is_empty(), "{totals:?}");
+    assert_eq!(indexes(&store, "docs_spendings").await?.len(), 3);
+    assert!(indexes(&store, "docs_spendings__old").await?.is_empty(), "nothing would bring the old one up to date");
+    assert!(!store.projections().roll_back(NAME).await.is_ok_and(|it| it));
+    drop(db);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_swap_of_an_inline_model_waits_for_appends_under_way_and_those_that_come_write_to_the_new_one() -> TestResult
+{
+    let (_db, store) = store_with(|it| it.projection::<Spendings>(Inline)).await?;
+    let (kim, bo) = (CustomerId(Uuid::from_u128(1)), CustomerId(Uuid::from_u128(2)));
+    place(&store, kim, 1).await?;
+
+    // one that has written its document, and holds the mark down; and one above the mark that is committed
+    let mut open = store.pool().begin().await?;
+    store.events().append_in_tx(&mut open, Uuid::now_v7(), Expected::Any, vec![placed(kim, 10)]).await?;
+    place(&store, bo, 100).await?;
+    let rebuild = tokio::spawn({
+        let store = store.clone();
+        async move { store.projections().with_config(quick()).rebuild(NAME, |_| {}).await }
+    });
+    crate::support::until_somebody_waits(store.pool()).await?;
+    let late = tokio::spawn({
+        let store = store.clone();
+        async move { place(&store, bo, 1000).await }
+    });
+    open.commit().await?;
+    late.await??;
+    tokio::time::timeout(SOON, rebuild).await???;
+    let total = async |id| Ok::<_, Error>(store.docs().get::<Spending>(&id).await?.map(|(doc, _)| doc.total));
+    assert_eq!((total(kim).await?, total(bo).await?), (Some(11), Some(1100)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_inline_projection_has_a_status_and_is_not_run_by_hand() -> TestResult {
+    let (_db, store) = store_with(|it| it.projection::<Spendings>(Inline)).await?;
+    let last = place(&store, CustomerId::default(), 1).await?;
+    let status = store.projections().status(NAME).await?;
+    assert_eq!((status.status.as_str(), status.version, status.position), ("inline", 1, last));
+    assert!(status.owner.is_none() && status.rebuilding.is_none());
+    assert_eq!(store.projections().list().await?.len(), 1);
+    let ran = store.projections().run_once(NAME).await;
+    assert!(matches!(ran, Err(Error::UnknownProjection { .. })), "its documents would count twice: {ran:?}");
     Ok(())
 }

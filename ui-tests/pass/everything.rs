@@ -26,7 +26,14 @@ pub(crate) struct Page {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, Stored)]
-#[document(gin, index(shelf, bought_at desc), unique(r#type, cover.number, name = "books_of_a_kind"))]
+#[document(
+    gin,
+    index(shelf, bought_at desc),
+    unique(r#type, cover.number, name = "books_of_a_kind"),
+    index(bought_at, where(|b| b.shelf == Shelf::r#Loop && b.cover.r#type != "it's")),
+    column(cover.r#type),
+    soft_delete
+)]
 pub(crate) struct Book {
     #[document(id)]
     id: BookId,
@@ -36,7 +43,9 @@ pub(crate) struct Book {
     bought_at: When<Utc>,
     cover: Page,
     pages: Vec<Page>,
+    #[document(unique(where(not_deleted, |r#book| r#book.lent_to.is_some())))]
     lent_to: Option<Words>,
+    lost: Option<Page>,
     #[document(skip)]
     #[serde(skip)]
     seen: bool,
@@ -64,6 +73,16 @@ fn everything() -> impl Asked<i64> {
     Book::query().count()
 }
 
+#[compiled]
+fn lent_to(r#match: &str) -> impl Asked<Option<Book>> {
+    Book::query().filter(|b| b.lent_to == r#match).one()
+}
+
+#[compiled]
+fn bound_as(r#type: &str) -> impl Asked<i64> {
+    Book::query().filter(|b| b.cover.r#type == r#type && b.lost.is_null()).count()
+}
+
 struct Library;
 
 impl Library {
@@ -78,6 +97,8 @@ fn main() {
     assert!(boxed.sql().ends_with("LIMIT 2"));
     assert_eq!(lent("x").binds().len(), 1);
     assert_eq!(everything().name(), "everything");
+    assert_eq!(lent_to("x").binds().len(), 1);
+    assert!(bound_as("x").sql().contains("doc_cover_type = $1::text AND (doc->>'lost') IS NULL"));
     assert_eq!(Library::newest(Shelf::InFront).binds().len(), 1);
     let in_place = Book::query().filter(|b| b.r#type.eq("a") & b.cover.number.lt(3)).one();
     assert_eq!(in_place.binds().len(), 2);
@@ -89,6 +110,7 @@ fn main() {
         cover: Page { r#type: Words::new(), number: 1 },
         pages: Vec::new(),
         lent_to: None,
+        lost: None,
         seen: false,
     };
     assert_eq!(*book.id(), BookId(1));

@@ -1,4 +1,4 @@
-//! `#[projection(name = "..", version = n, events = .., document = .., key = stream, on_failure = .., ignore(..))]`.
+//! `#[projection(name = "..", version = n, events = .., document = .., key = stream, on_failure = .., shards = n, ignore(..))]`.
 
 use proc_macro2::TokenStream;
 use syn::{Ident, LitInt, LitStr, Type};
@@ -15,13 +15,14 @@ pub(crate) struct ProjectionOptions {
     pub(crate) document: Option<Type>,
     pub(crate) key: Option<Ident>,
     pub(crate) on_failure: Option<Ident>,
+    pub(crate) shards: Option<LitInt>,
     pub(crate) ignored: Vec<Type>,
 }
 
 /// Reads them.
 pub(crate) fn read(attr: TokenStream, problems: &mut Problems) -> ProjectionOptions {
     let mut options = ProjectionOptions::default();
-    let expected = "`name`, `version`, `events`, `document`, `key = stream`, `on_failure` or `ignore(..)`";
+    let expected = "`name`, `version`, `events`, `document`, `key = stream`, `on_failure`, `shards` or `ignore(..)`";
     options::of_macro(attr, expected, problems, |meta, problems| {
         if meta.path.is_ident("name") {
             options::value(meta, &mut options.name, problems)
@@ -35,6 +36,8 @@ pub(crate) fn read(attr: TokenStream, problems: &mut Problems) -> ProjectionOpti
             options::value(meta, &mut options.key, problems)
         } else if meta.path.is_ident("on_failure") {
             options::value(meta, &mut options.on_failure, problems)
+        } else if meta.path.is_ident("shards") {
+            options::value(meta, &mut options.shards, problems)
         } else if meta.path.is_ident("ignore") {
             options::types(meta, &mut options.ignored)
         } else {

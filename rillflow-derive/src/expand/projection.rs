@@ -43,8 +43,9 @@ fn expand(projection: &Projection) -> TokenStream {
 }
 
 fn document_projection(projection: &Projection, types: TokenStream) -> TokenStream {
-    let Projection { projection, name, version, on_failure, events, document, .. } = projection;
+    let Projection { projection, name, version, on_failure, shards, events, document, .. } = projection;
     let on_failure = Ident::new(on_failure, Span::call_site());
+    let shards = split(*shards);
     quote! {
         impl ::rillflow::__private::DocumentProjection for #projection {
             type Events = #events;
@@ -53,8 +54,14 @@ fn document_projection(projection: &Projection, types: TokenStream) -> TokenStre
             const VERSION: i32 = #version;
             const TYPES: &'static [::rillflow::__private::EventType] = #types;
             const ON_FAILURE: ::rillflow::__private::OnFailure = ::rillflow::__private::OnFailure::#on_failure;
+            #shards
         }
     }
+}
+
+/// `SHARDS`, unless it is the default.
+pub(super) fn split(shards: Option<i32>) -> Option<TokenStream> {
+    shards.map(|shards| quote!(const SHARDS: ::core::option::Option<i32> = ::core::option::Option::Some(#shards);))
 }
 
 fn on(projection: &Projection, handler: &Handler, key: &Key) -> TokenStream {

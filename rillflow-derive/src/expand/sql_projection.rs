@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{ItemImpl, Type};
 
-use super::projection::{moved, respan};
+use super::projection::{moved, respan, split};
 use crate::attrs::options::span_of;
 use crate::model::sql_projection::{Reset, SqlHandler, SqlProjection};
 
@@ -22,7 +22,8 @@ pub(super) fn expand(projection: &SqlProjection) -> TokenStream {
 }
 
 fn sql_projection(projection: &SqlProjection, types: TokenStream) -> TokenStream {
-    let SqlProjection { projection: me, name, version, events, on_failure, reset, .. } = projection;
+    let SqlProjection { projection: me, name, version, events, on_failure, shards, reset, .. } = projection;
+    let shards = split(*shards);
     let on_failure = Ident::new(on_failure, Span::call_site());
     let reset = reset.as_ref().map(|Reset { ident, returns }| {
         let call = outcome(quote!(Self::#ident(tx)), returns.as_ref());
@@ -41,6 +42,7 @@ fn sql_projection(projection: &SqlProjection, types: TokenStream) -> TokenStream
             const VERSION: i32 = #version;
             const TYPES: &'static [::rillflow::__private::EventType] = #types;
             const ON_FAILURE: ::rillflow::__private::OnFailure = ::rillflow::__private::OnFailure::#on_failure;
+            #shards
             #reset
         }
     }
@@ -107,6 +109,7 @@ pub(super) fn stand_in(projection: &SqlProjection, item: &ItemImpl) -> TokenStre
         name: projection.name.clone(),
         version: projection.version,
         on_failure: projection.on_failure,
+        shards: None,
         events: projection.events.clone(),
         handlers: Vec::new(),
         reset: None,

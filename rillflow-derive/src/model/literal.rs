@@ -1,6 +1,7 @@
 //! Values in a query: what is written into the text, and what becomes a parameter.
 
 use proc_macro2::Span;
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, Lit, Path, UnOp};
 
@@ -78,7 +79,7 @@ fn text_literal(text: &str, span: Span) -> syn::Result<String> {
 
 /// `Status::Active`: a variant is written in camel case, where a constant is in capitals.
 fn constant(path: &Path) -> Option<Literal> {
-    let variant = path.segments.last()?.ident.to_string();
+    let variant = path.segments.last()?.ident.unraw().to_string();
     let is_variant = variant.starts_with(char::is_uppercase) && variant.contains(char::is_lowercase);
     if path.segments.len() < 2 || !is_variant {
         return None;

@@ -26,6 +26,8 @@ pub(crate) struct Projection {
     pub(crate) version: i32,
     /// The variant of `OnFailure`.
     pub(crate) on_failure: &'static str,
+    /// How many shards it begins with, if it can be split.
+    pub(crate) shards: Option<i32>,
     pub(crate) events: Type,
     pub(crate) document: Type,
     pub(crate) handlers: Vec<(Handler, Key)>,
@@ -86,6 +88,13 @@ fn documents(
     let required = required(&options, &item.self_ty, problems);
     let version = options::version(options.version.as_ref(), problems);
     let by_stream = by_stream(&options, problems);
+    let shards = shards(&options, problems);
+    if let (Some(given), None) = (&options.shards, &options.key) {
+        problems.at(
+            given.span(),
+            "shards are split by stream, so each document must be of one stream: add `key = stream`, or remove `shards`",
+        );
+    }
 
     let (mut keys, mut handlers, mut lookups) = (Vec::new(), Vec::new(), Vec::new());
     for f in item.items.iter_mut().filter_map(|item| if let ImplItem::Fn(f) = item { Some(f) } else { None }) {
@@ -120,7 +129,9 @@ fn documents(
         false => Vec::new(),
     };
     let projection = (*item.self_ty).clone();
-    Some(Projection { projection, name, version, on_failure, events, document, handlers, ignored: options.ignored })
+    let shards = by_stream.map(|_| shards.unwrap_or(1));
+    let ignored = options.ignored;
+    Some(Projection { projection, name, version, on_failure, shards, events, document, handlers, ignored })
 }
 
 /// The variant of `OnFailure` that the user asked for.
@@ -133,6 +144,18 @@ fn on_failure(options: &ProjectionOptions, problems: &mut Problems) -> &'static 
         _ => {
             problems.at(word.span(), "write `on_failure = stop`, `on_failure = skip` or `on_failure = park`");
             "Stop"
+        }
+    }
+}
+
+/// Into how many shards the user splits it.
+pub(super) fn shards(options: &ProjectionOptions, problems: &mut Problems) -> Option<i32> {
+    let given = options.shards.as_ref()?;
+    match given.base10_parse::<i32>() {
+        Ok(shards) if (1..=1024).contains(&shards) => Some(shards),
+        _ => {
+            problems.at(given.span(), "a projection has from 1 to 1024 shards");
+            None
         }
     }
 }

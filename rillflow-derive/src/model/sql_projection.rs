@@ -4,7 +4,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, Type};
 
 use super::functions::{by_reference, cfgs, is_handler, once_each, plain_function, refuse, text, wanted};
-use super::projection::{named, result, take_mark, takes_envelope};
+use super::projection::{named, result, shards, take_mark, takes_envelope};
 use crate::attrs::options::{self, span_of};
 use crate::attrs::problems::Problems;
 use crate::attrs::projection::ProjectionOptions;
@@ -16,6 +16,8 @@ pub(crate) struct SqlProjection {
     pub(crate) version: i32,
     /// The variant of `OnFailure`.
     pub(crate) on_failure: &'static str,
+    /// How many shards it begins with, if it can be split.
+    pub(crate) shards: Option<i32>,
     pub(crate) events: Type,
     pub(crate) handlers: Vec<SqlHandler>,
     pub(crate) reset: Option<Reset>,
@@ -49,6 +51,7 @@ pub(crate) fn check(
 ) -> Option<SqlProjection> {
     let required = named(&options, &item.self_ty, problems);
     let version = options::version(options.version.as_ref(), problems);
+    let shards = shards(&options, problems);
     if let Some(key) = &options.key {
         problems.at(key.span(), "an SQL projection names no documents, so it has no key: remove `key = ..`");
     }
@@ -70,7 +73,7 @@ pub(crate) fn check(
     once_each(handlers.iter().map(|h| (&h.ident, &h.event)), &options.ignored, problems);
     let ((name, events), projection) = (required?, (*item.self_ty).clone());
     let (reset, ignored) = (resets.pop(), options.ignored);
-    Some(SqlProjection { projection, name, version, on_failure, events, handlers, reset, ignored })
+    Some(SqlProjection { projection, name, version, on_failure, shards, events, handlers, reset, ignored })
 }
 
 fn handler(f: &ImplItemFn) -> syn::Result<SqlHandler> {

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::out::{count, maybe, moment};
 use super::{Done, Ran};
 use crate::projection_runtime::TickResult;
-use crate::projections::{DeadLetter, RebuildProgress, Requeued};
+use crate::projections::{DeadLetter, RebuildProgress, Requeued, ShardStatus};
 use crate::{ProjectionStatus, Store};
 
 /// What to do with projections. What only looks, pauses or moves one works with the stock binary; what runs a
@@ -35,6 +35,14 @@ pub(super) enum Projections {
         /// The position after which it goes on.
         #[arg(value_parser = clap::value_parser!(i64).range(0..))]
         position: i64,
+    },
+    /// Split a projection by stream into shards, which processes run side by side.
+    Split {
+        #[command(flatten)]
+        one: One,
+        /// How many; 1 makes it whole again.
+        #[arg(value_parser = clap::value_parser!(i32).range(1..=1024))]
+        shards: i32,
     },
     /// Build a read model anew beside the live one, then put it in its place.
     Rebuild(One),
@@ -111,6 +119,10 @@ impl Projections {
                 show(session, &all.status(&one.name).await?)?;
             }
             Self::ResetCheckpoint { one, position } => reset(session, &store, &one.name, position).await?,
+            Self::Split { one, shards } => {
+                all.split(&one.name, shards).await?;
+                show(session, &all.status(&one.name).await?)?;
+            }
             Self::Rebuild(one) => rebuild(session, &store, &one.name).await?,
             Self::RunOnce(some) => ran(session, all.run_once(some.name.as_deref()).await?)?,
             Self::RunUntilIdle(some) => ran(session, all.run_until_idle(some.name.as_deref()).await?)?,
@@ -146,6 +158,14 @@ struct Shown<'p> {
     error: Option<&'p str>,
     rebuilding: Option<Rebuilding>,
     dead_letters: i64,
+    shards: Vec<ShownShard<'p>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownShard<'p> {
+    position: i64,
+    owner: Option<uuid::Uuid>,
+    error: Option<&'p str>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -166,7 +186,14 @@ impl<'p> Shown<'p> {
             error: it.error.as_deref(),
             rebuilding: it.rebuilding.map(|(position, version)| Rebuilding { position, version }),
             dead_letters: it.dead_letters,
+            shards: it.shards.iter().map(ShownShard::new).collect(),
         }
+    }
+}
+
+impl<'p> ShownShard<'p> {
+    fn new(it: &'p ShardStatus) -> Self {
+        Self { position: it.position, owner: it.owner, error: it.error.as_deref() }
     }
 }
 
@@ -199,11 +226,21 @@ fn show(session: &mut Session, status: &ProjectionStatus) -> Result<(), Failure>
             ("status", status.status.clone()),
             ("position", status.position.to_string()),
             ("owner", status.owner.map_or_else(|| "nobody".to_owned(), |it| it.to_string())),
+            ("shards", maybe(shards(status))),
             ("rebuilding", maybe(status.rebuilding.map(|(at, version)| format!("version {version}, at {at}")))),
             ("dead letters", status.dead_letters.to_string()),
             ("error", maybe(status.error.clone())),
         ])
     })
+}
+
+/// Where each shard is, and who has it, when there are several.
+fn shards(status: &ProjectionStatus) -> Option<String> {
+    let each = status.shards.iter().map(|it| match it.owner {
+        Some(owner) => format!("at {} ({owner})", it.position),
+        None => format!("at {} (nobody)", it.position),
+    });
+    (status.shards.len() > 1).then(|| format!("{}: {}", status.shards.len(), each.collect::<Vec<_>>().join(", ")))
 }
 
 async fn reset(session: &mut Session, store: &Store, name: &str, position: i64) -> Result<(), Failure> {

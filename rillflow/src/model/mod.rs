@@ -55,7 +55,7 @@ pub use predicate::{Predicate, SortDirection};
 pub use projection::{
     AnyHandler, AnyProjection, Changes, DocumentOutcome, DocumentProjection, Found, IntoHandled, IntoKeys, IntoOutcome,
     Lifecycle, Lookups, On, OnFailure, OnSql, OneKey, ProjectionBatch, ProjectionHandler, Registered, Route, RouteSql,
-    SqlProjection, Wanted, WantedOf, Work,
+    Shard, SqlProjection, Wanted, WantedOf, Work,
 };
 pub use schema::{SchemaConfig, SchemaPlan, SchemaStep, TableLock};
 pub use shape::Shape;

@@ -4,6 +4,7 @@ mod batch;
 mod handler;
 mod lookups;
 mod registered;
+mod shard;
 #[cfg(all(test, feature = "derive"))]
 mod tests;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub use handler::{AnyHandler, IntoHandled, OnSql, ProjectionHandler, RouteSql, SqlProjection};
 pub use lookups::{Found, Lookups, OneKey, Wanted, WantedOf};
 pub use registered::{Registered, Work};
+pub use shard::Shard;
 
 use super::{Collection, Document, DocumentId, EventEnvelope, EventSet, EventType, IdValue, SqlValue};
 use crate::{BoxError, Result};
@@ -95,7 +97,10 @@ pub enum DocumentOutcome {
 /// projection cannot look up the documents that it keeps itself.
 ///
 /// With `key = stream` in place of the key functions, an event changes the document that has its stream's id: the
-/// document's id type is `Uuid`, `String`, or any other that is `From<Uuid>`.
+/// document's id type is `Uuid`, `String`, or any other that is `From<Uuid>`. Such a projection can be split: with
+/// `shards = 4` it begins as four shards, each with the events of its own streams in their order, an owner and a checkpoint
+/// of its own, spread over the processes that run a daemon. [`Projections::split`](crate::store::Projections::split)
+/// changes their number later; for one that runs already the attribute changes nothing.
 ///
 /// ```
 /// use rillflow::{Event, EventEnvelope, projection};
@@ -161,6 +166,9 @@ pub trait DocumentProjection: Sized + Send + Sync + 'static {
     const TYPES: &'static [EventType];
     /// What becomes of an event that it fails on.
     const ON_FAILURE: OnFailure = OnFailure::Stop;
+    /// How many shards it begins with; `None` when one stream's events change what another's do, so that it cannot be
+    /// split.
+    const SHARDS: Option<i32> = None;
 }
 
 /// The id type of the documents that a projection keeps.

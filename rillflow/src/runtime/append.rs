@@ -9,7 +9,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::backoff::Backoff;
 use super::marks::Marks;
-use super::{Core, SharedCore, lanes};
+use super::{Core, SharedCore, lanes, warm};
 use crate::model::{AnyProjection, Appended, EventEnvelope, IdValue, ProjectionBatch, Registered};
 use crate::observe::{self, operation};
 use crate::storage::append::{self as appends, Append, Outcome};
@@ -34,10 +34,17 @@ async fn settle_anywhere(core: &SharedCore, append: Append) -> Result<Appended> 
     } else if append.stands_for_itself() {
         lanes::append(core, append).await?
     } else {
-        let mut conn = core.pool.acquire().await?;
-        settle(&mut conn, core, &append).await?
+        settle_alone(core, &append).await?
     };
     Marks::appended(core, appended.position());
+    Ok(appended)
+}
+
+/// Settles an append on a connection for it alone.
+pub(super) async fn settle_alone(core: &SharedCore, append: &Append) -> Result<Appended> {
+    let mut conn = warm::connection(core).await?;
+    let appended = settle(&mut conn, core, append).await?;
+    conn.rest();
     Ok(appended)
 }
 

@@ -32,6 +32,9 @@ pub struct DaemonConfig {
     /// How often an event is tried before it becomes a dead letter, where the projection's
     /// [`OnFailure`](crate::projections::OnFailure) says so.
     pub max_attempts: u32,
+    /// How many readers build a read model anew at the same time, where its documents are told apart by stream
+    /// (`key = stream`). Each has a connection in turn; a rebuild that was begun goes on with as many as it began with.
+    pub rebuild_readers: i32,
 }
 
 impl Default for DaemonConfig {
@@ -42,6 +45,7 @@ impl Default for DaemonConfig {
             first_retry: Duration::from_millis(100),
             longest_retry: Duration::from_secs(30),
             max_attempts: 5,
+            rebuild_readers: 4,
         }
     }
 }
@@ -77,7 +81,7 @@ impl Daemon {
         let (stop, stopped) = watch::channel(false);
         let mut conn = core.pool.acquire().await?;
         for registered in core.behind() {
-            projections::register(&mut conn, &core.texts, &registered.name, registered.version).await?;
+            projections::register(&mut conn, &core.texts, registered).await?;
         }
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);

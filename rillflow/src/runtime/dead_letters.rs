@@ -45,9 +45,11 @@ pub(crate) async fn retry(
 ) -> Result<Requeued> {
     let (texts, name) = (&core.texts, &*registered.name);
     let mut tx = core.pool.begin().await?;
-    // the row stays locked; what its owner has in hand was folded from older documents, and is refused by its token
-    let lease = projections::seize_lease(&mut tx, texts, name, Uuid::new_v4(), config.lease_ttl).await?;
-    let lease = lease.ok_or_else(|| Error::UnknownProjection { name: name.to_owned() })?;
+    // the rows stay locked; what their owners have in hand was folded from older documents, and is refused by its token
+    let owner = Uuid::new_v4();
+    if projections::seize_leases(&mut tx, texts, name, owner, config.lease_ttl).await?.is_empty() {
+        return Err(Error::UnknownProjection { name: name.to_owned() });
+    }
     projections::guard_batch(&mut tx, texts, config.lease_ttl).await?;
     let mut group: Vec<i64> = letters::of_key(&mut tx, texts, name, id).await?.into_iter().map(|it| it.0).collect();
     if group.is_empty() {
@@ -75,7 +77,7 @@ pub(crate) async fn retry(
     if retry == Retry::DryRun {
         tx.rollback().await?;
     } else {
-        projections::release_lease(&mut tx, texts, name, lease.token).await?;
+        projections::leave_work(&mut tx, texts, owner).await?;
         tx.commit().await?;
     }
     Ok(done)

@@ -117,8 +117,7 @@ impl State {
 /// Appends, alone or together with others. Cancel safe: what was not sent yet is forgotten, what was sent is whole.
 pub(super) async fn append(core: &SharedCore, append: Append) -> Result<Appended> {
     if core.lanes.most == 0 {
-        let mut conn = core.pool.acquire().await?;
-        return settle(&mut conn, core, &append).await;
+        return super::append::settle_alone(core, &append).await;
     }
     match enter(core, append) {
         Way::Alone(mut lane, append) => lane.settle(&append).await,
@@ -220,6 +219,8 @@ fn release(core: &SharedCore, streams: &[StreamId], counted: bool, conn: Option<
 /// Serves those who wait until nobody does.
 async fn serve(mut lane: Lane) {
     loop {
+        // those who were answered just now come first: what they append next goes along
+        tokio::task::yield_now().await;
         let batch = lane.next_batch();
         match batch.len() {
             0 => return,

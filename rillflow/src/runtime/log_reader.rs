@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Core;
 use crate::Result;
-use crate::model::EventEnvelope;
+use crate::model::{EventEnvelope, Registered, Shard};
 use crate::storage::events;
 
 /// How many events are kept for those who come a little later.
@@ -33,24 +33,25 @@ struct Window {
 }
 
 impl LogReader {
-    /// Events of `types` after `after` and up to `until`, which is no further than a mark computed earlier.
+    /// Events for `reader` after `after` and up to `until`, which is no further than a mark computed earlier.
     pub(super) async fn read(
         &self,
         core: &Core,
         shared: bool,
         after: i64,
         until: i64,
-        types: Option<&[Box<str>]>,
+        reader: &Registered,
         limit: i64,
     ) -> Result<Events> {
         if shared && until - after <= NEAR {
             let mut window = self.0.lock().await;
             window.reach(core, after, until).await?;
             if window.from <= after {
-                return Ok(window.serve(after, until, types, limit));
+                return Ok(window.serve(after, until, reader, limit));
             }
         }
-        let events = read(core, after, until, types, limit).await?;
+        let types = reader.types.as_deref();
+        let events = read(core, after, until, types, limit, reader.shard).await?;
         let full = events.len() as i64 == limit;
         let reached = events.last().filter(|_| full).map_or(until, |last| last.global_seq);
         Ok(Events { events, reached })
@@ -67,7 +68,8 @@ impl Window {
             return Ok(());
         }
         // one more than positions can lie between: the read is always whole
-        let events = read(core, self.to, until, types_of_all(core).as_deref(), until - self.to + 1).await?;
+        let events =
+            read(core, self.to, until, types_of_all(core).as_deref(), until - self.to + 1, Shard::WHOLE).await?;
         self.events.extend(events);
         self.to = until;
         while self.events.len() > KEPT {
@@ -78,8 +80,10 @@ impl Window {
         Ok(())
     }
 
-    fn serve(&self, after: i64, until: i64, types: Option<&[Box<str>]>, limit: i64) -> Events {
-        let wanted = |event: &&Arc<EventEnvelope>| types.is_none_or(|types| types.contains(&event.typ));
+    fn serve(&self, after: i64, until: i64, reader: &Registered, limit: i64) -> Events {
+        let wanted = |event: &&Arc<EventEnvelope>| {
+            reader.types.as_ref().is_none_or(|types| types.contains(&event.typ)) && reader.shard.holds(event.stream_id)
+        };
         let first = self.events.partition_point(|event| event.global_seq <= after);
         let within = self.events.range(first..).take_while(|event| event.global_seq <= until);
         let events: Vec<_> = within.filter(wanted).take(limit.max(0) as usize).cloned().collect();
@@ -95,10 +99,14 @@ async fn read(
     until: i64,
     types: Option<&[Box<str>]>,
     limit: i64,
+    shard: Shard,
 ) -> Result<Vec<Arc<EventEnvelope>>> {
     let types: Option<Vec<&str>> = types.map(|types| types.iter().map(|name| &**name).collect());
     let mut conn = core.pool.acquire().await?;
-    let events = events::read_all(&mut conn, &core.texts, after, until, types.as_deref(), limit).await?;
+    let events = match shard {
+        Shard::WHOLE => events::read_all(&mut conn, &core.texts, after, until, types.as_deref(), limit).await?,
+        part => events::read_shard(&mut conn, &core.texts, after, until, types.as_deref(), limit, part).await?,
+    };
     Ok(events.into_iter().map(Arc::new).collect())
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::{Core, SharedCore, Task};
+use super::{Core, SharedCore, Task, warm};
 use crate::storage::marks;
 
 /// How often the head is looked at while somebody waits for events and nothing is known to be open: what other software
@@ -20,6 +20,8 @@ const POLL: Duration = Duration::from_secs(3);
 const POLL_UNHEARD: Duration = Duration::from_millis(200);
 /// How soon after an append that the mark has not reached it is looked at again, and the longest such pause.
 const SOON: Duration = Duration::from_millis(2);
+/// How soon while nobody here waits for events: a look costs as much as some appends, and others hear of it by then.
+const UNHURRIED: Duration = Duration::from_millis(4);
 const LATE: Duration = Duration::from_millis(50);
 
 /// The mark as this process knows it.
@@ -89,7 +91,7 @@ impl Marks {
                     drop(core);
                     pause = if open { (pause * 2).min(LATE) } else { SOON };
                     // those who append all the time share one look: it costs them more than it tells anybody sooner
-                    tokio::time::sleep(SOON).await;
+                    tokio::time::sleep(if idle { UNHURRIED } else { SOON }).await;
                     let timeout = if open { pause } else { poll };
                     if idle && !open {
                         wake.notified().await;
@@ -105,8 +107,8 @@ impl Marks {
 
 /// Computes the mark, tells those who follow it here, and publishes it when it moved past what this process published.
 /// True when an append is open, or was when the mark was computed.
-async fn look(core: &Core, published: &mut i64) -> crate::Result<bool> {
-    let mut conn = core.pool.acquire().await?;
+async fn look(core: &SharedCore, published: &mut i64) -> crate::Result<bool> {
+    let mut conn = warm::connection(core).await?;
     let head = marks::safe_mark(&mut conn, &core.texts).await?;
     core.observer.mark(head.mark, head.drawn);
     core.marks.heard(head.mark);
@@ -114,6 +116,7 @@ async fn look(core: &Core, published: &mut i64) -> crate::Result<bool> {
         marks::publish(&mut conn, &core.texts, head.mark).await?;
         *published = head.mark;
     }
+    conn.rest();
     Ok(head.mark < head.drawn.max(core.marks.appended.load(Ordering::Relaxed)))
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Projector {
     config: DaemonConfig,
     /// Whether it reads from the window that all projections of the process share.
     shared: bool,
+    /// Where it ends.
+    bound: i64,
     token: i64,
     position: i64,
     /// How many events the next batch holds at most.
@@ -70,8 +72,15 @@ impl Projector {
         lease: Lease,
         config: DaemonConfig,
     ) -> Result<Option<Self>> {
+        if registered.shard.of > 1 && registered.shards.is_none() {
+            let reason =
+                "a program whose handlers allow it split it: make it one there, by `Projections::split(name, 1)`";
+            return Err(Error::CannotSplit { name: registered.name.to_string(), reason });
+        }
         let begun = match lease.version == registered.version {
             true => go_on(core, registered, lease).await?,
+            // an older model that holds something is rebuilt beside; what runs it came before us
+            false if !core.begins_in_place(registered) && lease.checkpoint.position > 0 => None,
             false => restart(core, registered, lease.token).await?.then_some(0),
         };
         let Some(position) = begun else { return Ok(None) };
@@ -85,6 +94,7 @@ impl Projector {
             registered: registered.clone(),
             config,
             shared: false,
+            bound: i64::MAX,
             token: lease.token,
             position,
             limit: config.batch_size.clamp(1, FIRST_BATCH),
@@ -99,9 +109,19 @@ impl Projector {
         Self { shared: true, ..self }
     }
 
+    /// Ends at a position.
+    pub(super) fn up_to(self, bound: i64) -> Self {
+        Self { bound, ..self }
+    }
+
     /// Every event up to here is done.
     pub(super) fn position(&self) -> i64 {
         self.position
+    }
+
+    /// Whether it is where it ends.
+    pub(super) fn is_done(&self) -> bool {
+        self.position >= self.bound
     }
 
     /// Extends the lease. `false`: it is lost.
@@ -111,15 +131,9 @@ impl Projector {
         projections::save_checkpoint(&mut conn, &self.core.texts, self.fence(), stay).await
     }
 
-    /// Gives the lease back.
-    pub(super) async fn release(&self) -> Result<()> {
-        let mut conn = self.core.pool.acquire().await?;
-        projections::release_lease(&mut conn, &self.core.texts, &self.registered.name, self.token).await
-    }
-
     /// One batch.
     pub(super) async fn advance(&mut self) -> Result<Advance> {
-        let mark = self.core.known_mark();
+        let mark = self.core.known_mark().min(self.bound);
         let (until, limit) = match self.suspect {
             None => (mark, self.limit),
             Some(Suspect::At(failing)) if self.position < failing - 1 => (failing - 1, self.limit),
@@ -130,8 +144,7 @@ impl Projector {
             return Ok(Advance::UpToDate);
         }
         let begun = Instant::now();
-        let types = self.registered.types.as_deref();
-        let batch = self.core.log.read(&self.core, self.shared, self.position, until, types, limit).await?;
+        let batch = self.core.log.read(&self.core, self.shared, self.position, until, &self.registered, limit).await?;
         let handled = batch.events.len() as u64;
         match self.handle(&batch.events, batch.reached).await {
             Ok(true) => {

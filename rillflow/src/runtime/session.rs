@@ -11,7 +11,7 @@ use super::append::{outcome_unknown, project};
 use super::backoff::Backoff;
 use super::decide::TRIES;
 use super::marks::Marks;
-use super::{Core, SharedCore};
+use super::{Core, SharedCore, warm};
 use crate::model::{Aggregate, Appended, DocMetadata, Expected, StreamId, TagCondition};
 use crate::observe::{Appending, operation};
 use crate::storage::append::{self as appends, Append, Outcome};
@@ -160,7 +160,7 @@ async fn commit_all(core: &SharedCore, staging: &mut Staging, documents: &[Docum
     }
     let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(100));
     loop {
-        let mut conn = core.pool.acquire().await?;
+        let mut conn = warm::connection(core).await?;
         staging.validate(&mut conn, core).await?;
         match commit_once(&mut conn, core, &staging.staged(documents)).await {
             Err(conflict) if !staging.minds(&conflict) && backoff.tries() < TRIES => {
@@ -169,6 +169,7 @@ async fn commit_all(core: &SharedCore, staging: &mut Staging, documents: &[Docum
             }
             Err(error) => return Err(error),
             Ok(written) => {
+                conn.rest();
                 Marks::appended(core, highest(&written));
                 return Ok(written);
             }

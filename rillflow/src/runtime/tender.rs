@@ -12,6 +12,7 @@ use super::daemon::DaemonConfig;
 use super::owned::{Ended, Owned};
 use super::rebuild::rebuild;
 use super::{SharedCore, Task};
+use crate::model::{Registered, Shard};
 use crate::storage::projections::{self, Lease, Tended, Wanted};
 use crate::{Error, Result};
 
@@ -21,6 +22,7 @@ pub(super) struct Tender {
     config: DaemonConfig,
     owner: Uuid,
     stop: watch::Receiver<bool>,
+    /// By the names of their rows, which shards of one projection have each.
     running: HashMap<Arc<str>, Running>,
     /// Those whose stored read model is of an older version: built anew beside it.
     rebuilding: HashMap<Arc<str>, Task>,
@@ -29,7 +31,7 @@ pub(super) struct Tender {
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
 }
 
-/// A projection that this process owns.
+/// A projection, or a shard of one, that this process owns.
 struct Running {
     token: i64,
     stop: watch::Sender<bool>,
@@ -82,16 +84,12 @@ impl Tender {
         let now = Instant::now();
         let wanted: Vec<_> = core
             .behind()
-            .map(|it| Wanted {
-                name: &it.name,
-                version: it.version,
-                now: self.resting.get(&it.name).is_none_or(|rest| rest.1 <= now),
-                restarts: core.begins_in_place(it),
-            })
+            .map(|it| Wanted { name: &it.name, version: it.version, restarts: core.begins_in_place(it) })
             .collect();
+        let resting: Vec<_> = self.resting.iter().filter(|it| it.1.1 > now).map(|(name, _)| &**name).collect();
+        let (owner, ttl) = (self.owner, self.config.lease_ttl);
         let mut conn = core.pool.acquire().await?;
-        let tended =
-            projections::tend_leases(&mut conn, &core.texts, self.owner, self.config.lease_ttl, &wanted).await?;
+        let tended = projections::tend_leases(&mut conn, &core.texts, owner, ttl, &wanted, &resting).await?;
         for (name, token) in self.reconcile(tended) {
             projections::release_lease(&mut conn, &core.texts, &name, token).await?;
         }
@@ -110,8 +108,8 @@ impl Tender {
         if let Some(spare) = spare {
             spare.stop.send_replace(true);
         }
-        for (name, lease) in tended.taken {
-            self.start(&name, lease);
+        for (name, shard, lease) in tended.taken {
+            self.start(&name, shard, lease);
         }
         self.rebuilding.retain(|_, task| !task.is_finished());
         for name in tended.stale {
@@ -120,23 +118,28 @@ impl Tender {
         unused
     }
 
-    fn start(&mut self, name: &str, lease: Lease) {
-        let Some(registered) = self.core.projections.iter().find(|it| &*it.name == name) else { return };
+    fn registered(&self, name: &str) -> Option<&Registered> {
+        self.core.projections.iter().find(|it| &*it.name == name)
+    }
+
+    fn start(&mut self, name: &str, shard: Shard, lease: Lease) {
+        let Some(registered) = self.registered(name).map(|it| it.shard(shard)) else { return };
+        let name = registered.name.clone();
         let (stop, stopped) = watch::channel(false);
         let owned = Owned {
             core: self.core.clone(),
-            registered: registered.clone(),
+            registered,
             config: self.config,
             stop: stopped,
             ended: self.ended.0.clone(),
         };
         let running = Running { token: lease.token, stop, task: Task::spawn(owned.run(lease)) };
-        self.running.insert(registered.name.clone(), running);
+        self.running.insert(name, running);
     }
 
     /// Builds a newer version of a read model, when no process is at it yet.
     fn rebuild(&mut self, name: &str) {
-        let Some(registered) = self.core.projections.iter().find(|it| &*it.name == name).cloned() else { return };
+        let Some(registered) = self.registered(name).cloned() else { return };
         let (core, config) = (self.core.clone(), self.config);
         self.rebuilding.entry(registered.name.clone()).or_insert_with(|| {
             Task::spawn(async move {

@@ -6,7 +6,7 @@ use super::SharedCore;
 use super::daemon::DaemonConfig;
 use super::projector::{Advance, Projector};
 use super::rebuild::rebuild;
-use crate::model::Registered;
+use crate::model::{Registered, Shard};
 use crate::storage::letters::storable;
 use crate::storage::{marks, projections};
 use crate::{Error, Result};
@@ -28,6 +28,18 @@ pub enum TickResult {
     },
 }
 
+impl TickResult {
+    /// What two shards together came to: what was done, else what kept one of them from doing anything.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Processed { count }, Self::Processed { count: more }) => Self::Processed { count: count + more },
+            (done @ Self::Processed { .. }, _) | (_, done @ Self::Processed { .. }) => done,
+            (Self::Idle, other) => other,
+            (this, _) => this,
+        }
+    }
+}
+
 /// How far a tick goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
@@ -44,25 +56,40 @@ pub(crate) async fn run(
     config: DaemonConfig,
     until: Until,
 ) -> Result<TickResult> {
-    let (texts, name) = (&core.texts, &*registered.name);
+    let texts = &core.texts;
     let mut conn = core.pool.acquire().await?;
-    projections::register(&mut conn, texts, name, registered.version).await?;
-    let owner = Uuid::new_v4();
-    let lease = projections::take_lease(&mut conn, texts, name, registered.version, owner, config.lease_ttl).await?;
-    let Some(lease) = lease else {
-        let status = projections::status(&mut conn, texts, Some(name)).await?;
-        let paused = status.first().is_some_and(|it| it.status == "paused");
-        return Ok(if paused { TickResult::Paused } else { TickResult::LeasedByOther });
+    projections::register(&mut conn, texts, registered).await?;
+    let Some(status) = projections::status(&mut conn, texts, Some(&registered.name)).await?.pop() else {
+        return Err(Error::UnknownProjection { name: registered.name.to_string() });
     };
-    if lease.version < registered.version && lease.checkpoint.position > 0 && registered.documents().is_some() {
+    drop(conn); // the work below takes its own: a pool of one must do
+    if status.status == "paused" {
+        return Ok(TickResult::Paused);
+    }
+    let begun = status.shards.iter().any(|shard| shard.position > 0);
+    if status.version < registered.version && begun && registered.documents().is_some() {
         // a new version is built beside the old one, which serves until then
-        projections::release_lease(&mut conn, texts, name, lease.token).await?;
-        drop(conn);
         let count = Box::pin(rebuild(core, registered, config, &mut |_| {})).await?;
         return Ok(TickResult::Processed { count });
     }
-    drop(conn); // the work below takes its own: a pool of one must do
-    let worked = match Projector::begin(core, registered, lease, config).await {
+    let of = status.shards.len() as i32;
+    let mut result = run_shard(core, &registered.shard(Shard { number: 0, of }), config, until).await?;
+    for number in 1..of {
+        let next = run_shard(core, &registered.shard(Shard { number, of }), config, until).await?;
+        result = result.and(next);
+    }
+    Ok(result)
+}
+
+/// Takes a shard, runs it, and gives it back.
+async fn run_shard(core: &SharedCore, shard: &Registered, config: DaemonConfig, until: Until) -> Result<TickResult> {
+    let (texts, name) = (&core.texts, &*shard.name);
+    let mut conn = core.pool.acquire().await?;
+    let owner = Uuid::new_v4();
+    let lease = projections::take_lease(&mut conn, texts, name, shard.version, owner, config.lease_ttl).await?;
+    drop(conn);
+    let Some(lease) = lease else { return Ok(TickResult::LeasedByOther) };
+    let worked = match Projector::begin(core, shard, lease, config).await {
         Ok(Some(mut projector)) => drive(core, &mut projector, config, until).await,
         Ok(None) => return Ok(TickResult::LeasedByOther),
         Err(error) => Err(error),

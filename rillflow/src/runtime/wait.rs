@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use tokio::sync::watch;
 
 use super::{Core, SharedCore};
-use crate::model::{Registered, Work};
+use crate::model::{Registered, Shard, Work};
 use crate::sql::names_table;
 use crate::storage::projections::{ProjectionStatus, status};
 use crate::{Error, Result};
@@ -21,7 +21,7 @@ const LONGEST_POLL: Duration = Duration::from_millis(500);
 /// What those who wait here know of projections.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// The last position told of each projection that somebody waited for, newer than the waiting.
+    /// The last position told of each projection, or shard of one, that somebody waited for, newer than the waiting.
     told: Mutex<HashMap<Box<str>, watch::Sender<i64>>>,
     /// One of those who wait looks for all.
     looking: tokio::sync::Mutex<()>,
@@ -45,7 +45,9 @@ impl Progress {
         let _looking = self.looking.lock().await;
         tokio::time::sleep(pause).await;
         for found in look(core, None).await? {
-            self.moved(&found.name, found.position);
+            for (number, shard) in (0..).zip(&found.shards) {
+                self.moved(&Shard::row(&found.name, number), shard.position);
+            }
         }
         Ok(())
     }
@@ -83,17 +85,44 @@ pub(crate) async fn wait_for(core: &SharedCore, name: &str, position: i64, timeo
     }
     let begun = Instant::now();
     // before the look, so that a move between the look and the wait is not missed
-    let mut news = core.progress.follow(name);
-    // one that is registered here may not have begun anywhere yet
-    let known_here = core.projections.iter().any(|it| &*it.name == name);
-    let mut reached = match look(core, Some(name)).await?.first() {
-        Some(found) => found.position,
-        None if known_here => 0,
-        None => return Err(Error::UnknownProjection { name: name.to_owned() }),
+    let mut first = Some(core.progress.follow(name));
+    let Some(found) = look(core, Some(name)).await?.pop() else {
+        // one that is registered here may not have begun anywhere yet
+        core.registered(name)?;
+        let news = core.progress.follow(name);
+        return wait_for_shard(core, Waiting { name, position, begun, timeout }, 0, news).await;
     };
+    for (number, shard) in (0..).zip(found.shards) {
+        let news = first.take().unwrap_or_else(|| core.progress.follow(&Shard::row(name, number)));
+        wait_for_shard(core, Waiting { name, position, begun, timeout }, shard.position, news).await?;
+    }
+    Ok(())
+}
+
+/// What is waited for, since when and for how long.
+#[derive(Clone, Copy)]
+struct Waiting<'w> {
+    name: &'w str,
+    position: i64,
+    begun: Instant,
+    timeout: Duration,
+}
+
+async fn wait_for_shard(
+    core: &Core,
+    waiting: Waiting<'_>,
+    mut reached: i64,
+    mut news: watch::Receiver<i64>,
+) -> Result<()> {
+    let Waiting { name, position, begun, timeout } = waiting;
     while reached < position {
         let waited = begun.elapsed();
         let Some(left) = timeout.checked_sub(waited) else {
+            // a shard that is no more tells nothing: the projection was split anew meanwhile
+            reached = look(core, Some(name)).await?.first().map_or(reached, |found| found.position);
+            if reached >= position {
+                return Ok(());
+            }
             return Err(Error::WaitTimeout { name: name.to_owned(), position, reached, waited: timeout });
         };
         let pause = (POLL + waited / 8).min(LONGEST_POLL);

@@ -19,9 +19,9 @@ pub(crate) mod wanted;
 pub(crate) use filtered::FilteredWrite;
 pub(crate) use texts::{SchemaName, Text, Texts, names_table};
 
-/// Names one file per statement.
+/// Names one file per statement; what several have in common stands before, in a file of its own.
 macro_rules! statements {
-    ($($name:ident = $file:literal;)*) => { $(pub(crate) const $name: &str = include_str!($file);)* };
+    ($($name:ident = $($file:literal)+;)*) => { $(pub(crate) const $name: &str = concat!($(include_str!($file)),+);)* };
 }
 
 statements! {
@@ -70,6 +70,7 @@ statements! {
     READ_STREAM = "read_stream.sql";
     READ_ALL = "read_all.sql";
     READ_ALL_TYPES = "read_all_types.sql";
+    READ_SHARD = "read_shard.sql";
     READ_STREAM_BACKWARDS = "read_stream_backwards.sql";
     READ_ALL_FILTERED = "read_all_filtered.sql";
     READ_ALL_OF_CATEGORIES = "read_all_of_categories.sql";
@@ -99,13 +100,14 @@ statements! {
     PROJECTION_STATUS = "projection_status.sql";
     TAKE_LEASE = "take_lease.sql";
     TEND_LEASES = "tend_leases.sql";
-    SEIZE_LEASE = "seize_lease.sql";
+    SEIZE_LEASES = "seize_leases.sql";
+    SPLIT_PROJECTION = "split_projection.sql";
     LEAVE_WORK = "leave_work.sql";
     GUARD_BATCH = "guard_batch.sql";
     RELEASE_LEASE = "release_lease.sql";
     ENTER_EPOCH = "enter_epoch.sql";
-    SAVE_CHECKPOINT = "save_checkpoint.sql";
-    WRITE_BATCH = "write_batch.sql";
+    SAVE_CHECKPOINT = "fence.sql" "save_checkpoint.sql";
+    WRITE_BATCH = "fence.sql" "write_batch.sql";
     RESTART_PROJECTION = "restart_projection.sql";
     NOTE_FAILURE = "note_failure.sql";
     PROJECTION_METRICS = "projection_metrics.sql";
@@ -114,9 +116,12 @@ statements! {
     RESET_CHECKPOINT = "reset_checkpoint.sql";
 
     BEGIN_REBUILD = "begin_rebuild.sql";
+    REBUILD_STATUS = "rebuild_status.sql";
+    FIND_REBUILD = "find_rebuild.sql";
     MAKE_BESIDE = "make_beside.sql";
     DROP_BESIDE = "drop_beside.sql";
     LOCK_TIMEOUT = "lock_timeout.sql";
+    LOCK_LIVE = "lock_live.sql";
     SWAP_READ_MODEL = "swap_read_model.sql";
 
     PARKED_KEYS = "parked_keys.sql";
@@ -226,5 +231,6 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (7, "projections_runtime", include_str!("../../migrations/0007_projections_runtime.sql")),
     (8, "subscriptions", include_str!("../../migrations/0008_subscriptions.sql")),
     (9, "schema", include_str!("../../migrations/0009_schema.sql")),
+    (10, "shards", include_str!("../../migrations/0010_shards.sql")),
     (11, "subscriptions_runtime", include_str!("../../migrations/0011_subscriptions_runtime.sql")),
 ];

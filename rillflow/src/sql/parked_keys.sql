@@ -1,3 +1,5 @@
 -- The keys whose events wait behind one that failed.
--- $1 projection
-SELECT DISTINCT unnest(keys) FROM public.dead_letters WHERE projection = $1::text
+-- $1 name of a shard
+SELECT DISTINCT unnest(letter.keys)
+FROM public.projections AS shard JOIN public.dead_letters AS letter ON letter.projection = coalesce(shard.shard_of, shard.name)
+WHERE shard.name = $1::text

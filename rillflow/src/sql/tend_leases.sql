@@ -1,13 +1,18 @@
 -- One statement per process and beat: says that this process lives and what it would run, extends the leases it holds, and
 -- takes its share of those that nobody holds, by the server's clock; one that everybody passed over for two thirds of a
 -- lease it takes beyond its share. Rows that are being written at this moment are left for the next beat.
--- $1 owner, $2 seconds, $3 names, $4 versions, $5 which may be taken now, $6 which begin anew under a new version (the
--- others are rebuilt beside the old one)
+-- Each shard has a lease of its own.
+-- $1 owner, $2 seconds, $3 names of projections, $4 their versions, $5 which begin anew under a new version (the others are
+-- rebuilt beside the old one), $6 names of shards that are not to be taken now
 WITH clock AS (
     SELECT clock_timestamp() AS now, make_interval(secs => $2::double precision) AS lease
 ), wanted AS (
-    SELECT * FROM unnest($3::text[], $4::integer[], $5::boolean[], $6::boolean[])
-        AS wanted (name, version, now, restarts)
+    SELECT * FROM unnest($3::text[], $4::integer[], $5::boolean[]) AS wanted (name, version, restarts)
+), shards AS (
+    SELECT shard.name, wanted.name AS projection, wanted.version AS wanted, wanted.restarts, shard.version, shard.status,
+        shard.position, shard.lease_owner, shard.lease_token, shard.lease_until, shard.updated_at,
+        max(shard.position) OVER (PARTITION BY wanted.name) AS furthest
+    FROM public.projections AS shard JOIN wanted ON wanted.name = coalesce(shard.shard_of, shard.name)
 ), alive AS (
     INSERT INTO public.projection_workers AS worker (owner, alive_until, names)
     SELECT $1::uuid, now + lease, $3 FROM clock
@@ -23,12 +28,10 @@ WITH clock AS (
     FROM public.projection_workers AS worker, clock
     WHERE worker.owner <> $1 AND worker.alive_until > clock.now
 ), share AS (
-    SELECT ceil(sum(1.0 / (1 + (SELECT count(*) FROM others WHERE wanted.name = ANY (others.names)))))::bigint AS size
-    FROM wanted
+    SELECT ceil(sum(1.0 / (1 + (SELECT count(*) FROM others WHERE shards.projection = ANY (others.names)))))::bigint AS size
+    FROM shards
 ), held AS (
-    SELECT projection.name, projection.lease_token
-    FROM public.projections AS projection JOIN wanted ON wanted.name = projection.name
-    WHERE projection.lease_owner = $1 AND projection.status = 'running'
+    SELECT name, projection, lease_token FROM shards WHERE lease_owner = $1 AND status = 'running'
 ), kept AS (
     UPDATE public.projections AS projection
     SET lease_until = clock.now + clock.lease
@@ -40,9 +43,9 @@ WITH clock AS (
     WHERE projection.name = mine.name
 ), free AS (
     SELECT free.name, coalesce(free.lease_until, free.updated_at) < clock.now - clock.lease * 2 / 3 AS passed_over
-    FROM public.projections AS free, wanted, clock
-    WHERE wanted.name = free.name AND wanted.now AND free.status = 'running'
-      AND (free.version = wanted.version OR free.version < wanted.version AND (wanted.restarts OR free.position = 0))
+    FROM shards AS free, clock
+    WHERE free.name <> ALL ($6::text[]) AND free.status = 'running'
+      AND (free.version = free.wanted OR free.version < free.wanted AND (free.restarts OR free.furthest = 0))
       AND free.lease_owner IS DISTINCT FROM $1
       AND (free.lease_owner IS NULL OR free.lease_until < clock.now)
 ), mine AS (
@@ -60,17 +63,19 @@ WITH clock AS (
     ) AS next
     WHERE projection.name = next.name
     RETURNING projection.name, projection.lease_token, projection.version, projection.epoch, projection.position,
-        projection.event_position, projection.event_id
+        projection.event_position, projection.event_id, coalesce(projection.shard_of, projection.name) AS projection,
+        projection.shard, projection.shards
 )
-SELECT 'taken', name, lease_token, version, epoch, position, event_position, event_id FROM taken
+SELECT 'taken', name, lease_token, version, epoch, position, event_position, event_id, projection, shard, shards FROM taken
 UNION ALL
 -- one that another process would run which holds fewer by two is for that one
 SELECT CASE WHEN EXISTS (
         SELECT FROM others
-        WHERE held.name = ANY (others.names) AND others.holds + 1 < (SELECT count(*) FROM held)
-    ) THEN 'spare' ELSE 'held' END, name, lease_token, NULL, NULL, NULL, NULL, NULL
+        WHERE held.projection = ANY (others.names) AND others.holds + 1 < (SELECT count(*) FROM held)
+    ) THEN 'spare' ELSE 'held' END, name, lease_token, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM held
 UNION ALL
-SELECT 'stale', old.name, 0, NULL, NULL, NULL, NULL, NULL
-FROM public.projections AS old JOIN wanted ON wanted.name = old.name
-WHERE old.version < wanted.version AND NOT wanted.restarts AND old.position > 0 AND old.status = 'running'
+SELECT DISTINCT 'stale', old.projection, 0, NULL::integer, NULL::integer, NULL::bigint, NULL::bigint, NULL::uuid, NULL,
+    NULL::integer, NULL::integer
+FROM shards AS old
+WHERE old.version < old.wanted AND NOT old.restarts AND old.furthest > 0 AND old.status = 'running'

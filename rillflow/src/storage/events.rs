@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::ask::{query, query_scalar};
 use super::failure::text;
 use crate::Result;
-use crate::model::{EventEnvelope, RawJson, StreamId};
+use crate::model::{EventEnvelope, RawJson, Shard, StreamId};
 use crate::sql::{self, Texts};
 
 /// The version of a stream, 0 when there is none.
@@ -44,6 +44,20 @@ pub(crate) async fn read_all(
         None => query(texts.statement(sql::READ_ALL_TYPES)).bind(after).bind(mark).bind(limit),
     };
     query.fetch_all(conn).await?.iter().map(envelope).collect()
+}
+
+/// As [`read_all`], the events of one shard.
+pub(crate) async fn read_shard(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    after: i64,
+    mark: i64,
+    types: Option<&[&str]>,
+    limit: i64,
+    shard: Shard,
+) -> Result<Vec<EventEnvelope>> {
+    let query = query(texts.statement(sql::READ_SHARD)).bind(after).bind(mark).bind(types).bind(limit);
+    query.bind(shard.of).bind(shard.number).fetch_all(conn).await?.iter().map(envelope).collect()
 }
 
 /// Reads events of one correlation id, recorded since a time, with the categories of their streams.

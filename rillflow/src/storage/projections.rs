@@ -6,11 +6,11 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use super::ask::{query, query_with};
+use super::ask::{query, query_as, query_scalar, query_with};
 use super::bind::arguments;
 use super::failure::of_collection;
 use crate::Result;
-use crate::model::{self, Changes, Collection, SqlType, SqlValue};
+use crate::model::{self, Changes, Collection, Registered, Shard, SqlType, SqlValue};
 use crate::sql::{self, Texts};
 
 /// A lease just taken, and where the last owner stopped.
@@ -52,18 +52,49 @@ pub struct ProjectionStatus {
     pub name: String,
     /// The version that built what is stored.
     pub version: i32,
-    /// `running` or `paused`.
+    /// `running`, `paused` or `inline`.
     pub status: String,
-    /// Every event up to here is in the read model.
+    /// Every event up to here is in the read model: where the shard is that is furthest behind.
     pub position: i64,
-    /// Who owns it, while the lease lasts.
+    /// Who owns it, while the lease lasts; of several shards, the first that has an owner.
     pub owner: Option<Uuid>,
-    /// What stops it, until it goes on.
+    /// What stops it, until it goes on; of several shards, the first that is stopped.
     pub error: Option<String>,
     /// How far a rebuild beside it is, and of which version, while there is one.
     pub rebuilding: Option<(i64, i32)>,
     /// How many events are set aside, as it failed on them or as they wait behind one that it failed on.
     pub dead_letters: i64,
+    /// Its shards in the order of their numbers; one when it is not split, none when it is inline.
+    pub shards: Vec<ShardStatus>,
+}
+
+impl ProjectionStatus {
+    /// Of an inline projection, where the log is settled.
+    pub(crate) fn inline(registered: &Registered, position: i64, rebuilding: Option<(i64, i32)>) -> Self {
+        Self {
+            name: registered.name.to_string(),
+            version: registered.version,
+            status: "inline".to_owned(),
+            position,
+            owner: None,
+            error: None,
+            rebuilding,
+            dead_letters: 0,
+            shards: Vec::new(),
+        }
+    }
+}
+
+/// How far a shard is, and who runs it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ShardStatus {
+    /// Every event of its streams up to here is in the read model.
+    pub position: i64,
+    /// Who owns it, while the lease lasts.
+    pub owner: Option<Uuid>,
+    /// What stops it, until it goes on.
+    pub error: Option<String>,
 }
 
 /// What a projection has done, and what it has still to do.
@@ -92,8 +123,8 @@ pub struct ProjectionMetrics {
 /// What a beat of the leases found.
 #[derive(Debug, Default)]
 pub(crate) struct Tended {
-    /// Leases taken in this beat.
-    pub(crate) taken: Vec<(String, Lease)>,
+    /// Leases taken in this beat, of shards of projections.
+    pub(crate) taken: Vec<(String, Shard, Lease)>,
     /// Those that were held before, by name and token, and whether one is for a process that holds fewer.
     pub(crate) held: Vec<(String, i64, bool)>,
     /// Projections whose stored read model is of an older version.
@@ -105,15 +136,14 @@ pub(crate) struct Tended {
 pub(crate) struct Wanted<'w> {
     pub(crate) name: &'w str,
     pub(crate) version: i32,
-    /// Whether its lease may be taken now.
-    pub(crate) now: bool,
     /// Whether it begins anew under a new version, for lack of a model to build beside the old one.
     pub(crate) restarts: bool,
 }
 
-/// Makes the projection's row, or finds it.
-pub(crate) async fn register(conn: &mut PgConnection, texts: &Texts, name: &str, version: i32) -> Result<()> {
-    query(texts.statement(sql::REGISTER_PROJECTION)).bind(name).bind(version).execute(conn).await?;
+/// Makes the projection's rows, one per shard, or finds them.
+pub(crate) async fn register(conn: &mut PgConnection, texts: &Texts, registered: &Registered) -> Result<()> {
+    let query = query(texts.statement(sql::REGISTER_PROJECTION));
+    query.bind(&*registered.name).bind(registered.version).bind(registered.first_shards()).execute(conn).await?;
     Ok(())
 }
 
@@ -130,16 +160,36 @@ pub(crate) async fn take_lease(
     query.fetch_optional(conn).await?.map(|row| lease(&row, 0)).transpose()
 }
 
-/// Takes the lease from whoever holds it.
-pub(crate) async fn seize_lease(
+/// Takes all shards of a projection from whoever holds them; they come in the order of their numbers.
+pub(crate) async fn seize_leases(
     conn: &mut PgConnection,
     texts: &Texts,
     name: &str,
     owner: Uuid,
     ttl: Duration,
-) -> Result<Option<Lease>> {
-    let query = query(texts.statement(sql::SEIZE_LEASE)).bind(name).bind(owner).bind(ttl.as_secs_f64());
-    query.fetch_optional(conn).await?.map(|row| lease(&row, 0)).transpose()
+) -> Result<Vec<(Shard, Lease)>> {
+    let query = query(texts.statement(sql::SEIZE_LEASES)).bind(name).bind(owner).bind(ttl.as_secs_f64());
+    let rows = query.fetch_all(conn).await?;
+    let mut seized: Vec<_> = rows.iter().map(|row| Ok((shard(row, 6)?, lease(row, 0)?))).collect::<Result<_>>()?;
+    seized.sort_by_key(|(shard, _)| shard.number);
+    Ok(seized)
+}
+
+/// Splits a projection whose shards are all held by `owner` and at one position. `false`: they are not.
+pub(crate) async fn split(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    name: &str,
+    owner: Option<Uuid>,
+    shards: i32,
+) -> Result<bool> {
+    let split = query_scalar(texts.statement(sql::SPLIT_PROJECTION)).bind(name).bind(owner).bind(shards);
+    Ok(split.fetch_one(conn).await?)
+}
+
+/// The two columns of a shard, of which the first is at `at`.
+fn shard(row: &PgRow, at: usize) -> Result<Shard> {
+    Ok(Shard { number: row.try_get(at)?, of: row.try_get(at + 1)? })
 }
 
 /// The six columns of a lease, of which the first is at `at`.
@@ -163,26 +213,27 @@ pub(crate) async fn enter_epoch(
     Ok(query.fetch_optional(conn).await?.is_some())
 }
 
-/// Extends the leases of a process and takes those that fall to it, in one statement.
+/// Extends the leases of a process and takes those that fall to it, but for shards that rest, in one statement.
 pub(crate) async fn tend_leases(
     conn: &mut PgConnection,
     texts: &Texts,
     owner: Uuid,
     ttl: Duration,
     wanted: &[Wanted<'_>],
+    resting: &[&str],
 ) -> Result<Tended> {
     let query = query(texts.statement(sql::TEND_LEASES))
         .bind(owner)
         .bind(ttl.as_secs_f64())
         .bind(wanted.iter().map(|it| it.name).collect::<Vec<_>>())
         .bind(wanted.iter().map(|it| it.version).collect::<Vec<_>>())
-        .bind(wanted.iter().map(|it| it.now).collect::<Vec<_>>())
-        .bind(wanted.iter().map(|it| it.restarts).collect::<Vec<_>>());
+        .bind(wanted.iter().map(|it| it.restarts).collect::<Vec<_>>())
+        .bind(resting);
     let mut tended = Tended::default();
     for row in query.fetch_all(conn).await? {
         let (kind, name, token): (&str, String, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         match kind {
-            "taken" => tended.taken.push((name, lease(&row, 2)?)),
+            "taken" => tended.taken.push((row.try_get(8)?, shard(&row, 9)?, lease(&row, 2)?)),
             "held" | "spare" => {
                 let spare = kind == "spare";
                 tended.held.push((name, token, spare));
@@ -303,9 +354,24 @@ pub(crate) async fn status(
             error: row.try_get(5)?,
             rebuilding: build.0.zip(build.1),
             dead_letters: row.try_get(8)?,
+            shards: shards(row)?,
         })
     };
     rows.iter().map(read).collect()
+}
+
+/// How far the rebuild of a projection is, and of which version, while there is one.
+pub(crate) async fn rebuilding(conn: &mut PgConnection, texts: &Texts, name: &str) -> Result<Option<(i64, i32)>> {
+    let query = query_as(texts.statement(sql::REBUILD_STATUS)).bind(name);
+    Ok(query.fetch_optional(conn).await?)
+}
+
+/// The three arrays of a projection's shards.
+fn shards(row: &PgRow) -> Result<Vec<ShardStatus>> {
+    let positions: Vec<i64> = row.try_get(9)?;
+    let (owners, errors): (Vec<Option<Uuid>>, Vec<Option<String>>) = (row.try_get(10)?, row.try_get(11)?);
+    let each = positions.into_iter().zip(owners).zip(errors);
+    Ok(each.map(|((position, owner), error)| ShardStatus { position, owner, error }).collect())
 }
 
 /// What a projection has done and has still to do; `None` when it has no row.

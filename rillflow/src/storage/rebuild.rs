@@ -9,22 +9,38 @@ use crate::model::Collection;
 use crate::sql::beside::{self, Beside};
 use crate::sql::{self, Texts};
 
-/// Makes the row and the table of a rebuild, or finds those that were begun for this version. `false`: for another.
+/// Makes the rows and the table of a rebuild, unless one was begun.
 pub(crate) async fn begin(
     conn: &mut PgConnection,
     texts: &Texts,
     projection: &str,
     version: i32,
+    shards: i32,
     collection: &Collection,
-) -> Result<bool> {
-    let row = query(texts.statement(sql::BEGIN_REBUILD)).bind(projection).bind(version);
-    if row.fetch_optional(&mut *conn).await?.is_none() {
-        return Ok(false);
-    }
+) -> Result<()> {
+    let rows = query(texts.statement(sql::BEGIN_REBUILD)).bind(projection).bind(version).bind(shards);
+    rows.execute(&mut *conn).await?;
     let key = beside::index_name(Beside::Rebuild, &format!("{}_pkey", beside::table(collection)));
     let make = query(texts.statement(sql::MAKE_BESIDE)).bind(beside::table(collection)).bind(key);
     make.execute(conn).await?;
-    Ok(true)
+    Ok(())
+}
+
+/// How many shards the rebuild that was begun for this version has, which may go on. `None`: it is of another version.
+pub(crate) async fn find(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    projection: &str,
+    version: i32,
+) -> Result<Option<i32>> {
+    let shards = query_scalar(texts.statement(sql::FIND_REBUILD)).bind(projection).bind(version);
+    Ok(shards.fetch_optional(conn).await?)
+}
+
+/// Keeps everybody away from the live table, until the transaction ends: those who write it have committed by then.
+pub(crate) async fn lock_live(conn: &mut PgConnection, texts: &Texts, collection: &'static Collection) -> Result<()> {
+    query(texts.of(sql::LOCK_LIVE, collection)).execute(conn).await?;
+    Ok(())
 }
 
 /// Gives up a read model beside the live one. `false`: there was none.

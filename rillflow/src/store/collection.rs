@@ -22,8 +22,9 @@ impl<'s> Access<'s> {
 
     pub(super) async fn put(&self, id: IdValue, json: String) -> Result<i64> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
+            let mut conn = connection(self.core).await?;
             let written = documents::put(&mut conn, self.at(), id.clone(), json).await?;
+            conn.rest();
             written.ok_or_else(|| self.deleted(&id))
         };
         operation!(self.core, "put", self.collection.name).run(work).await
@@ -31,8 +32,9 @@ impl<'s> Access<'s> {
 
     pub(super) async fn insert(&self, id: IdValue, json: String) -> Result<i64> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
+            let mut conn = connection(self.core).await?;
             if let Some(version) = documents::insert(&mut conn, self.at(), id.clone(), json).await? {
+                conn.rest();
                 return Ok(version);
             }
             Err(match documents::state(&mut conn, self.at(), id.clone()).await? {
@@ -62,9 +64,12 @@ impl<'s> Access<'s> {
 
     pub(super) async fn replace(&self, id: IdValue, json: String, expected: i64) -> Result<i64> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
+            let mut conn = connection(self.core).await?;
             match documents::replace(&mut conn, self.at(), id.clone(), json, expected).await? {
-                Some(version) => Ok(version),
+                Some(version) => {
+                    conn.rest();
+                    Ok(version)
+                }
                 None => Err(self.refusal(&mut conn, &id, Some(expected)).await?),
             }
         };
@@ -79,9 +84,12 @@ impl<'s> Access<'s> {
         read: impl FnOnce(&[u8]) -> Result<T>,
     ) -> Result<T> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
+            let mut conn = connection(self.core).await?;
             match documents::get(&mut conn, self.at(), id.clone(), read).await? {
-                Some((document, version)) if version == expected => Ok(document),
+                Some((document, version)) if version == expected => {
+                    conn.rest();
+                    Ok(document)
+                }
                 Some((_, actual)) => Err(self.conflict(&id, expected, actual)),
                 None => Err(self.refusal(&mut conn, &id, Some(expected)).await?),
             }
@@ -120,8 +128,10 @@ impl<'s> Access<'s> {
 
     pub(super) async fn delete(&self, id: IdValue, soft: bool) -> Result<bool> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
-            documents::delete(&mut conn, self.at(), id, soft).await
+            let mut conn = connection(self.core).await?;
+            let deleted = documents::delete(&mut conn, self.at(), id, soft).await?;
+            conn.rest();
+            Ok(deleted)
         };
         operation!(self.core, "delete", self.collection.name).run(work).await
     }
@@ -140,8 +150,10 @@ impl<'s> Access<'s> {
 
     pub(super) async fn exists(&self, id: IdValue) -> Result<bool> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
-            documents::exists(&mut conn, self.at(), id).await
+            let mut conn = connection(self.core).await?;
+            let there = documents::exists(&mut conn, self.at(), id).await?;
+            conn.rest();
+            Ok(there)
         };
         operation!(self.core, "exists", self.collection.name).run(work).await
     }

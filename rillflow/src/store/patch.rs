@@ -5,6 +5,7 @@ use crate::Result;
 use crate::model::query::{Condition, Query};
 use crate::model::{Document, DocumentId, Patch, PatchChanges, SqlValue};
 use crate::observe::operation;
+use crate::runtime::warm;
 use crate::sql::FilteredWrite;
 use crate::storage::documents;
 
@@ -60,9 +61,12 @@ impl Docs<'_> {
     async fn patch_at<D: Document>(&self, id: &D::Id, expected: Option<i64>, patch: Patch<D>) -> Result<i64> {
         let (access, id, changes) = (self.of::<D>(), id.id_value(), patch.into_changes()?);
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
+            let mut conn = warm::connection(self.core).await?;
             match documents::patch(&mut conn, access.at(), id.clone(), changes, expected).await? {
-                Some(version) => Ok(version),
+                Some(version) => {
+                    conn.rest();
+                    Ok(version)
+                }
                 None => Err(access.refusal(&mut conn, &id, expected).await?),
             }
         };

@@ -1,10 +1,12 @@
 //! Projections from outside: how far they are, pausing and moving them, running them by hand, their dead letters.
 
-use crate::model::{Lifecycle, Registered};
+use crate::model::Registered;
 use crate::runtime::SharedCore;
 use crate::runtime::daemon::DaemonConfig;
 use crate::runtime::dead_letters::{self, Requeued, Retry};
 use crate::runtime::rebuild::{self, RebuildProgress};
+use crate::runtime::shards;
+use crate::runtime::status;
 use crate::runtime::ticks::{self, TickResult, Until};
 use crate::sql::beside::Beside;
 use crate::storage::letters::{self, DeadLetter};
@@ -44,25 +46,24 @@ impl Projections {
         self
     }
 
-    /// All projections, by name.
+    /// All projections, by name; of the inline ones, which have no row, those that are registered here.
     ///
     /// # Errors
     ///
     /// [`Error::Schema`] when the schema was not synced.
     pub async fn list(&self) -> Result<Vec<ProjectionStatus>> {
-        let mut conn = self.core.pool.acquire().await?;
-        projections::status(&mut conn, &self.core.texts, None).await
+        status::all(&self.core).await
     }
 
     /// How far a projection is, and who runs it.
+    ///
+    /// An inline one that is registered here has the status `inline`, no owner, and is where the log is settled.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownProjection`] when nobody ever ran one of this name.
     pub async fn status(&self, name: &str) -> Result<ProjectionStatus> {
-        let mut conn = self.core.pool.acquire().await?;
-        let found = projections::status(&mut conn, &self.core.texts, Some(name)).await?.pop();
-        found.ok_or_else(|| unknown(name))
+        status::one(&self.core, name).await
     }
 
     /// What a projection has done, and what it has still to do.
@@ -120,8 +121,8 @@ impl Projections {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownProjection`] when it is not registered here, [`Error::Projection`] when it stops at an event,
-    /// [`Error::HistoryDiverged`] when its checkpoint is of another history. With `None` the first error comes back
+    /// [`Error::UnknownProjection`] when it is not registered here, or runs inline, [`Error::Projection`] when it stops at
+    /// an event, [`Error::HistoryDiverged`] when its checkpoint is of another history. With `None` the first error comes back
     /// after all had their turn.
     pub async fn run_once(&self, name: impl Into<Option<&str>>) -> Result<Vec<(String, TickResult)>> {
         self.run(name.into(), Until::Once).await
@@ -138,7 +139,7 @@ impl Projections {
 
     async fn run(&self, name: Option<&str>, until: Until) -> Result<Vec<(String, TickResult)>> {
         let chosen: Vec<&Registered> = match name {
-            Some(name) => vec![self.core.registered(name)?],
+            Some(name) => vec![self.core.behind().find(|it| &*it.name == name).ok_or_else(|| unknown(name))?],
             None => self.core.behind().collect(),
         };
         let (mut results, mut first_error) = (Vec::new(), None);
@@ -154,6 +155,33 @@ impl Projections {
         first_error.map_or(Ok(results), Err)
     }
 
+    /// Splits a projection by stream into so many shards, each with an owner, a checkpoint and a lease of its own; 1 makes
+    /// it whole again. Events of one stream keep their order. How many there are is kept with the projection, for all
+    /// processes; what its attribute says counts for a new one, and for a new version.
+    ///
+    /// Stops whoever runs it, brings the shards that are behind to where the furthest one is, and splits it there, so that
+    /// no event is handled twice or passed over. Daemons take the new shards within a third of their lease. Programs that
+    /// were built before there were shards must not run this projection any more. Dropping the future leaves it as it
+    /// was split before, and to nobody until the lease has run out.
+    ///
+    /// ```no_run
+    /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
+    /// store.projections().split("order-summaries", 4).await?;
+    /// assert_eq!(store.projections().status("order-summaries").await?.shards.len(), 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CannotSplit`] when its documents are not those of one stream each, when it is paused and its shards are
+    /// at different positions, or when other processes keep taking it; [`Error::UnknownProjection`] when it is not
+    /// registered here, or runs inline; [`Error::Projection`] when a shard stops at an event on its way.
+    pub async fn split(&self, name: &str, shards: i32) -> Result<()> {
+        let registered = self.core.behind().find(|it| &*it.name == name).ok_or_else(|| unknown(name))?;
+        shards::split(&self.core, registered, self.config, shards).await
+    }
+
     /// Builds a read model anew: beside the live one, which is read and followed meanwhile, and then in its place.
     ///
     /// The tables, their indexes and the checkpoint change in one transaction, so no reader sees a half-built model; the
@@ -164,6 +192,14 @@ impl Projections {
     /// Dropping the future stops the rebuild where it is; the next one goes on from there.
     /// [`cancel_rebuild`](Self::cancel_rebuild) gives it up. The daemon does the same by itself for a projection whose
     /// version is newer than what is stored.
+    ///
+    /// Documents that are told apart by stream (`key = stream`) are built by several readers at once: `rebuild_readers` in
+    /// the settings.
+    ///
+    /// An inline projection has no checkpoint. While its new model is swapped in, appends that change it wait, and so do
+    /// its readers: for as long as it takes to fold what was committed in the last moment. No append is lost: each has
+    /// committed before, and is folded, or waits, and writes to the new model. What is replaced is dropped at once, as
+    /// nothing would bring it up to date.
     ///
     /// An SQL projection, whose tables are the application's, is emptied by its `reset` and begins anew in its place.
     ///
@@ -176,14 +212,11 @@ impl Projections {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownProjection`] when it is not registered here, or runs inline; [`Error::RebuildLost`] when another
+    /// [`Error::UnknownProjection`] when it is not registered here; [`Error::RebuildLost`] when another
     /// process rebuilds it, or when it was cancelled; [`Error::Projection`] when an event fails that the projection does
     /// not set aside. The live model is as it was then.
     pub async fn rebuild(&self, name: &str, mut progress: impl FnMut(RebuildProgress) + Send) -> Result<()> {
         let registered = self.core.registered(name)?;
-        if registered.lifecycle == Lifecycle::Inline {
-            return Err(unknown(name));
-        }
         rebuild::rebuild(&self.core, registered, self.config, &mut progress).await.map(drop)
     }
 

@@ -91,6 +91,12 @@ pub trait ProjectionHandler: Send + Sync + 'static {
     fn on_failure(&self) -> OnFailure {
         OnFailure::default()
     }
+
+    /// How many shards it begins with, each with the events of its own streams. `None`, which is the default, says that
+    /// it cannot be split: that what it writes for one stream depends on what it wrote for another.
+    fn shards(&self) -> Option<i32> {
+        None
+    }
 }
 
 /// A projection of typed events that writes SQL of its own. `#[projection]` without a `document` writes the
@@ -99,6 +105,9 @@ pub trait ProjectionHandler: Send + Sync + 'static {
 /// Its handlers are async and take the transaction that the checkpoint commits in: what they write through it takes
 /// effect once. An event of the set without a handler does not compile, unless it is listed in `ignore(..)`. An optional
 /// `#[reset]` function empties what the handlers wrote, when a new version or a rebuild begins anew.
+///
+/// `shards = 4` says that handlers of different streams do not come in each other's way, and splits the projection into
+/// so many parts: see [`DocumentProjection`](super::DocumentProjection).
 ///
 /// ```
 /// use rillflow::{Event, EventEnvelope, projection};
@@ -150,6 +159,8 @@ pub trait SqlProjection: Sized + Send + Sync + 'static {
     const TYPES: &'static [EventType];
     /// What becomes of an event that it fails on.
     const ON_FAILURE: OnFailure = OnFailure::Stop;
+    /// How many shards it begins with; `None` when its handlers cannot run for several streams at once.
+    const SHARDS: Option<i32> = None;
 
     /// Empties what it wrote.
     ///

@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::batch::{Erased, Single, Typed};
 use super::handler::{Handled, TypedSql};
-use super::{AnyHandler, AnyProjection, DocumentProjection, Lifecycle, OnFailure, ProjectionHandler, SqlProjection};
+use super::{
+    AnyHandler, AnyProjection, DocumentProjection, Lifecycle, OnFailure, ProjectionHandler, Shard, SqlProjection,
+};
 use crate::model::{Aggregate, Collection, Document, EventSet, EventType};
 
 /// A projection the store knows, when it runs, and what it does.
@@ -24,6 +26,10 @@ pub struct Registered {
     pub on_failure: OnFailure,
     /// When it runs.
     pub lifecycle: Lifecycle,
+    /// How many shards it begins with; `None` when it cannot be split.
+    pub shards: Option<i32>,
+    /// Which of them this is: `name` is that of its row then.
+    pub shard: Shard,
     /// What it does with events.
     pub work: Work,
 }
@@ -48,6 +54,8 @@ impl Registered {
             types: Some(names(P::TYPES)),
             on_failure: P::ON_FAILURE,
             lifecycle,
+            shards: P::SHARDS,
+            shard: Shard::WHOLE,
             work: Work::Documents(Erased::<Typed<P>>::new(), P::Document::COLLECTION),
         }
     }
@@ -64,6 +72,8 @@ impl Registered {
             types: Some(names(A::Event::TYPES)),
             on_failure: OnFailure::Stop,
             lifecycle,
+            shards: Some(1),
+            shard: Shard::WHOLE,
             work: Work::Documents(Erased::<Single<A>>::new(), A::COLLECTION),
         }
     }
@@ -77,6 +87,8 @@ impl Registered {
             types: Some(names(P::TYPES)),
             on_failure: P::ON_FAILURE,
             lifecycle: Lifecycle::Async,
+            shards: P::SHARDS,
+            shard: Shard::WHOLE,
             work: Work::Sql(TypedSql::<P>::new()),
         }
     }
@@ -90,6 +102,8 @@ impl Registered {
             types: handler.types().map(|types| types.iter().map(|name| Box::from(*name)).collect()),
             on_failure: handler.on_failure(),
             lifecycle: Lifecycle::Async,
+            shards: handler.shards(),
+            shard: Shard::WHOLE,
             work: Work::Sql(Arc::new(Handled(handler))),
         }
     }
@@ -100,7 +114,22 @@ impl Registered {
             Work::Documents(projection, _) => Work::Documents(projection.clone(), collection),
             sql @ Work::Sql(_) => sql.clone(),
         };
-        Self { name: format!("{}@rebuild", self.name).into(), work, ..self.clone() }
+        // an event that fails inline fails its append: there is nobody to try a dead letter again
+        let on_failure = match self.lifecycle {
+            Lifecycle::Inline => OnFailure::Stop,
+            Lifecycle::Async => self.on_failure,
+        };
+        Self { name: format!("{}@rebuild", self.name).into(), on_failure, work, ..self.clone() }
+    }
+
+    /// One of its shards.
+    pub(crate) fn shard(&self, shard: Shard) -> Self {
+        Self { name: Shard::row(&self.name, shard.number).into(), shard, ..self.clone() }
+    }
+
+    /// How many shards a new one has.
+    pub(crate) fn first_shards(&self) -> i32 {
+        self.shards.unwrap_or(1).clamp(1, Shard::MOST)
     }
 
     /// The document projection that this is, if it is one.

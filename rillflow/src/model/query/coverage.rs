@@ -83,10 +83,14 @@ const fn uncovered_filter(
         return message.text(", or accept a sequential scan with `#[compiled_query(allow(scan))]`");
     }
     if is_hopeless(filter, path) {
-        return message.text(
-            "no index serves this condition: put one that an index serves beside it with `&&`, \
-             or accept a sequential scan with `#[compiled_query(allow(scan))]`",
-        );
+        let message =
+            message.text("no index serves this condition: put one that an index serves beside it with `&&`, ");
+        let message = if is_hopeless_and_fixed(filter, path) {
+            message.text("declare one over the documents that fulfil it with `#[document(index(.., where(|c| ..)))]`, ")
+        } else {
+            message
+        };
+        return message.text("or accept a sequential scan with `#[compiled_query(allow(scan))]`");
     }
     let message = if let Some(kind) = text_index(filter, path) {
         message
@@ -365,6 +369,27 @@ const fn is_hopeless(node: &Node, path: &PathInfo) -> bool {
         }
         Node::OneOf(other, _) | Node::IsNull(other) | Node::IsSome(other) => {
             (is_in_map(other) || matches!(other.sql_type, SqlType::Json)) && same_path(other, path)
+        }
+        _ => false,
+    }
+}
+
+/// True when such a condition could be that of a partial index.
+const fn is_hopeless_and_fixed(node: &Node, path: &PathInfo) -> bool {
+    match node {
+        Node::And(a, b) | Node::Or(a, b) => is_hopeless_and_fixed(a, path) || is_hopeless_and_fixed(b, path),
+        _ => is_hopeless(node, path) && is_fixed(node),
+    }
+}
+
+/// True when an index's `where` may say the same.
+const fn is_fixed(node: &Node) -> bool {
+    match node {
+        Node::And(a, b) | Node::Or(a, b) => is_fixed(a) && is_fixed(b),
+        Node::Not(inner) => is_fixed(inner),
+        Node::IsNull(path) | Node::IsSome(path) => !is_in_map(path),
+        Node::Compare(path, _, value) | Node::Length(path, _, value) | Node::HasKey(path, value) => {
+            !is_in_map(path) && matches!(value, Operand::Inline(_) | Operand::Field(_))
         }
         _ => false,
     }

@@ -26,7 +26,7 @@ pub(super) struct Message {
 }
 
 impl Message {
-    const CAPACITY: usize = 640;
+    const CAPACITY: usize = 768;
 
     pub(super) const fn new() -> Self {
         Self { bytes: [0; Self::CAPACITY], length: 0 }
