@@ -138,7 +138,9 @@ pub struct SubscriptionOptions {
     /// How long what a member owns stays its own when nothing is heard of it; 30 seconds by default. A take-over after a
     /// crash needs this and a third of it more.
     pub lease_ttl: Duration,
-    /// How often an event is tried before it becomes a dead letter; 5 by default.
+    /// How often an event is tried before it becomes a dead letter; 5 by default. It was tried when it was refused by a nack,
+    /// when its receiver was dropped with it in hand, and when its process ended over it: that is known from the third time
+    /// on, and no other event becomes a dead letter for it.
     pub max_attempts: i32,
 }
 
@@ -222,7 +224,7 @@ pub struct GroupStatus {
     pub lag: i64,
     /// How many seconds ago the first event was recorded that is not done; 0 when it is up to date.
     pub lag_seconds: f64,
-    /// How many events wait to be tried again.
+    /// How many events wait to be tried again, or behind one of their stream that does.
     pub retries: i64,
     /// How many dead letters there are.
     pub dead_letters: i64,

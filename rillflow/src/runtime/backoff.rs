@@ -16,6 +16,11 @@ impl Backoff {
         Self { first, longest, tries: 0 }
     }
 
+    /// As it stands after so many tries.
+    pub(crate) const fn after(self, tries: u32) -> Self {
+        Self { tries, ..self }
+    }
+
     /// The delay before the next try.
     pub(crate) fn next(&mut self) -> Duration {
         let full = self.first.saturating_mul(1 << self.tries.min(20)).min(self.longest);

@@ -16,6 +16,7 @@ use super::subscriber::Shared;
 use super::{SharedCore, Task};
 use crate::model::{EventEnvelope, Message, OutboxMessage, RawJson, Transport};
 use crate::storage::outbox;
+use crate::storage::subscriptions::Aside;
 use crate::{BoxError, Result};
 
 /// How often messages that were handed on are deleted, at most.
@@ -67,8 +68,38 @@ pub(crate) type ToMessage = Box<dyn Fn(EventEnvelope) -> Result<Option<OutboxMes
 /// The messages of one key, the first of which is being tried.
 struct Queue {
     waiting: VecDeque<OutboxMessage>,
+    /// How often the first was tried in all, and before it was taken here.
     backoff: Backoff,
+    before: u32,
     due: Instant,
+    /// What went wrong the last time.
+    error: Option<String>,
+}
+
+impl Queue {
+    /// How often the first was tried here.
+    fn tries(&self) -> i32 {
+        i32::try_from(self.backoff.tries() - self.before).unwrap_or(i32::MAX)
+    }
+
+    fn fails(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// What is in hand of it, to wait out of the line.
+    fn aside(&self, now: Instant) -> impl Iterator<Item = Aside> {
+        let pause = self.due.saturating_duration_since(now);
+        let first = (self.tries(), pause, self.error.clone());
+        let others = std::iter::repeat((0, Duration::ZERO, None));
+        self.waiting.iter().zip(std::iter::once(first).chain(others)).map(|(message, (tries, pause, reason))| Aside {
+            position: message.position,
+            stream_id: uuid::Uuid::nil(), // its item knows
+            tries,
+            pause,
+            reason,
+            suspect: false,
+        })
+    }
 }
 
 pub(crate) struct Relay<T> {
@@ -130,6 +161,9 @@ impl<T: Transport> Relay<T> {
         let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
         let mut swept = Instant::now();
         let mut sweeps = 0;
+        // while nothing works at all, little is gained by trying other keys
+        let mut makes_room = Backoff::new(self.options.first_retry, self.options.longest_retry);
+        let mut room_again = Instant::now();
         while let Some(taken) = self.next(&queues).await {
             taken.into_iter().for_each(|event| self.enqueue(&mut queues, event));
             self.forget_lost(&mut queues);
@@ -140,7 +174,12 @@ impl<T: Transport> Relay<T> {
                 let answers = self.publish(&wave).await;
                 if self.settle(&mut queues, &wave, answers) {
                     sweeps = SWEEPS;
+                    makes_room.reset();
+                    room_again = Instant::now();
                 }
+            }
+            if room_again <= Instant::now() && self.make_room(&mut queues) {
+                room_again = Instant::now() + makes_room.next();
             }
             if self.sweeps && sweeps > 0 && swept.elapsed() >= SWEEP {
                 swept = Instant::now();
@@ -173,13 +212,40 @@ impl<T: Transport> Relay<T> {
         let position = event.global_seq;
         match (self.to_message)(event) {
             Ok(Some(message)) => {
-                let backoff = || Backoff::new(self.options.first_retry, self.options.longest_retry);
-                let new = || Queue { waiting: VecDeque::new(), backoff: backoff(), due: Instant::now() };
-                queues.entry(message.key.clone()).or_insert_with(new).waiting.push_back(message);
+                let (waiting, due) = (VecDeque::new(), Instant::now());
+                let backoff = Backoff::new(self.options.first_retry, self.options.longest_retry);
+                let new = || Queue { waiting, backoff, before: 0, due, error: None };
+                let queue = queues.entry(message.key.clone()).or_insert_with(new);
+                queue.waiting.push_back(message);
+                if queue.waiting.len() == 1 {
+                    self.begin_first(queue);
+                }
             }
             Ok(None) => self.shared.ack_later(position),
-            Err(error) => self.shared.give_up_later(position, error.to_string()),
+            Err(error) => self.shared.give_up_later(position, 1, error.to_string()),
         }
+    }
+
+    /// Begins to try the first of a queue, which may have been tried before.
+    fn begin_first(&self, queue: &mut Queue) {
+        let position = queue.waiting.front().map(|it| it.position);
+        queue.before = position.map_or(0, |it| u32::try_from(self.shared.attempts(it)).unwrap_or(0));
+        queue.backoff = queue.backoff.after(queue.before);
+        (queue.due, queue.error) = (Instant::now(), None);
+    }
+
+    /// Has keys that fail wait out of the line, when they fill most of what may be in hand: others take their place. True:
+    /// there were such.
+    fn make_room(&self, queues: &mut BTreeMap<String, Queue>) -> bool {
+        let failing: usize = queues.values().filter(|it| it.fails()).map(|it| it.waiting.len()).sum();
+        if failing == 0 || failing * 2 < self.options.max_in_flight {
+            return false;
+        }
+        let now = Instant::now();
+        let aside: Vec<_> = queues.values().filter(|it| it.fails()).flat_map(|it| it.aside(now)).collect();
+        queues.retain(|_, queue| !queue.fails());
+        self.shared.put_back(aside);
+        true
     }
 
     /// Forgets messages that another relay has by now: sent from here, they could overtake.
@@ -215,18 +281,18 @@ impl<T: Transport> Relay<T> {
             let Some(queue) = queues.get_mut(&message.key) else { continue };
             if let Err(error) = answer {
                 let pause = queue.backoff.next();
+                queue.error = Some(error.to_string());
                 tracing::warn!(relay = self.shared.key.subscription, message = %message.message_id, %error, "could not hand a message on");
                 if queue.backoff.tries() < self.options.max_attempts {
                     queue.due = Instant::now() + pause;
                     continue;
                 }
-                self.shared.give_up_later(message.position, error.to_string());
+                self.shared.give_up_later(message.position, queue.tries(), error.to_string());
             } else {
                 handed_on.push(message.position);
             }
             queue.waiting.pop_front();
-            queue.backoff.reset();
-            queue.due = Instant::now();
+            self.begin_first(queue);
             if queue.waiting.is_empty() {
                 queues.remove(&message.key);
             }

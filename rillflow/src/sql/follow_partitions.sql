@@ -3,6 +3,7 @@
 -- $1 subscription, $2 group, $3 partitions, $4 tokens, $5 positions up to which nothing is open
 UPDATE public.subscription_partitions AS stored
 SET position = free.reached, acked = ARRAY(SELECT a FROM unnest(stored.acked) AS it (a) WHERE a > free.reached),
+    crashes = CASE WHEN free.reached < stored.doubtful_until THEN stored.crashes ELSE 0 END,
     updated_at = clock_timestamp()
 FROM (
     SELECT held.partition, ours.reached FROM public.subscription_partitions AS held

@@ -148,7 +148,13 @@ statements! {
     READ_OUTBOX_POSITIONS = "read_outbox_positions.sql";
     DELETE_RELAYED = "delete_relayed.sql";
     READ_POSITIONS = "read_positions.sql";
-    SUBSCRIPTION_RETRIES = "subscription_retries.sql";
+    SET_ASIDE = "set_aside.sql";
+    RECOVER_RETRIES = "recover_retries.sql";
+    RETRIES_AHEAD = "retries_ahead.sql";
+    DUE_RETRIES = "due_retries.sql";
+    RETRIES_LEFT = "retries_left.sql";
+    STREAMS_SET_ASIDE = "streams_set_aside.sql";
+    PROMOTE_RETRIES = "promote_retries.sql";
     DROP_RETRIES = "drop_retries.sql";
     LIST_SUBSCRIPTIONS = "list_subscriptions.sql";
     GROUP_STATUS = "group_status.sql";

@@ -12,6 +12,10 @@ WITH given AS (
     ) AS free
     WHERE stored.subscription = $1 AND stored.group_name = $2 AND stored.partition = free.partition
     RETURNING stored.partition
+), put_back AS (
+    UPDATE public.subscription_retries AS r SET token = NULL
+    FROM given
+    WHERE r.subscription = $1 AND r.group_name = $2 AND r.partition = given.partition AND r.head AND r.token IS NOT NULL
 ), told AS (
     SELECT pg_notify($5::text, $1) WHERE EXISTS (SELECT FROM given)
 )

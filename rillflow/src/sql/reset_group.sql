@@ -8,7 +8,7 @@ WITH forgotten AS (
     SELECT global_seq, event_id FROM public.events WHERE global_seq <= $3::bigint ORDER BY global_seq DESC LIMIT 1
 ), sent AS (
     UPDATE public.subscription_partitions
-    SET position = $3, acked = '{}', epoch = (SELECT epoch FROM public.event_marks),
+    SET position = $3, acked = '{}', crashes = 0, epoch = (SELECT epoch FROM public.event_marks),
         event_position = (SELECT global_seq FROM last), event_id = (SELECT event_id FROM last),
         owner = NULL, token = token + 1, updated_at = clock_timestamp()
     WHERE subscription = $1 AND ($2 IS NULL OR group_name = $2)

@@ -1,6 +1,7 @@
 //! Subscriptions: members and their partitions, acknowledgements, and the events to deliver.
 
 mod admin;
+mod retries;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::model::{Checkpoint, EventEnvelope, SubscriptionFilter};
 use crate::sql::{self, Texts};
 
 pub(crate) use admin::*;
+pub(crate) use retries::*;
 
 /// A group of a subscription. Those who name none are the group ``.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +51,10 @@ pub(crate) struct Partition {
     pub(crate) acked: Vec<i64>,
     /// The checkpoint: all up to here is done.
     pub(crate) checkpoint: Checkpoint,
+    /// Owners that ended over something that is not done.
+    pub(crate) crashes: i32,
+    /// That is not above this.
+    pub(crate) doubtful_until: i64,
 }
 
 /// Events of a partition that are done, and what its owner knows of the others.
@@ -68,32 +74,11 @@ pub(crate) struct Ack {
     pub(crate) last: Option<(i64, Uuid)>,
 }
 
-/// An event that cannot be done now.
-#[derive(Clone, Debug)]
-pub(crate) struct Nack<'a> {
-    pub(crate) ack: Ack,
-    pub(crate) position: i64,
-    pub(crate) stream_id: Uuid,
-    pub(crate) in_line: bool,
-    pub(crate) pause: Duration,
-    pub(crate) most: i32,
-    pub(crate) reason: &'a str,
-}
-
 /// How far a partition is after an acknowledgement.
 #[derive(Clone, Debug)]
 pub(crate) struct Reached {
     pub(crate) position: i64,
     pub(crate) acked: Vec<i64>,
-}
-
-/// An event that waits to be tried again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Retry {
-    pub(crate) partition: i32,
-    pub(crate) position: i64,
-    pub(crate) stream_id: Uuid,
-    pub(crate) after: Duration,
 }
 
 /// Which part of the log to read, for which partitions.
@@ -134,7 +119,9 @@ fn partition(row: &PgRow) -> Result<Option<Partition>> {
     let Some(number) = row.try_get(2)? else { return Ok(None) };
     let last: (Option<i64>, Option<Uuid>) = (row.try_get(6)?, row.try_get(7)?);
     let checkpoint = Checkpoint { epoch: row.try_get(8)?, position: row.try_get(4)?, last: last.0.zip(last.1) };
-    Ok(Some(Partition { number, token: row.try_get(3)?, acked: row.try_get(5)?, checkpoint }))
+    let (crashes, doubtful_until) = (row.try_get(9)?, row.try_get(10)?);
+    let (token, acked) = (row.try_get(3)?, row.try_get(5)?);
+    Ok(Some(Partition { number, token, acked, checkpoint, crashes, doubtful_until }))
 }
 
 /// A partition as it is good for this history; `None` when it comes from another one.
@@ -236,24 +223,6 @@ pub(crate) async fn ack(
     Ok(Reached { position: row.try_get(0)?, acked: row.try_get(1)? })
 }
 
-/// Takes an event out of the line. Returns how often it was tried; 0 when it is a dead letter now.
-pub(crate) async fn nack(conn: &mut PgConnection, texts: &Texts, key: &GroupKey, nack: &Nack<'_>) -> Result<i32> {
-    let query = query_scalar(texts.statement(sql::NACK_SUBSCRIPTION))
-        .bind(&key.subscription)
-        .bind(&key.group)
-        .bind(nack.ack.partition)
-        .bind(nack.ack.token)
-        .bind(nack.position)
-        .bind(nack.stream_id)
-        .bind(nack.in_line)
-        .bind(&nack.ack.open)
-        .bind(nack.ack.reached)
-        .bind(nack.pause.as_secs_f64())
-        .bind(nack.most)
-        .bind(nack.reason);
-    query.fetch_one(conn).await.map_err(|e| refusal_of_ack(e, &key.subscription, Some(nack.position)))
-}
-
 /// Ends the caller's transaction.
 pub(crate) async fn refuse(conn: &mut PgConnection, texts: &Texts) {
     // it always fails, and so does the transaction, however it fails
@@ -277,13 +246,20 @@ pub(crate) async fn release(
     Ok(query.fetch_all(conn).await?)
 }
 
-/// Ends a membership.
-pub(crate) async fn leave(conn: &mut PgConnection, texts: &Texts, key: &GroupKey, member: Uuid) -> Result<()> {
+/// Ends a membership. `dropped` are partitions of which something was in hand, and is done by nobody.
+pub(crate) async fn leave(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    key: &GroupKey,
+    member: Uuid,
+    dropped: &[i32],
+) -> Result<()> {
     let query = query(texts.statement(sql::LEAVE_GROUP))
         .bind(member)
         .bind(&key.subscription)
         .bind(&key.group)
-        .bind(channel(texts));
+        .bind(channel(texts))
+        .bind(dropped);
     query.execute(conn).await?;
     Ok(())
 }
@@ -351,53 +327,6 @@ pub(crate) async fn read(
         .bind(&filter.tags)
         .bind(scan.epoch);
     delivery(query.fetch_all(conn).await)
-}
-
-/// Reads single events.
-pub(crate) async fn read_positions(
-    conn: &mut PgConnection,
-    texts: &Texts,
-    source: &Source,
-    positions: &[i64],
-) -> Result<Vec<EventEnvelope>> {
-    let text = match source {
-        Source::Events(_) => sql::READ_POSITIONS,
-        Source::Outbox { .. } => sql::READ_OUTBOX_POSITIONS,
-    };
-    let query = query(texts.statement(text)).bind(positions);
-    query.fetch_all(conn).await?.iter().map(envelope).collect()
-}
-
-/// What some partitions have to try again.
-pub(crate) async fn retries(
-    conn: &mut PgConnection,
-    texts: &Texts,
-    key: &GroupKey,
-    partitions: &[i32],
-) -> Result<Vec<Retry>> {
-    let query =
-        query(texts.statement(sql::SUBSCRIPTION_RETRIES)).bind(&key.subscription).bind(&key.group).bind(partitions);
-    let retry = |row: &PgRow| {
-        Ok(Retry {
-            partition: row.try_get(0)?,
-            position: row.try_get(1)?,
-            stream_id: row.try_get(2)?,
-            after: Duration::try_from_secs_f64(row.try_get(3)?).unwrap_or(Duration::MAX),
-        })
-    };
-    query.fetch_all(conn).await?.iter().map(retry).collect()
-}
-
-/// Forgets what cannot be tried again.
-pub(crate) async fn drop_retries(
-    conn: &mut PgConnection,
-    texts: &Texts,
-    key: &GroupKey,
-    positions: &[i64],
-) -> Result<()> {
-    let query = query(texts.statement(sql::DROP_RETRIES)).bind(&key.subscription).bind(&key.group).bind(positions);
-    query.execute(conn).await?;
-    Ok(())
 }
 
 /// The channel on which members tell each other that something moved.

@@ -243,3 +243,46 @@ async fn reset_pause_and_delete_reach_those_who_run() -> TestResult {
     assert!(matches!(handle.shutdown().await, Err(Error::UnknownSubscription { .. })));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_stream_that_fails_holds_up_no_other_however_many_of_its_events_wait() -> TestResult {
+    let (_db, store) = store().await?;
+    let (one, two) = (Uuid::now_v7(), Uuid::now_v7());
+    let of_one = ticks(&store, one, 0..100).await?;
+    let of_two = ticks(&store, two, 0..20).await?;
+    let options = SubscriptionOptions { max_in_flight: 4, batch_size: 10, ..manual() };
+    let (handle, mut rx) = subscribe(&store, "stuck", options.clone()).await?;
+    assert_eq!(positions(&take(&mut rx, 1).await), of_one[..1]);
+    handle.nack(of_one[0], Duration::from_secs(3600), "not now").await?;
+    for position in &of_two[..10] {
+        assert_eq!(positions(&take(&mut rx, 1).await), [*position]);
+        handle.ack(*position).await?;
+    }
+    handle.shutdown().await?;
+
+    // and for whoever comes next, as for what comes next
+    let (handle, mut rx) = subscribe(&store, "stuck", options).await?;
+    let later = ticks(&store, one, 100..110).await?;
+    for position in &of_two[10..] {
+        assert_eq!(positions(&take(&mut rx, 1).await), [*position]);
+        handle.ack(*position).await?;
+    }
+    nothing_more(&mut rx).await;
+    assert_eq!(handle.health().ready, 0, "what waits takes no room");
+    until("all of it waits", || async { Ok(handle.status().await?.lag == 0) }).await?;
+    assert_eq!(handle.status().await?.retries, 110);
+
+    let now = "UPDATE subscription_retries SET retry_at = now() WHERE head";
+    sqlx::query(now).execute(store.pool()).await?;
+    sqlx::query("SELECT pg_notify('public.rillflow_subscriptions', 'stuck')").execute(store.pool()).await?;
+    for position in of_one.iter().chain(&later) {
+        assert_eq!(positions(&take(&mut rx, 1).await), [*position], "in the order of the stream");
+        if position % 7 == 0 {
+            handle.nack(*position, Duration::ZERO, "once more").await?;
+            assert_eq!(positions(&take(&mut rx, 1).await), [*position]);
+        }
+        handle.ack(*position).await?;
+    }
+    assert_eq!(handle.status().await?.retries, 0);
+    Ok(())
+}

@@ -106,6 +106,7 @@ async fn members_come_and_go_under_load_and_every_event_is_done_once_and_in_orde
     let options = SubscriptionOptions { lease_ttl: Duration::from_secs(10), ..member() };
     for _ in 0..4 {
         let (handle, rx) = subscribe(&store, "busy", options.clone()).await?;
+        until("its share", || async { Ok(!handle.health().partitions.is_empty()) }).await?;
         members.push(done.work(handle, rx));
         expected += append_everywhere(&store, &streams, 8).await?;
     }

@@ -2,6 +2,8 @@
 
 /// Who is told when what is done.
 mod acks;
+/// Events that end whoever handles them.
+mod crashes;
 /// Which events arrive, and from where on.
 mod delivery;
 /// Histories that end, and those that begin.

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ struct Receiver {
     got: Arc<Mutex<Vec<OutboxMessage>>>,
     /// How often each topic still fails.
     failures: Arc<Mutex<HashMap<String, u32>>>,
+    tried: Arc<AtomicUsize>,
 }
 
 impl Receiver {
@@ -27,11 +29,16 @@ impl Receiver {
         self.got().iter().filter(|it| it.key == key).map(|it| it.payload.to_string()).collect()
     }
 
+    fn tried(&self) -> usize {
+        self.tried.load(Ordering::Relaxed)
+    }
+
     fn fail(&self, topic: &str, times: u32) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), times);
     }
 
     fn take(&self, message: &OutboxMessage) -> Result<(), BoxError> {
+        self.tried.fetch_add(1, Ordering::Relaxed);
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(left) = failures.get_mut(&message.topic).filter(|it| **it > 0) {
             *left -= 1;
@@ -121,6 +128,57 @@ async fn a_message_that_never_works_becomes_a_dead_letter_and_others_of_its_key_
     let broken = &letters[0]; // in the order they were published
     assert_eq!(subscriptions.requeue("relay", &[broken.id]).await?, 1);
     until("requeued", || async { Ok(once("a") == ["3", "1"]) }).await?;
+    relay.shutdown().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_that_fails_holds_up_no_other_however_many_of_its_messages_wait() -> TestResult {
+    let (_db, store) = store().await?;
+    let receiver = Receiver::default();
+    receiver.fail("broken", u32::MAX);
+    let mut options = quick();
+    (options.max_in_flight, options.max_attempts) = (8, 1000);
+    let relay = store.subscriptions().relay_outbox("relay", receiver.clone(), options).await?;
+    for number in 0..300 {
+        publish(&store, "broken", "a", number).await?;
+    }
+    for number in 0..100 {
+        publish(&store, if number % 10 == 3 { "shaky" } else { "fine" }, &format!("key-{}", number % 5), number)
+            .await?;
+        receiver.fail("shaky", 1);
+    }
+    until("the others", || async { Ok(receiver.got().len() == 100) }).await?;
+    assert!(relay.health().in_flight <= 8);
+    for key in 0..5_i64 {
+        let expected: Vec<_> = (0..20).map(|it| (it * 5 + key).to_string()).collect();
+        assert_eq!(receiver.keys(&format!("key-{key}")), expected);
+    }
+    receiver.fail("broken", 0);
+    until("all of the key", || async { Ok(receiver.keys("a").len() == 300) }).await?;
+    assert_eq!(receiver.keys("a"), (0..300).map(|it| it.to_string()).collect::<Vec<_>>());
+    until("an empty outbox", || async { Ok(left(&store).await? == 0) }).await?;
+    assert!(store.subscriptions().dead_letters("relay", None, 9).await?.is_empty());
+    relay.shutdown().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn how_often_a_message_was_tried_is_kept_when_it_makes_room_for_others() -> TestResult {
+    let (_db, store) = store().await?;
+    let receiver = Receiver::default();
+    receiver.fail("broken", u32::MAX);
+    let mut options = quick();
+    (options.max_in_flight, options.max_attempts) = (2, 7);
+    let relay = store.subscriptions().relay_outbox("relay", receiver.clone(), options).await?;
+    for key in 0..6 {
+        publish(&store, "broken", &format!("key-{key}"), key).await?;
+    }
+    let subscriptions = store.subscriptions();
+    until("dead letters", || async { Ok(subscriptions.dead_letters("relay", None, 9).await?.len() == 6) }).await?;
+    let letters = subscriptions.dead_letters("relay", None, 9).await?;
+    assert!(letters.iter().all(|it| it.attempts == 7), "{letters:?}");
+    assert_eq!(receiver.tried(), 6 * 7);
     relay.shutdown().await?;
     Ok(())
 }

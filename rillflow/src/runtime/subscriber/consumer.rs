@@ -1,10 +1,10 @@
 //! The task of one member: reads ahead, stores what is done, gives back what is no longer its share.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::members::{Members, Membership};
-use super::window::Plan;
 use super::{End, Shared};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::connections::Connection;
@@ -50,9 +50,9 @@ pub(crate) fn begin(core: &SharedCore, shared: &Arc<Shared>) -> Task {
     Task::spawn(consumer.run())
 }
 
-struct Consumer {
-    core: SharedCore,
-    shared: Arc<Shared>,
+pub(super) struct Consumer {
+    pub(super) core: SharedCore,
+    pub(super) shared: Arc<Shared>,
     membership: Option<Membership>,
     /// When checkpoints last followed what was read.
     followed: Instant,
@@ -102,7 +102,7 @@ impl Consumer {
     /// How long there is surely nothing to do, unless somebody says so.
     fn pause(&self) -> Duration {
         let window = self.shared.window();
-        if window.unsure() {
+        if !window.unsure().is_empty() {
             return UNSURE;
         }
         let follow = (!window.behind().is_empty()).then_some(self.followed + FOLLOW);
@@ -113,8 +113,10 @@ impl Consumer {
     /// Does what there is to do. True: there may be more.
     async fn round(&mut self, mark: i64) -> Result<bool> {
         self.take_over().await?;
+        self.look_aside().await?;
         let mut moved = self.store().await?;
         moved |= self.give_up().await?;
+        self.set_aside().await?;
         moved |= self.give_back().await?;
         moved |= self.read_again().await?;
         moved |= self.read(mark).await?;
@@ -124,29 +126,25 @@ impl Consumer {
         Ok(moved)
     }
 
-    async fn connection(&self) -> Result<Connection> {
+    pub(super) async fn connection(&self) -> Result<Connection> {
         self.core.pool.acquire().await
     }
 
-    /// Checks that partitions just taken over are of this history, and looks up what waits in them.
+    /// Begins partitions just taken over: as they are good for this history, with what the owner before left.
     async fn take_over(&self) -> Result<()> {
-        let (fresh, numbers) = {
-            let mut window = self.shared.window();
-            let look = std::mem::take(&mut window.reload) || window.unsure();
-            let fresh = window.fresh();
-            if fresh.is_empty() && !look {
-                return Ok(());
-            }
-            (fresh, window.numbers())
-        };
+        let fresh = self.shared.window().fresh();
         let mut begun = Vec::new();
         for taken in fresh {
             begun.extend(self.resume(taken).await?);
         }
-        let mut conn = self.connection().await?;
-        let answer = asked(subscriptions::retries(&mut conn, &self.core.texts, &self.shared.key, &numbers)).await;
-        let retries = answer.settle(conn)?;
-        self.shared.window().waiting(&retries, begun);
+        if !begun.is_empty() {
+            let held: Vec<_> = begun.iter().map(|it| (it.number, it.token)).collect();
+            let (key, most) = (&self.shared.key, self.shared.attempts);
+            let mut conn = self.connection().await?;
+            let answer = asked(subscriptions::recover(&mut conn, &self.core.texts, key, &held, most)).await;
+            answer.settle(conn)?;
+            self.shared.window().begin(begun);
+        }
         Ok(())
     }
 
@@ -180,11 +178,6 @@ impl Consumer {
         Ok(())
     }
 
-    /// Takes partitions up anew that were lost though nobody else has them.
-    fn look_again(&self) {
-        self.core.members.look_again();
-    }
-
     /// Stores what is done.
     async fn store(&self) -> Result<bool> {
         let acks = self.shared.window().take_done();
@@ -192,31 +185,18 @@ impl Consumer {
             let mut conn = self.connection().await?;
             let answer = asked(subscriptions::ack(&mut conn, &self.core.texts, &self.shared.key, ack, None)).await;
             match answer.settle(conn) {
-                Ok(reached) => self.shared.window().stored(ack, &reached),
-                Err(Error::SubscriptionLost { .. }) => {
-                    self.shared.window().lose_token(ack.partition, ack.token);
-                    self.look_again();
-                }
+                Ok(reached) => drop(self.shared.window().stored(ack, &reached)),
+                Err(Error::SubscriptionLost { .. }) => self.lost(ack.partition, ack.token),
                 Err(error) => return Err(error),
             }
         }
         Ok(!acks.is_empty())
     }
 
-    /// Makes dead letters of events that nobody here can read.
-    async fn give_up(&self) -> Result<bool> {
-        let mut moved = false;
-        loop {
-            let Some((position, reason)) = self.shared.window().given_up.last().cloned() else { return Ok(moved) };
-            match self.shared.nack(&self.core, position, None, &reason).await {
-                Ok(()) => {}
-                // whoever has it now comes to it by itself
-                Err(Error::SubscriptionLost { .. } | Error::AlreadyAcked { .. } | Error::NotDelivered { .. }) => {}
-                Err(error) => return Err(error),
-            }
-            self.shared.window().given_up.retain(|it| it.0 != position);
-            moved = true;
-        }
+    /// Forgets a partition that is not ours any more; if it is, it is taken up anew.
+    pub(super) fn lost(&self, partition: i32, token: i64) {
+        self.shared.window().lose_token(partition, token);
+        self.core.members.look_again();
     }
 
     /// Gives back what is no longer our share and no longer in hand.
@@ -234,29 +214,6 @@ impl Consumer {
         Ok(!given.is_empty())
     }
 
-    /// Reads what waited long enough to be tried again.
-    async fn read_again(&self) -> Result<bool> {
-        let due = self.shared.window().due(Instant::now());
-        if due.is_empty() {
-            return Ok(false);
-        }
-        let mut conn = self.connection().await?;
-        let (texts, key) = (&self.core.texts, &self.shared.key);
-        let answer = asked(async {
-            let events = subscriptions::read_positions(&mut conn, texts, &self.shared.source, &due).await?;
-            let missing: Vec<_> =
-                due.iter().copied().filter(|it| !events.iter().any(|event| event.global_seq == *it)).collect();
-            if !missing.is_empty() {
-                subscriptions::drop_retries(&mut conn, texts, key, &missing).await?;
-            }
-            Ok((events, missing))
-        });
-        let (events, missing) = answer.await.settle(conn)?;
-        self.shared.window().again(events, &missing);
-        self.shared.ready.wake();
-        Ok(true)
-    }
-
     /// Reads ahead.
     async fn read(&self, mark: i64) -> Result<bool> {
         let Some(plan) = self.shared.window().plan(mark) else { return Ok(false) };
@@ -267,15 +224,27 @@ impl Consumer {
         let (after, epoch, of) = (plan.after, plan.epoch, self.shared.partitions);
         let scan = Scan { after, until, limit, epoch, of, partitions };
         let mut conn = self.connection().await?;
-        let answer = asked(subscriptions::read_source(&mut conn, &self.core.texts, &self.shared.source, &scan)).await;
-        let Some(events) = answer.settle(conn)? else {
+        let waits = self.shared.window().may_wait(&plan);
+        let answer = asked(async {
+            let (texts, key) = (&self.core.texts, &self.shared.key);
+            let events = subscriptions::read_source(&mut conn, texts, &self.shared.source, &scan).await?;
+            let Some(events) = events else { return Ok(None) };
+            let mut streams = Vec::new();
+            if waits && !events.is_empty() {
+                let all: Vec<_> = events.iter().map(|(_, event)| event.stream_id.0).collect();
+                streams = subscriptions::streams_aside(&mut conn, texts, key, &all).await?;
+            }
+            Ok(Some((events, streams.into_iter().collect::<HashSet<_>>())))
+        })
+        .await;
+        let Some((events, aside)) = answer.settle(conn)? else {
             self.shared.window().lose_epoch(epoch);
-            self.look_again();
+            self.core.members.look_again();
             return Ok(false);
         };
         let full = events.len() as i64 == limit;
         let read_up_to = events.last().filter(|_| full).map_or(until, |(_, event)| event.global_seq);
-        self.shared.window().fill(&Plan { until, ..plan }, events, read_up_to);
+        self.shared.window().fill(&plan, events, read_up_to, &aside);
         self.shared.ready.wake();
         Ok(true)
     }

@@ -79,9 +79,10 @@ impl Members {
     pub(super) async fn leave(membership: Membership, shared: &Shared) -> Result<()> {
         let core = membership.core.clone();
         drop(membership);
+        let dropped = shared.dropped();
         let _nobody_tends = core.members.tending.lock().await;
         let mut conn = core.pool.acquire().await?;
-        let answer = asked(subscriptions::leave(&mut conn, &core.texts, &shared.key, shared.member)).await;
+        let answer = asked(subscriptions::leave(&mut conn, &core.texts, &shared.key, shared.member, &dropped)).await;
         answer.settle(conn)
     }
 }

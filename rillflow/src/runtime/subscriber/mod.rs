@@ -1,11 +1,13 @@
 //! Subscriptions: members that read the log up to the mark, hand events out, and store what is done.
 
+mod aside;
 mod consumer;
 mod members;
 mod start;
 mod tail;
 mod window;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -19,12 +21,12 @@ pub(crate) use members::Members;
 pub(crate) use start::{create, subscribe};
 pub(crate) use tail::tail;
 pub(crate) use window::Limits;
-use window::{Take, Window};
+use window::{GivenUp, Take, Window};
 
 use super::{Core, SharedCore};
 use crate::model::EventEnvelope;
 pub(crate) use crate::storage::subscriptions::Source;
-use crate::storage::subscriptions::{self, GroupKey, Holding, Nack};
+use crate::storage::subscriptions::{self, Aside, GroupKey, Holding, Nack};
 use crate::{Error, Result};
 
 /// How many leases a transaction that acknowledged may stand idle, before the server ends it.
@@ -40,13 +42,16 @@ pub(crate) struct Shared {
     partitions: i32,
     batch: usize,
     ttl: Duration,
-    max_attempts: i32,
+    /// How often an event is tried before it becomes a dead letter.
+    attempts: i32,
     window: Mutex<Window>,
     /// Wakes the task.
     work: Notify,
     /// Wakes the receiver.
     ready: AtomicWaker,
     stop: watch::Sender<bool>,
+    /// The receiver went with something in hand, and nobody had asked for the end.
+    dropped: AtomicBool,
     /// Set when nothing more comes.
     end: watch::Sender<Option<End>>,
     trouble: Mutex<Option<Trouble>>,
@@ -89,14 +94,7 @@ pub struct SubscriptionHealth {
 }
 
 impl Shared {
-    pub(crate) fn new(
-        key: GroupKey,
-        source: Source,
-        partitions: i32,
-        limits: Limits,
-        ttl: Duration,
-        max_attempts: i32,
-    ) -> Self {
+    pub(crate) fn new(key: GroupKey, source: Source, partitions: i32, limits: Limits, ttl: Duration) -> Self {
         Self {
             window: Mutex::new(Window::new(key.subscription.clone(), limits)),
             key,
@@ -105,10 +103,11 @@ impl Shared {
             partitions,
             batch: limits.batch,
             ttl,
-            max_attempts,
+            attempts: limits.attempts,
             work: Notify::new(),
             ready: AtomicWaker::new(),
             stop: watch::Sender::new(false),
+            dropped: AtomicBool::new(false),
             end: watch::Sender::new(None),
             trouble: Mutex::new(None),
         }
@@ -136,6 +135,17 @@ impl Shared {
     /// Asks the task to give back what it holds, and to end.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// As [`stop`](Self::stop), since the receiver is gone: what it took is done by nobody.
+    pub(crate) fn receiver_dropped(&self) {
+        self.dropped.fetch_or(!*self.stop.borrow(), Ordering::Relaxed);
+        self.stop();
+    }
+
+    /// Partitions of which something was in hand when the receiver went.
+    fn dropped(&self) -> Vec<i32> {
+        if self.dropped.load(Ordering::Relaxed) { self.window().in_hand() } else { Vec::new() }
     }
 
     /// Waits for the end; the error that brought it about.
@@ -193,10 +203,22 @@ impl Shared {
         }
     }
 
-    /// Has an event given up soon: nobody here can read it.
-    pub(crate) fn give_up_later(&self, position: i64, reason: String) {
-        self.window().given_up.push((position, reason));
+    /// Has an event given up soon, that was tried so often since it was taken.
+    pub(crate) fn give_up_later(&self, position: i64, tries: i32, reason: String) {
+        self.window().given_up.push(GivenUp { position, reason, tries });
         self.work.notify_one();
+    }
+
+    /// How often an event in hand was tried before it was taken.
+    pub(crate) fn attempts(&self, position: i64) -> i32 {
+        self.window().attempts(position)
+    }
+
+    /// Has events in hand wait out of the line, with what was read of their streams: others take their place.
+    pub(crate) fn put_back(&self, events: Vec<Aside>) {
+        self.window().put_back(events);
+        self.work.notify_one();
+        self.ready.wake();
     }
 
     /// Acknowledges events, and waits until that is stored.
@@ -224,7 +246,7 @@ impl Shared {
     pub(crate) async fn ack_in(&self, core: &Core, tx: &mut PgConnection, position: i64) -> Result<()> {
         let one = self.window().one(position);
         let ack = match one {
-            Ok((ack, _)) => ack,
+            Ok(one) => one.ack,
             Err(error) => {
                 subscriptions::refuse(tx, &core.texts).await;
                 return Err(error);
@@ -239,18 +261,19 @@ impl Shared {
         Ok(())
     }
 
-    /// Has an event tried again after a pause; `None` gives it up at once.
+    /// Has an event tried again after a pause; `None` gives it up at once. It was tried so often since it was taken.
     pub(crate) async fn nack(
         &self,
         core: &SharedCore,
         position: i64,
         pause: Option<Duration>,
         reason: &str,
+        tries: i32,
     ) -> Result<()> {
-        let (ack, stream_id) = self.window().one(position)?;
-        let in_line = !ack.acked.is_empty();
-        let most = if pause.is_some() { self.max_attempts } else { 0 };
-        let nack = Nack { ack, position, stream_id, in_line, pause: pause.unwrap_or_default(), most, reason };
+        let one = self.window().one(position)?;
+        let (ack, stream_id, in_line) = (one.ack.clone(), one.stream, !one.ack.acked.is_empty());
+        let most = if pause.is_some() { self.attempts } else { 0 };
+        let nack = Nack { ack, position, stream_id, in_line, pause: pause.unwrap_or_default(), most, reason, tries };
         let mut conn = core.pool.acquire().await?;
         let tried = subscriptions::nack(&mut conn, &core.texts, &self.key, &nack).await?;
         self.window().nacked(&nack.ack, position, pause.filter(|_| tried > 0));

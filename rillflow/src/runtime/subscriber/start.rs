@@ -40,9 +40,9 @@ pub(crate) async fn subscribe(
     let partitions = if options.group.is_some() { options.partitions } else { 1 };
     let partitions = subscriptions::create_group(&mut conn, &core.texts, &key, partitions, Some(position)).await?;
     drop(conn);
-    let limits = Limits { in_flight: options.max_in_flight.max(1), batch: options.batch_size.max(1) };
-    let shared = Shared::new(key, source, partitions, limits, options.lease_ttl, options.max_attempts);
-    let shared = Arc::new(shared);
+    let (in_flight, batch) = (options.max_in_flight.max(1), options.batch_size.max(1));
+    let limits = Limits { in_flight, batch, attempts: options.max_attempts };
+    let shared = Arc::new(Shared::new(key, source, partitions, limits, options.lease_ttl));
     let task = begin(core, &shared);
     Ok((shared, task))
 }

@@ -75,7 +75,7 @@ impl SubscriptionHandle {
     ///
     /// As [`ack_in_tx`](Self::ack_in_tx), and [`Error::NotDelivered`] when it was not delivered here.
     pub async fn nack(&self, position: i64, pause: Duration, reason: impl Display) -> Result<()> {
-        self.shared.nack(&self.core, position, Some(pause), &reason.to_string()).await
+        self.shared.nack(&self.core, position, Some(pause), &reason.to_string(), 1).await
     }
 
     /// Makes a dead letter of an event at once.
@@ -84,7 +84,7 @@ impl SubscriptionHandle {
     ///
     /// As [`nack`](Self::nack).
     pub async fn dead_letter(&self, position: i64, reason: impl Display) -> Result<()> {
-        self.shared.nack(&self.core, position, None, &reason.to_string()).await
+        self.shared.nack(&self.core, position, None, &reason.to_string(), 1).await
     }
 
     /// Up to where every event is done, in all partitions of the group, as it is stored.

@@ -63,7 +63,7 @@ impl SubscriptionReceiver {
             Ok(decoded) => Ok((decoded, event)),
             Err(error) => {
                 self.taken = None;
-                self.shared.give_up_later(event.global_seq, error.to_string());
+                self.shared.give_up_later(event.global_seq, 1, error.to_string());
                 Err(error)
             }
         }))
@@ -88,7 +88,7 @@ impl Stream for SubscriptionReceiver {
 
 impl Drop for SubscriptionReceiver {
     fn drop(&mut self) {
-        self.shared.stop();
+        self.shared.receiver_dropped();
     }
 }
 

@@ -96,6 +96,7 @@ impl Subscriptions {
             partitions: options.partitions,
             max_in_flight: options.max_in_flight,
             lease_ttl: options.lease_ttl,
+            max_attempts: i32::try_from(options.max_attempts).unwrap_or(i32::MAX),
             ..Default::default()
         };
         let (shared, task) = subscriber::subscribe(core, name, source, &subscription).await?;
