@@ -3,7 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::query::tree::IndexDefinition;
+use super::query::tree::{IndexDefinition, PathInfo};
 use super::query::{ColumnOf, Find, Identifies, PathSet, SingleValue};
 use super::{Newtype, SqlType, SqlValue};
 use crate::{Error, Result};
@@ -312,12 +312,12 @@ pub const fn made_id(id_type: SqlType, source: IdSource) {
     }
 }
 
-/// The table of the document whose id a field holds.
+/// The path of a field that holds the id of a document, and that document's table.
 #[doc(hidden)]
 #[must_use]
-pub const fn refers_to<D: Document, C: SingleValue>(_: &C) -> &'static str
+pub const fn refers_to<D: Document, C: SingleValue>(_: &C) -> (&'static PathInfo, &'static str)
 where
     C::Scalar: Identifies<D::Id>,
 {
-    D::TABLE
+    (C::INFO, D::TABLE)
 }
