@@ -217,10 +217,10 @@ pub(crate) async fn drop_retries(
     key: &GroupKey,
     positions: &[i64],
 ) -> Result<()> {
-    let query =
+    let dropped =
         query_scalar(texts.statement(sql::DROP_RETRIES)).bind(&key.subscription).bind(&key.group).bind(positions);
-    let streams: Vec<Uuid> = query.fetch_all(&mut *conn).await?;
-    let query = query(texts.statement(sql::PROMOTE_RETRIES)).bind(&key.subscription).bind(&key.group).bind(streams);
-    query.execute(conn).await?;
+    let streams: Vec<Uuid> = dropped.fetch_all(&mut *conn).await?;
+    let promote = query(texts.statement(sql::PROMOTE_RETRIES)).bind(&key.subscription).bind(&key.group).bind(streams);
+    promote.execute(conn).await?;
     Ok(())
 }
