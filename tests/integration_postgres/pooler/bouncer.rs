@@ -67,7 +67,7 @@ impl Bouncer {
         }
         let mut nanny = nanny.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let input = nanny.stdin.take();
-        let bouncer = Self { nanny, input: input, folder, user: behind.get_username().to_owned() };
+        let bouncer = Self { nanny, input, folder, user: behind.get_username().to_owned() };
         bouncer.until_it_listens(url).await?;
         Ok(Some(bouncer))
     }
