@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{Acquire, Connection};
 
 use super::backoff::Backoff;
@@ -38,9 +38,12 @@ impl Listener {
 
 /// Hears until dropped. Lost connections are opened again.
 async fn listen(core: SharedCore) {
+    let Some(options) = core.session_options() else {
+        return tracing::info!("nobody listens behind a pooler without a direct URL: polling for events");
+    };
     let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(10));
     loop {
-        let error = match hear(&core, &mut backoff).await {
+        let error = match hear(&core, &options, &mut backoff).await {
             Ok(never) => match never {},
             Err(error) => error,
         };
@@ -49,15 +52,14 @@ async fn listen(core: SharedCore) {
     }
 }
 
-async fn hear(core: &SharedCore, backoff: &mut Backoff) -> Result<Infallible, sqlx::Error> {
+async fn hear(core: &SharedCore, options: &PgConnectOptions, backoff: &mut Backoff) -> Result<Infallible, sqlx::Error> {
     // a pool of its own: a connection that listens must not go back to those who share one
-    let options = core.pool.options();
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .max_lifetime(None)
         .idle_timeout(None)
         .acquire_timeout(DEADLINE)
-        .connect_lazy_with(options);
+        .connect_lazy_with(options.clone());
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     let (mark, members) = (marks::channel(&core.texts), subscriptions::channel(&core.texts));

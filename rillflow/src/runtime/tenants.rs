@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::watch;
 
 use super::backoff::Backoff;
@@ -74,9 +74,10 @@ async fn tend(tenants: impl Tenants, config: DaemonConfig, mut stop: watch::Rece
         match tenants.names().await {
             Ok(names) => {
                 if reconcile(&tenants, config, &mut served, names).await
-                    && let Some(pool) = tenants.shared_pool()
+                    && tenants.shared_pool().is_some()
+                    && let Some(options) = served.values().find_map(|it| it.core.session_options())
                 {
-                    listener = Some(Task::spawn(listen(pool, by_channel(&served))));
+                    listener = Some(Task::spawn(listen(options, by_channel(&served))));
                 }
             }
             Err(error) => tracing::warn!(%error, "could not look which tenants there are; trying again"),
@@ -133,10 +134,10 @@ async fn serve(tenants: &impl Tenants, name: &TenantName, config: DaemonConfig) 
 }
 
 /// Hears the marks of all tenants on one connection. Polling heals what it misses.
-async fn listen(pool: PgPool, cores: HashMap<String, Vec<SharedCore>>) {
+async fn listen(options: PgConnectOptions, cores: HashMap<String, Vec<SharedCore>>) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
     loop {
-        let error = match hear(&pool, &cores, &mut backoff).await {
+        let error = match hear(&options, &cores, &mut backoff).await {
             Ok(never) => match never {},
             Err(error) => error,
         };
@@ -146,12 +147,15 @@ async fn listen(pool: PgPool, cores: HashMap<String, Vec<SharedCore>>) {
 }
 
 async fn hear(
-    pool: &PgPool,
+    options: &PgConnectOptions,
     cores: &HashMap<String, Vec<SharedCore>>,
     backoff: &mut Backoff,
 ) -> sqlx::Result<Infallible> {
-    let options = pool.connect_options().as_ref().clone();
-    let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(options);
+    let own = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(options.clone());
     let mut listener = PgListener::connect_with(&own).await?;
     listener.listen_all(cores.keys().map(String::as_str)).await?;
     backoff.reset();

@@ -3,6 +3,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
+use super::ask::query_with;
 use super::bind::{add_all, arguments};
 use super::failure::not_ours;
 use super::rows::{Statement, bytes, cells};
@@ -62,7 +63,7 @@ pub(crate) async fn run_all<Outs>(
 }
 
 async fn fetch_all(conn: &mut PgConnection, statement: Statement) -> Result<Vec<PgRow>> {
-    Ok(sqlx::query_with(statement.text, statement.arguments).fetch_all(conn).await?)
+    Ok(query_with(statement.text, statement.arguments).fetch_all(conn).await?)
 }
 
 /// The columns of a value of type `record`: how many, then of each its type, its length (-1 for NULL), its bytes.
