@@ -50,15 +50,6 @@ impl Default for DaemonConfig {
     }
 }
 
-/// Who hears the marks that others publish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hearing {
-    /// The daemon itself, on a connection of its own.
-    Here,
-    /// Somebody who hears them for many stores.
-    Elsewhere,
-}
-
 /// The running async projections of a store.
 ///
 /// Any number of processes may run one: each projection has one owner at a time, and each process takes its share.
@@ -69,15 +60,11 @@ pub(super) enum Hearing {
 pub struct Daemon {
     stop: watch::Sender<bool>,
     tender: Task,
-    _listening: Option<Listening>,
+    _listening: Listening,
 }
 
 impl Daemon {
     pub(crate) async fn start(core: &SharedCore, config: DaemonConfig) -> Result<Self> {
-        Self::start_hearing(core, config, Hearing::Here).await
-    }
-
-    pub(super) async fn start_hearing(core: &SharedCore, config: DaemonConfig, hearing: Hearing) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let mut conn = core.pool.acquire().await?;
         for registered in core.behind() {
@@ -85,8 +72,7 @@ impl Daemon {
         }
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);
-        let listening = (hearing == Hearing::Here).then(|| Listener::share(core));
-        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: listening })
+        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: Listener::share(core) })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.

@@ -16,6 +16,8 @@ mod nats;
 mod proxy;
 /// From the outbox, and from events, to another system.
 mod relay;
+/// Many stores, one connection that listens.
+mod tenants;
 /// Owners that stand still within their transaction, and come back.
 mod zombie;
 
