@@ -42,6 +42,15 @@ fn statement_text_lives_in_the_sql_layer() {
     assert!(with_text.is_empty(), "statements outside `sql` and `storage`: {with_text:?}");
 }
 
+#[test]
+fn storage_asks_in_the_one_way_that_works_behind_poolers() {
+    let aside: Vec<_> = sources(&src().join("storage"))
+        .into_iter()
+        .filter(|file| !file.ends_with("ask.rs") && read(file).contains("sqlx::query"))
+        .collect();
+    assert!(aside.is_empty(), "say `query(..)` of `storage/ask.rs` instead of `sqlx::query(..)`: {aside:?}");
+}
+
 fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../rillflow/src")
 }

@@ -382,6 +382,15 @@ pub enum Error {
         help: String,
     },
 
+    /// A pooler stands between the store and PostgreSQL, and what is asked for cannot be had through it as it is declared.
+    #[error("{problem}: {help}")]
+    Pooler {
+        /// What is in the way.
+        problem: String,
+        /// What to set.
+        help: String,
+    },
+
     /// The schema is not as this program wants it, as [`Schema::assert`](crate::Schema::assert) found.
     #[error("schema `{schema}` is not as this program wants it; `store.schema().sync(..)` takes these steps:\n{plan}")]
     SchemaDiffers {

@@ -26,8 +26,8 @@ pub use model::Transport;
 pub use model::query::{Cursor, DocumentValue, Find, NumberedPage, Page, Query};
 pub use model::{
     Aggregate, AppendOptions, Appended, DocMetadata, Document, DocumentId, DocumentOutcome, DocumentProjection, Event,
-    EventEnvelope, EventPayload, EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, RawJson, SchemaConfig,
-    SchemaPlan, SchemaStep, Stored, StreamId, StreamKey, StreamState, TableLock,
+    EventEnvelope, EventPayload, EventSet, EventType, Expected, GeneratedId, Lifecycle, Patch, Pooler, RawJson,
+    SchemaConfig, SchemaPlan, SchemaStep, Stored, StreamId, StreamKey, StreamState, TableLock,
 };
 pub use model::{Checkpoint, EventTags, Message, OutboxMessage, Tag, TagField, TagQuery, TagValue};
 pub use model::{JsonFormat, query::Queries};

@@ -71,6 +71,37 @@ async fn every_command_works_on_the_tenant_that_a_flag_or_the_environment_names(
 }
 
 #[tokio::test]
+async fn tenants_that_share_tables_are_made_and_used_in_the_same_way() -> TestResult {
+    let cli = Cli::empty().await?;
+    cli.mounted(&["tenants", "ensure", "acme", "--shared-tables"]).ok();
+    cli.mounted(&["tenants", "ensure", "globex"]).ok(); // the schema tells
+    assert_eq!(cli.json(&["tenants", "list"]), json!(["acme", "globex"]));
+    assert!(cli.mounted(&["tenants", "migrate", "--allow-destructive"]).ok().contains("globex: 0 steps"));
+    let said = cli.stock(&["--tenant", "acme", "streams", "resolve", "orders:1"]).failed(1);
+    assert!(said.contains("passes row level security"), "{said}");
+    let said = cli.mounted(&["schema", "sync", "--yes"]).failed(1);
+    assert!(said.contains("is shared by tenants"), "{said}");
+
+    let role = format!("{}_common", cli.db.name());
+    let make = format!(
+        "CREATE ROLE \"{role}\"; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO \"{role}\"; \
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO \"{role}\""
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(cli.store.pool()).await?;
+    let and = if cli.db.url().contains('?') { '&' } else { '?' };
+    let url = format!("{}{and}options[role]={role}", cli.db.url());
+    let as_role = |args: &[&str]| run(stock().args(args).args(["--database-url", &url]));
+    let of = |tenant| as_role(&["--tenant", tenant, "streams", "resolve", "orders:1"]).ok();
+    let (acme, globex) = (of("acme"), of("globex"));
+    assert_eq!((of("acme") == acme, acme == globex), (true, false));
+    as_role(&["tenants", "drop", "acme", "--force"]).ok();
+    assert_eq!((cli.json(&["tenants", "list"]), of("globex")), (json!(["globex"]), globex));
+    let gone = format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\"");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(gone)).execute(cli.store.pool()).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_tenant_that_holds_something_is_dropped_by_force_only() -> TestResult {
     let cli = Cli::empty().await?;
     for name in ["empty", "full"] {

@@ -1,4 +1,4 @@
-use rillflow::{BulkMode, DocMetadata, Document, Error, Query, Store, compiled_query};
+use rillflow::{BulkMode, Cursor, DocMetadata, Document, Error, Page, Query, Store, compiled_query};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -51,9 +51,50 @@ fn about(words: &str, limit: i64) -> impl Query<Vec<i64>> {
     Article::query().filter(|a| a.search(words)).order_by(|a| a.rank().desc()).limit(limit).select(|a| a.id)
 }
 
+#[compiled_query]
+fn pages_about(words: &str, after: Option<Cursor>) -> impl Query<Page<i64>> {
+    Article::query()
+        .filter(|a| a.pages > 0 && a.search(words))
+        .order_by(|a| a.rank().desc())
+        .select(|a| a.id)
+        .page(after, 3)
+}
+
 many!(Author, 100, |n| author(&n.to_string(), None));
 many!(Article, 20_000, |n| article(n, &format!("word{n}"), "the same for all"));
-served!(longer_than(199_900), about("word777", 5));
+served!(longer_than(199_900), about("word777", 5), pages_about("word777", None));
+
+#[tokio::test]
+async fn pages_of_what_was_searched_for_go_on_by_rank() -> TestResult {
+    let (_db, store) = library().await?;
+    for n in 1..=11 {
+        let body = "the tide ".repeat(n % 4 + 1) + &"and the wind ".repeat(n % 3);
+        store.docs().put(&article(n as i64, "t", &body)).await?;
+    }
+    let all = store.query(about("tide", 100)).await?;
+    let (mut found, mut after) = (Vec::new(), None);
+    let (mut in_place, mut in_place_after) = (Vec::new(), None::<Cursor>);
+    loop {
+        let page = store.query(pages_about("tide", after)).await?;
+        found.extend(page.items);
+        after = page.next;
+        let same = store.docs().query::<Article>().filter(|a| a.pages.gt(0_i64) & a.search("tide"));
+        let page = same.order_by(|a| a.rank().desc()).select(|a| a.id).page(in_place_after, 3).await?;
+        in_place.extend(page.items);
+        in_place_after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((found.len(), all.len()), (11, 11));
+    assert_eq!(found, in_place);
+    let sorted = |mut ids: Vec<i64>| {
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(sorted(found), sorted(all), "each once");
+    Ok(())
+}
 
 #[tokio::test]
 async fn a_field_with_a_column_is_queried_there() -> TestResult {

@@ -14,6 +14,8 @@ mod append;
 mod batching;
 /// Many documents at once.
 mod bulk;
+/// Tenants on Citus, where there is one.
+mod citus;
 /// Servers that are killed, connections that are cut.
 mod crash;
 /// Decisions and validators in sessions and in the caller's transaction.
@@ -56,6 +58,8 @@ mod pages;
 mod partial_indexes;
 /// Changes to parts of documents.
 mod patch;
+/// Behind a pooler that keeps no sessions.
+mod pooler;
 /// Projections: inline, async, leases, failures.
 mod projections;
 /// Projections from outside: status, pausing, running by hand, dead letters.

@@ -326,6 +326,8 @@ mod changed {
         hours: i64,
     }
 
+    crate::layouts::declared!(Narrow);
+
     #[derive(Clone, Debug, Serialize, Deserialize, Document)]
     #[document(collection = "tickets")]
     pub(super) struct Wide {
@@ -334,6 +336,8 @@ mod changed {
         #[document(index)]
         hours: i64,
     }
+
+    crate::layouts::declared!(Wide);
 
     crate::layouts::declared!(Narrow, Wide);
 }

@@ -33,6 +33,8 @@ struct Shopper {
     name: String,
 }
 
+crate::layouts::declared!(Shopper);
+
 #[derive(Clone, Debug, Serialize, Deserialize, Document)]
 #[document(collection = "articles")]
 struct Article {
@@ -40,6 +42,8 @@ struct Article {
     sku: String,
     cents: i64,
 }
+
+crate::layouts::declared!(Article);
 
 /// What became of one order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Document)]
@@ -52,6 +56,8 @@ struct Receipt {
     referred_by: Option<String>,
     last: i64,
 }
+
+crate::layouts::declared!(Receipt);
 
 crate::layouts::declared!(Shopper, Article, Receipt);
 

@@ -1,4 +1,7 @@
-use rillflow::{Error, Query, Store, compiled_query};
+use rillflow::model::query::AsJson;
+use rillflow::{Cursor, Document, Error, Query, Store, compiled_query};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::orders::{Customer, CustomerId, Status, customer};
 use crate::served::served;
@@ -147,5 +150,35 @@ async fn rows_are_handed_on_as_one_json_array_that_nobody_parsed() -> TestResult
     assert_eq!(json.parse::<Vec<Customer>>()?, [customer(18), customer(12)]);
     assert_eq!(store.query_json(bought("nothing")).await?.as_str(), "[]");
     assert_eq!(store.query_json(bought("s3")).await?.parse::<Vec<CustomerId>>()?.len(), 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_ending_is_handed_on_as_json_that_reads_back_as_its_result() -> TestResult {
+    async fn same<Out>(store: &Store, query: impl Fn() -> Box<dyn Query<Out>>) -> TestResult
+    where
+        Out: AsJson + Serialize + DeserializeOwned,
+    {
+        let (json, result) = (store.query_json(query()).await?, store.query(query()).await?);
+        assert_eq!(serde_json::to_string(&json.parse::<Out>()?)?, serde_json::to_string(&result)?, "{json}");
+        Ok(())
+    }
+
+    let (_db, store) = filled().await?;
+    let active = || Customer::query().filter(|c| c.status.eq(Status::Active)).order_by(|c| c.created_at.desc());
+    same(&store, || Box::new(active())).await?;
+    same(&store, || Box::new(active().first())).await?;
+    same(&store, || Box::new(active().select(|c| (c.handle, c.score)).page(None::<Cursor>, 2))).await?;
+    let next = store.query(active().page(None::<Cursor>, 2)).await?.next;
+    assert!(next.is_some());
+    same(&store, || Box::new(active().page(next.clone(), 100))).await?;
+    same(&store, || Box::new(active().numbered_page(1, 2))).await?;
+    same(&store, || Box::new(active().numbered_page(9, 2))).await?;
+    same(&store, || Box::new(active().count())).await?;
+    same(&store, || Box::new(active().exists())).await?;
+    same(&store, || Box::new(active().max(|c| c.score))).await?;
+    same(&store, || Box::new(Customer::query().filter(|c| c.handle.eq("nobody")).one())).await?;
+    let two = store.query_json(active().one()).await;
+    assert!(matches!(two, Err(Error::NotUnique { .. })), "{two:?}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Member, Type};
 
-use super::document::{hidden, null_tests, paths_ident, tag, value_with_paths};
+use super::fields::{hidden, null_tests, paths_ident, tag, value_with_paths};
 use crate::model::quoted;
 use crate::model::value::{DocumentValue, Shape, Tagged, Tagging};
 

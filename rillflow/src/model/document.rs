@@ -3,7 +3,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use super::query::tree::IndexDefinition;
+use super::query::tree::{IndexDefinition, PathInfo};
 use super::query::{ColumnOf, Find, Identifies, PathSet, SingleValue};
 use super::{Newtype, SqlType, SqlValue};
 use crate::{Error, Result};
@@ -206,6 +206,16 @@ impl IdValue {
         matches!(self, Self::Int(0)) || matches!(self, Self::Uuid(id) if id.is_nil())
     }
 
+    /// The ids of an array parameter.
+    pub(crate) fn each(array: SqlValue) -> Vec<Self> {
+        match array {
+            SqlValue::Uuids(ids) => ids.into_iter().map(Self::Uuid).collect(),
+            SqlValue::Ints(ids) => ids.into_iter().map(Self::Int).collect(),
+            SqlValue::Texts(ids) => ids.into_iter().map(Self::Text).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Ids as one array parameter of the id column's type.
     pub(crate) fn array(sql_type: SqlType, ids: impl Iterator<Item = Self>) -> SqlValue {
         SqlValue::array(sql_type, ids.map(SqlValue::from).collect())
@@ -312,12 +322,12 @@ pub const fn made_id(id_type: SqlType, source: IdSource) {
     }
 }
 
-/// The table of the document whose id a field holds.
+/// The path of a field that holds the id of a document, and that document's table.
 #[doc(hidden)]
 #[must_use]
-pub const fn refers_to<D: Document, C: SingleValue>(_: &C) -> &'static str
+pub const fn refers_to<D: Document, C: SingleValue>(_: &C) -> (&'static PathInfo, &'static str)
 where
     C::Scalar: Identifies<D::Id>,
 {
-    D::TABLE
+    (C::INFO, D::TABLE)
 }

@@ -16,6 +16,7 @@ pub mod jsonb;
 mod metadata;
 mod outbox;
 mod patch;
+mod pooler;
 mod predicate;
 mod projection;
 pub mod query;
@@ -48,6 +49,7 @@ pub use metadata::{DocMetadata, Stored};
 pub use outbox::{Message, OutboxMessage};
 pub(crate) use patch::PatchChanges;
 pub use patch::{Patch, PathTo};
+pub use pooler::Pooler;
 pub(crate) use predicate::{Comparison, JsonPath, Test};
 pub use predicate::{Predicate, SortDirection};
 pub use projection::{

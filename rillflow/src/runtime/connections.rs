@@ -303,6 +303,14 @@ impl Connection {
         Ok(self.into_pooled().close().await?)
     }
 
+    /// Gives it back after our own statements alone were sent on it, and answered as they should: a tenant's rests at once.
+    pub(crate) fn rest(mut self) {
+        if let Some(of) = self.of.take().filter(|_| self.taken.elapsed() <= KEPT) {
+            let (conn, tenant, taken) = (self.taken_out(), of.name.clone(), self.taken);
+            of.shared.rest(Resting { conn, tenant, taken, since: Instant::now() });
+        }
+    }
+
     /// Has it closed when it is dropped, and not given back.
     pub(crate) fn close_on_drop(&mut self) {
         self.of = None;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use super::Core;
+use super::sessions::Sessions;
 use crate::Result;
 use crate::model::SchemaPlan;
 use crate::sql::MIGRATIONS;
@@ -20,6 +21,9 @@ const LONG_OPEN: f64 = 5.0;
 const UNPUBLISHED: f64 = 10.0;
 /// Another transaction may keep VACUUM away so long.
 const LONG_SNAPSHOT: f64 = 600.0;
+
+/// How long a second connection may take to tell whether a pooler is in between.
+const SECOND_CONNECTION: Duration = Duration::from_secs(2);
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -40,7 +44,7 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What was looked at: `connection`, `version`, `role`, `schema`, `drift`, `sequence`, `mark`, `projection`, `index`,
+    /// What was looked at: `connection`, `pooler`, `version`, `role`, `schema`, `drift`, `sequence`, `mark`, `projection`, `index`,
     /// `dead-letters`, `bloat`.
     pub check: &'static str,
     /// How bad it is.
@@ -70,8 +74,13 @@ impl Finding {
 /// Looks at everything.
 pub(crate) async fn diagnose(core: &Core) -> Result<Vec<Finding>> {
     let mut conn = core.pool.acquire().await?;
+    let pooler = look_for_pooler(&mut conn, core).await?;
+    if let Some(undeclared) = pooler.iter().find(|it| it.severity == Severity::Critical) {
+        return Ok(vec![undeclared.clone()]); // whatever else is asked may be answered by another session
+    }
     let server = doctor::server(&mut conn, &core.texts).await?;
     let mut findings = look_at_server(&server);
+    findings.extend(pooler);
     let book = look_at_book(&mut conn, core, &server).await?;
     let goes_on = book.severity < Severity::Critical;
     findings.push(book);
@@ -79,6 +88,34 @@ pub(crate) async fn diagnose(core: &Core) -> Result<Vec<Finding>> {
         look_at_store(&mut conn, core, server.standby, &mut findings).await?;
     }
     Ok(findings)
+}
+
+/// Whether a pooler is in between. One that nobody declared is seen when two connections of ours, of which one holds a
+/// transaction, are answered by one session, or when the other one changes its session.
+async fn look_for_pooler(conn: &mut PgConnection, core: &Core) -> Result<Option<Finding>> {
+    match &core.sessions {
+        Sessions::Direct(_) => {
+            return Ok(Some(Finding::ok("pooler", "a pooler, and a way past it for what needs a session")));
+        }
+        Sessions::Nowhere => {
+            let problem = "a pooler, and no way past it: new events are found by polling";
+            let fix = "`Pooler::transaction().direct_url(..)` says where PostgreSQL itself is";
+            return Ok(Some(Finding::new("pooler", Severity::Info, problem, fix)));
+        }
+        Sessions::Pool => {}
+    }
+    let before = doctor::backend(conn).await?;
+    let Ok(Ok(mut other)) = tokio::time::timeout(SECOND_CONNECTION, core.pool.begin()).await else { return Ok(None) };
+    let others = tokio::time::timeout(SECOND_CONNECTION, doctor::backend(&mut other)).await;
+    let after = tokio::time::timeout(SECOND_CONNECTION, doctor::backend(conn)).await;
+    let moved = match (others, after) {
+        (Ok(others), Ok(after)) => others? == before || after? != before,
+        _late => true, // a session of its own would have answered
+    };
+    let problem = "a pooler in transaction mode is in between, and nobody declared it";
+    let fix =
+        "`Store::builder(url).pooler(Pooler::transaction().direct_url(..))`, or give this program the URL past it";
+    Ok(moved.then(|| Finding::new("pooler", Severity::Critical, problem, fix)))
 }
 
 fn look_at_server(server: &Server) -> Vec<Finding> {

@@ -47,21 +47,27 @@ impl Listener {
 /// A store among those that one connection listens for.
 #[derive(Debug)]
 pub(crate) struct Attendance {
-    ear: Arc<Ear>,
+    /// None where no session can be had: then there is only polling.
+    ear: Option<Arc<Ear>>,
     core: SharedCore,
 }
 
 impl Attendance {
     fn begin(core: &SharedCore) -> Self {
-        let ear = Ear::of(core.pool.options());
-        ear.audience.change(|all| all.push(core.clone()));
+        let ear = core.session_options().map(Ear::of);
+        match &ear {
+            Some(ear) => ear.audience.change(|all| all.push(core.clone())),
+            None => tracing::info!("nobody listens behind a pooler without a direct URL: polling for events"),
+        }
         Self { ear, core: core.clone() }
     }
 }
 
 impl Drop for Attendance {
     fn drop(&mut self) {
-        self.ear.audience.change(|all| all.retain(|it| !Arc::ptr_eq(it, &self.core)));
+        if let Some(ear) = &self.ear {
+            ear.audience.change(|all| all.retain(|it| !Arc::ptr_eq(it, &self.core)));
+        }
     }
 }
 

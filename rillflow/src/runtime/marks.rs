@@ -16,6 +16,8 @@ use crate::storage::marks;
 /// inserted is found then, and what was told while nobody listened. With the check of a connection that rested, this and
 /// the members' heartbeat stay below one statement per second.
 const POLL: Duration = Duration::from_secs(3);
+/// How often, where nobody can listen.
+const POLL_UNHEARD: Duration = Duration::from_millis(200);
 /// How soon after an append that the mark has not reached it is looked at again, and the longest such pause.
 const SOON: Duration = Duration::from_millis(2);
 /// How soon while nobody here waits for events: a look costs as much as some appends, and others hear of it by then.
@@ -77,6 +79,7 @@ impl Marks {
                 let mut published = 0;
                 let mut pause = SOON;
                 while let Some(core) = weak.upgrade() {
+                    let poll = if core.session_options().is_some() { POLL } else { POLL_UNHEARD };
                     let idle = core.marks.known.receiver_count() == 0;
                     let open = match look(&core, &mut published).await {
                         Ok(open) => open,
@@ -89,7 +92,7 @@ impl Marks {
                     pause = if open { (pause * 2).min(LATE) } else { SOON };
                     // those who append all the time share one look: it costs them more than it tells anybody sooner
                     tokio::time::sleep(if idle { UNHURRIED } else { SOON }).await;
-                    let timeout = if open { pause } else { POLL };
+                    let timeout = if open { pause } else { poll };
                     if idle && !open {
                         wake.notified().await;
                     } else {

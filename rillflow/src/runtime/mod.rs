@@ -20,8 +20,10 @@ mod projector;
 pub(crate) mod reading;
 pub(crate) mod rebuild;
 pub(crate) mod relay;
+mod resume;
 pub(crate) mod rows;
 pub(crate) mod session;
+pub(crate) mod sessions;
 pub(crate) mod shards;
 pub(crate) mod snapshots;
 pub(crate) mod status;
@@ -51,6 +53,7 @@ use crate::storage::tenants as tenants_in_storage;
 pub(crate) struct Core {
     pub(crate) pool: Connections,
     pub(crate) texts: Arc<Texts>,
+    pub(crate) sessions: sessions::Sessions,
     pub(crate) projections: Vec<Registered>,
     pub(crate) lanes: lanes::Lanes,
     pub(crate) warm: warm::Warm,
@@ -75,6 +78,7 @@ impl Core {
         Self {
             pool,
             texts,
+            sessions: Default::default(),
             projections,
             lanes: lanes::Lanes::new(0),
             warm: Default::default(),

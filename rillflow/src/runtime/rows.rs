@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use futures_util::stream::{Stream, poll_fn};
+use futures_util::stream::{BoxStream, Stream, poll_fn};
 use futures_util::{FutureExt, TryStreamExt};
 use sqlx::Connection as _;
+use sqlx::postgres::PgRow;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, channel};
 
@@ -49,11 +50,13 @@ async fn read_into<R: Reader>(
     let reading = async {
         let mut conn = Unfinished(Some(core.pool.acquire().await?));
         if let Some(inner) = &mut conn.0 {
-            let mut rows = fetch(inner, statement?);
-            while let Some(row) = rows.try_next().await? {
-                if let Some(item) = reader.row(&row)? {
-                    let _received = items.send(Ok(item)).await;
-                }
+            let statement = statement?;
+            if statement.in_transaction() {
+                let mut tx = inner.begin().await?;
+                read_all(&items, fetch(&mut tx, statement), &mut reader).await?;
+                tx.commit().await?;
+            } else {
+                read_all(&items, fetch(inner, statement), &mut reader).await?;
             }
         }
         conn.0 = None;
@@ -65,6 +68,19 @@ async fn read_into<R: Reader>(
     if let Err(error) = reading.await {
         let _received = items.send(Err(error)).await;
     }
+}
+
+async fn read_all<R: Reader>(
+    items: &Sender<Result<R::Item>>,
+    mut rows: BoxStream<'_, Result<PgRow>>,
+    reader: &mut R,
+) -> Result<()> {
+    while let Some(row) = rows.try_next().await? {
+        if let Some(item) = reader.row(&row)? {
+            let _received = items.send(Ok(item)).await;
+        }
+    }
+    Ok(())
 }
 
 /// A connection in the midst of an answer.

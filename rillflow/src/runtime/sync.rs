@@ -58,8 +58,9 @@ pub(crate) async fn sync(
     if is_settled(&mut conn, texts, wanted, config).await? {
         return Ok(SchemaChanges::default());
     }
-    // a connection of its own: when it closes, for whatever reason, the lock is gone
-    let mut conn = conn.detach();
+    drop(conn);
+    // when it closes, for whatever reason, the lock is gone
+    let mut conn = core.session("a change of the schema").await?;
     while !schema::try_lock(&mut conn, texts).await? {
         tokio::time::sleep(POLL).await;
     }

@@ -75,6 +75,9 @@ impl Lent<'_> {
     /// Lets it rest after its answer was read to the end; unless somebody may be waiting for a connection of the pool.
     pub(crate) fn rest(self) {
         let Self { core, conn, taken } = self;
+        if core.pool.tenant().is_some() {
+            return conn.rest(); // among those of all tenants, whose need comes first
+        }
         let most = core.pool.most() as usize / 2;
         if taken.elapsed() > KEPT || core.pool.is_used_up() {
             return;

@@ -1,8 +1,6 @@
 //! `append_many` with what goes beside events: put in where its comments say.
 
-use sqlx::SqlStr;
-
-use super::{APPEND_MANY, PUBLISH_MESSAGES, TAGS_REQUIRED, TAGS_WRITTEN, Texts};
+use super::{APPEND_MANY, PUBLISH_MESSAGES, TAGS_REQUIRED, TAGS_WRITTEN, Text, Texts};
 
 /// The parameters of `append_many` alone, and those of messages.
 pub(super) const OF_APPENDS: usize = 17;
@@ -53,7 +51,7 @@ impl With {
 }
 
 /// The statement for appends, each for itself.
-pub(crate) fn appends(texts: &Texts, with: With) -> SqlStr {
+pub(crate) fn appends(texts: &Texts, with: With) -> Text {
     if with == With::default() {
         return texts.statement(APPEND_MANY);
     }

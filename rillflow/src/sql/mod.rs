@@ -17,7 +17,7 @@ mod texts;
 pub(crate) mod wanted;
 
 pub(crate) use filtered::FilteredWrite;
-pub(crate) use texts::{SchemaName, Texts, names_table};
+pub(crate) use texts::{SchemaName, Text, Texts, names_table};
 
 /// Names one file per statement; what several have in common stands before, in a file of its own.
 macro_rules! statements {
@@ -28,6 +28,8 @@ statements! {
     LOCK_SCHEMA = "lock_schema.sql";
     SCHEMA_RELATIONS = "schema_relations.sql";
     APPLIED_MIGRATIONS = "applied_migrations.sql";
+    KEEPS_NAMES = "keeps_names.sql";
+    BACKEND_PID = "backend_pid.sql";
     EXTENSION_SCHEMAS = "extension_schemas.sql";
     SCHEMA_CATALOG = "schema_catalog.sql";
     SCHEMA_STATE = "schema_state.sql";

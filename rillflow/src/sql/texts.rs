@@ -87,6 +87,46 @@ pub(crate) fn names_table(text: &str, table: &str) -> bool {
     text.match_indices(table).any(|(at, _)| !text[at + table.len()..].starts_with(goes_on))
 }
 
+/// The text of a statement, and how it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    sql: SqlStr,
+    /// Whether its preparation and its run must share a transaction: a pooler may hand them to two sessions otherwise.
+    in_transaction: bool,
+}
+
+impl Text {
+    /// See [`Texts::pooled`].
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.in_transaction
+    }
+
+    /// Another text, sent like this one.
+    pub(crate) fn like(&self, sql: SqlStr) -> Self {
+        Self { sql, in_transaction: self.in_transaction }
+    }
+}
+
+impl From<&'static str> for Text {
+    fn from(sql: &'static str) -> Self {
+        Self { sql: SqlStr::from_static(sql), in_transaction: false }
+    }
+}
+
+impl std::ops::Deref for Text {
+    type Target = SqlStr;
+
+    fn deref(&self) -> &SqlStr {
+        &self.sql
+    }
+}
+
+impl SqlSafeStr for Text {
+    fn into_sql_str(self) -> SqlStr {
+        self.sql
+    }
+}
+
 /// What a composed text is found by: the addresses of the written text and of the collection it is for.
 type Key = (usize, usize);
 
@@ -98,6 +138,7 @@ const CONFLICT_OF_TENANT: &str = "ON CONFLICT (tenant, ";
 #[derive(Debug)]
 pub(crate) struct Texts {
     schema: SchemaName,
+    pooled: bool,
     /// Whether each table has a column for the tenant, which every key begins with.
     tenant_column: bool,
     composed: RwLock<HashMap<Key, SqlStr>>,
@@ -109,13 +150,30 @@ impl Texts {
     /// The texts for `schema`.
     #[must_use]
     pub(crate) fn new(schema: SchemaName) -> Self {
-        Self { schema, tenant_column: false, composed: RwLock::default(), combined: RwLock::default() }
+        Self { schema, pooled: false, tenant_column: false, composed: RwLock::default(), combined: RwLock::default() }
+    }
+
+    /// The texts for a store whose sessions change between two trips: each statement is prepared and run in a transaction,
+    /// under no name.
+    #[must_use]
+    pub(crate) fn pooled(self, pooled: bool) -> Self {
+        Self { pooled, ..self }
     }
 
     /// The same for another schema.
     #[must_use]
     pub(crate) fn elsewhere(&self, schema: SchemaName) -> Self {
-        Self { tenant_column: self.tenant_column, ..Self::new(schema) }
+        Self { tenant_column: self.tenant_column, pooled: self.pooled, ..Self::new(schema) }
+    }
+
+    fn text(&self, sql: SqlStr) -> Text {
+        Text { sql, in_transaction: self.pooled }
+    }
+
+    /// A text that was put together out of ours.
+    pub(crate) fn made(&self, text: String) -> Text {
+        // audited: by those who call it
+        self.text(AssertSqlSafe(text).into_sql_str())
     }
 
     /// The texts for `schema`, in which each table has a column for the tenant.
@@ -141,27 +199,27 @@ impl Texts {
     }
 
     /// One of our own statements.
-    pub(crate) fn statement(&self, text: &'static str) -> SqlStr {
+    pub(crate) fn statement(&self, text: &'static str) -> Text {
         if self.is_default() {
-            return SqlStr::from_static(text);
+            return self.text(SqlStr::from_static(text));
         }
         self.composed((text.as_ptr() as usize, 0), || self.qualify(text))
     }
 
     /// One of our own statements with something put into it; `number` tells what, from 1.
-    pub(super) fn variant(&self, text: &'static str, number: usize, put: impl FnOnce() -> String) -> SqlStr {
+    pub(super) fn variant(&self, text: &'static str, number: usize, put: impl FnOnce() -> String) -> Text {
         self.composed((text.as_ptr() as usize, number), || self.qualify(&put()))
     }
 
     /// A document statement, for one collection.
-    pub(crate) fn of(&self, text: &'static str, collection: &'static Collection) -> SqlStr {
+    pub(crate) fn of(&self, text: &'static str, collection: &'static Collection) -> Text {
         self.composed((text.as_ptr() as usize, std::ptr::from_ref(collection) as usize), || {
             self.written_for(text, collection)
         })
     }
 
     /// The statement that patches a document of a collection.
-    pub(crate) fn patch(&self, collection: &'static Collection, in_steps: bool) -> SqlStr {
+    pub(crate) fn patch(&self, collection: &'static Collection, in_steps: bool) -> Text {
         if !in_steps {
             return self.of(PATCH_DOCUMENT, collection);
         }
@@ -178,46 +236,41 @@ impl Texts {
 
     /// A document statement, for a collection that was found in the catalog. Its name needs no trust.
     #[cfg(feature = "cli")]
-    pub(crate) fn named(&self, text: &'static str, table: &str, id_type: &str) -> SqlStr {
+    pub(crate) fn named(&self, text: &'static str, table: &str, id_type: &str) -> Text {
         let table = format!("{}.\"{}\"", self.schema.quoted(), table.replace('"', "\"\""));
         let text = text.replace(WRITTEN_COLLECTION, &table).replace(WRITTEN_ID, &format!("::{id_type}"));
-        AssertSqlSafe(text).into_sql_str()
+        self.made(text)
     }
 
     /// A typed query. Its text holds the application's own literals, which stay as they are.
-    pub(crate) fn query(&self, text: &'static str) -> SqlStr {
+    pub(crate) fn query(&self, text: &'static str) -> Text {
         if self.is_default() {
-            return SqlStr::from_static(text);
+            return self.text(SqlStr::from_static(text));
         }
         self.composed((text.as_ptr() as usize, 1), || self.qualify_outside_literals(text))
     }
 
     /// A write to every document that a typed query finds. `metadata`: the number of its first parameter.
-    pub(crate) fn filtered(
-        &self,
-        select: &'static str,
-        write: FilteredWrite,
-        metadata: Option<usize>,
-    ) -> Result<SqlStr> {
+    pub(crate) fn filtered(&self, select: &'static str, write: FilteredWrite, metadata: Option<usize>) -> Result<Text> {
         let text = write.of(select, metadata)?;
         Ok(self.composed((select.as_ptr() as usize, write.key()), || self.qualify_outside_literals(&text)))
     }
 
     /// Several typed queries, each with the number of its parameters, as one statement.
-    pub(crate) fn combined(&self, queries: &[(&'static str, usize)]) -> SqlStr {
+    pub(crate) fn combined(&self, queries: &[(&'static str, usize)]) -> Text {
         let key: Box<[usize]> = queries.iter().map(|(text, _)| text.as_ptr() as usize).collect();
         if let Some(text) = self.combined.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return text.clone();
+            return self.text(text.clone());
         }
         // audited: texts made by rustc, put together with our own words and a validated schema name
         let text = AssertSqlSafe(Arc::<str>::from(self.qualify_outside_literals(&combine(queries)))).into_sql_str();
         self.combined.write().unwrap_or_else(PoisonError::into_inner).insert(key, text.clone());
-        text
+        self.text(text)
     }
 
     /// A whole migration, or another text that runs once.
-    pub(crate) fn once(&self, text: &str) -> SqlStr {
-        AssertSqlSafe(self.qualify(text)).into_sql_str()
+    pub(crate) fn once(&self, text: &str) -> Text {
+        self.made(self.qualify(text))
     }
 
     /// Our own text, which may name the schema inside literals too (`'public.events'::regclass`).
@@ -242,13 +295,13 @@ impl Texts {
         parts.join("'")
     }
 
-    fn composed(&self, key: Key, compose: impl FnOnce() -> String) -> SqlStr {
+    fn composed(&self, key: Key, compose: impl FnOnce() -> String) -> Text {
         if let Some(text) = self.composed.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return text.clone();
+            return self.text(text.clone());
         }
         // audited: schema names are letters, digits and underscores, the rest is text of this program
         let text = AssertSqlSafe(Arc::<str>::from(compose())).into_sql_str();
         self.composed.write().unwrap_or_else(PoisonError::into_inner).insert(key, text.clone());
-        text
+        self.text(text)
     }
 }

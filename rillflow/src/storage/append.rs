@@ -6,6 +6,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::ask::{query, query_with};
 use super::bind::push;
 use super::failure::text;
 use super::outbox::{Outgoing, add_messages};
@@ -206,7 +207,7 @@ pub(crate) async fn append(conn: &mut PgConnection, texts: &Texts, append: &Appe
 }
 
 async fn append_one(conn: &mut PgConnection, texts: &Texts, append: &Append, event: &Column) -> Result<Outcome> {
-    let row = sqlx::query(texts.statement(sql::APPEND_ONE))
+    let row = query(texts.statement(sql::APPEND_ONE))
         .bind(append.stream_id.0)
         .bind(&append.category)
         .bind(append.expected.as_parameter())
@@ -245,7 +246,7 @@ pub(crate) async fn append_many(
     let messages: Vec<_> = appends.iter().flat_map(|append| &append.messages).collect();
     let condition = appends.iter().find_map(|append| append.condition.as_ref());
     let with = add_beside(&mut arguments, &sorted, condition, &messages)?;
-    let rows = sqlx::query_with(text_for(texts, with), arguments).fetch_all(conn).await?;
+    let rows = query_with(text_for(texts, with), arguments).fetch_all(conn).await?;
     let mut outcomes: Vec<Outcome> = appends.iter().map(|_| Outcome::NotAsExpected).collect();
     for ((&at, append), row) in order.iter().zip(sorted).zip(&rows) {
         outcomes[at] = outcome(append.stream_id, row, 0)?;
@@ -341,7 +342,7 @@ pub(crate) enum Found {
 /// Looks for an earlier append of the same events by the same ids.
 pub(crate) async fn find(conn: &mut PgConnection, texts: &Texts, append: &Append) -> Result<Found> {
     let ids: Vec<_> = append.events.iter().map(|event| event.id).collect();
-    let query = sqlx::query(texts.statement(sql::FIND_APPENDED)).bind(append.stream_id.0).bind(ids);
+    let query = query(texts.statement(sql::FIND_APPENDED)).bind(append.stream_id.0).bind(ids);
     let rows = query.fetch_all(conn).await?;
     let Some(last) = rows.last() else { return Ok(Found::Nothing) };
     let mut found = Appended {
@@ -364,13 +365,13 @@ pub(crate) async fn find(conn: &mut PgConnection, texts: &Texts, append: &Append
 
 /// Waits until nobody else who asks for it appends to the stream, until the transaction ends.
 pub(crate) async fn lock(conn: &mut PgConnection, texts: &Texts, stream_id: StreamId) -> Result<()> {
-    sqlx::query(texts.statement(sql::LOCK_STREAM)).bind(stream_id.0).execute(conn).await?;
+    query(texts.statement(sql::LOCK_STREAM)).bind(stream_id.0).execute(conn).await?;
     Ok(())
 }
 
 /// Forgets idempotency keys of a certain age, and says how many.
 pub(crate) async fn forget_keys(conn: &mut PgConnection, texts: &Texts, age: std::time::Duration) -> Result<u64> {
-    let query = sqlx::query(texts.statement(sql::FORGET_KEYS)).bind(age.as_secs_f64());
+    let query = query(texts.statement(sql::FORGET_KEYS)).bind(age.as_secs_f64());
     Ok(query.execute(conn).await?.rows_affected())
 }
 

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 use sqlx::postgres::PgCopyIn;
 
+use super::ask::{query, query_scalar};
 use super::documents::In;
 use super::failure::of_collection;
 use crate::Result;
@@ -74,7 +75,7 @@ impl Copy<'_> {
 
 /// Makes the table beside the collection, until the transaction ends.
 pub(crate) async fn stage(conn: &mut PgConnection, at: In<'_>) -> Result<()> {
-    sqlx::query(at.texts.of(sql::STAGE_DOCUMENTS, at.collection)).execute(conn).await?;
+    query(at.texts.of(sql::STAGE_DOCUMENTS, at.collection)).execute(conn).await?;
     Ok(())
 }
 
@@ -82,18 +83,18 @@ pub(crate) async fn stage(conn: &mut PgConnection, at: In<'_>) -> Result<()> {
 pub(crate) async fn store_staged(conn: &mut PgConnection, at: In<'_>, overwrite: bool) -> Result<u64> {
     let text = at.texts.of(if overwrite { sql::PUT_STAGED } else { sql::INSERT_STAGED }, at.collection);
     // the staged table is a new one each time: a plan that was kept would name an old one
-    let done = sqlx::query(text).persistent(false).execute(conn).await;
+    let done = query(text).persistent(false).execute(conn).await;
     Ok(done.map_err(|e| of_collection(e, at.collection))?.rows_affected())
 }
 
 /// A staged document that was not stored, as its id was taken.
 pub(crate) async fn taken_staged(conn: &mut PgConnection, at: In<'_>) -> Result<Option<String>> {
     let text = at.texts.of(sql::TAKEN_STAGED, at.collection);
-    Ok(sqlx::query_scalar(text).persistent(false).fetch_one(conn).await?)
+    Ok(query_scalar(text).persistent(false).fetch_one(conn).await?)
 }
 
 /// A staged document that could not be overwritten because it is deleted.
 pub(crate) async fn deleted_staged(conn: &mut PgConnection, at: In<'_>) -> Result<Option<String>> {
     let text = at.texts.of(sql::DELETED_STAGED, at.collection);
-    Ok(sqlx::query_scalar(text).persistent(false).fetch_optional(conn).await?)
+    Ok(query_scalar(text).persistent(false).fetch_optional(conn).await?)
 }

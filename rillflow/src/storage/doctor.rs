@@ -2,6 +2,7 @@
 
 use sqlx::{PgConnection, Row};
 
+use super::ask::{query, query_scalar};
 use crate::Result;
 use crate::sql::{self, Texts};
 
@@ -109,9 +110,19 @@ pub(crate) struct Letters {
     pub(crate) first: i64,
 }
 
+/// Whether statements keep the names they are given: see [`Pooler`](crate::Pooler).
+pub(crate) async fn keeps_names(conn: &mut PgConnection) -> Result<bool> {
+    Ok(query_scalar(sql::KEEPS_NAMES).fetch_one(conn).await?)
+}
+
+/// The server process that answers this time. Asked without parameters, so that it is one trip even behind a pooler.
+pub(crate) async fn backend(conn: &mut PgConnection) -> Result<i32> {
+    Ok(sqlx::raw_sql(sql::BACKEND_PID).fetch_one(conn).await?.try_get(0)?)
+}
+
 /// Looks at the server.
 pub(crate) async fn server(conn: &mut PgConnection, texts: &Texts) -> Result<Server> {
-    let query = sqlx::query(texts.statement(sql::DOCTOR_SERVER)).bind(texts.schema().as_str());
+    let query = query(texts.statement(sql::DOCTOR_SERVER)).bind(texts.schema().as_str());
     let row = query.fetch_one(conn).await?;
     Ok(Server {
         version_number: row.try_get(0)?,
@@ -127,13 +138,13 @@ pub(crate) async fn server(conn: &mut PgConnection, texts: &Texts) -> Result<Ser
 
 /// What the role may do.
 pub(crate) async fn privileges(conn: &mut PgConnection, texts: &Texts) -> Result<Privileges> {
-    let row = sqlx::query(texts.statement(sql::DOCTOR_PRIVILEGES)).fetch_one(conn).await?;
+    let row = query(texts.statement(sql::DOCTOR_PRIVILEGES)).fetch_one(conn).await?;
     Ok(Privileges { read: row.try_get(0)?, append: row.try_get(1)?, own: row.try_get(2)? })
 }
 
 /// Looks at the sequence of positions.
 pub(crate) async fn sequence(conn: &mut PgConnection, texts: &Texts) -> Result<Sequence> {
-    let row = sqlx::query(texts.statement(sql::DOCTOR_SEQUENCE)).fetch_one(conn).await?;
+    let row = query(texts.statement(sql::DOCTOR_SEQUENCE)).fetch_one(conn).await?;
     Ok(Sequence {
         cache: row.try_get(0)?,
         increment: row.try_get(1)?,
@@ -146,7 +157,7 @@ pub(crate) async fn sequence(conn: &mut PgConnection, texts: &Texts) -> Result<S
 
 /// Looks at the mark.
 pub(crate) async fn mark(conn: &mut PgConnection, texts: &Texts) -> Result<Mark> {
-    let row = sqlx::query(texts.statement(sql::DOCTOR_MARK)).fetch_one(conn).await?;
+    let row = query(texts.statement(sql::DOCTOR_MARK)).fetch_one(conn).await?;
     Ok(Mark {
         mark: row.try_get(0)?,
         drawn: row.try_get(1)?,
@@ -157,7 +168,7 @@ pub(crate) async fn mark(conn: &mut PgConnection, texts: &Texts) -> Result<Mark>
 
 /// Who holds the mark.
 pub(crate) async fn holders(conn: &mut PgConnection, texts: &Texts, drawn: i64) -> Result<Vec<Holder>> {
-    let rows = sqlx::query(texts.statement(sql::DOCTOR_HOLDERS)).bind(drawn).fetch_all(conn).await?;
+    let rows = query(texts.statement(sql::DOCTOR_HOLDERS)).bind(drawn).fetch_all(conn).await?;
     let read = |row: &sqlx::postgres::PgRow| {
         Ok(Holder {
             announced: row.try_get(0)?,
@@ -177,7 +188,7 @@ pub(crate) async fn holders(conn: &mut PgConnection, texts: &Texts, drawn: i64) 
 
 /// How the projections do.
 pub(crate) async fn projections(conn: &mut PgConnection, texts: &Texts) -> Result<Vec<Behind>> {
-    let rows = sqlx::query(texts.statement(sql::DOCTOR_PROJECTIONS)).fetch_all(conn).await?;
+    let rows = query(texts.statement(sql::DOCTOR_PROJECTIONS)).fetch_all(conn).await?;
     let read = |row: &sqlx::postgres::PgRow| {
         Ok(Behind {
             name: row.try_get(0)?,
@@ -193,7 +204,7 @@ pub(crate) async fn projections(conn: &mut PgConnection, texts: &Texts) -> Resul
 
 /// Indexes that are invalid, or unused.
 pub(crate) async fn indexes(conn: &mut PgConnection, texts: &Texts) -> Result<Vec<DoubtfulIndex>> {
-    let query = sqlx::query(texts.statement(sql::DOCTOR_INDEXES)).bind(texts.schema().as_str());
+    let query = query(texts.statement(sql::DOCTOR_INDEXES)).bind(texts.schema().as_str());
     let read = |row: &sqlx::postgres::PgRow| {
         let (table, name, valid, bytes) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
         Ok(DoubtfulIndex { table, name, valid, bytes })
@@ -203,7 +214,7 @@ pub(crate) async fn indexes(conn: &mut PgConnection, texts: &Texts) -> Result<Ve
 
 /// Tables with too many dead rows.
 pub(crate) async fn bloat(conn: &mut PgConnection, texts: &Texts) -> Result<Vec<Bloat>> {
-    let query = sqlx::query(texts.statement(sql::DOCTOR_BLOAT)).bind(texts.schema().as_str());
+    let query = query(texts.statement(sql::DOCTOR_BLOAT)).bind(texts.schema().as_str());
     let read = |row: &sqlx::postgres::PgRow| {
         let (table, live, dead) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         Ok(Bloat { table, live, dead, vacuumed_seconds: row.try_get(3)? })
@@ -213,7 +224,7 @@ pub(crate) async fn bloat(conn: &mut PgConnection, texts: &Texts) -> Result<Vec<
 
 /// The oldest transaction that VACUUM waits for.
 pub(crate) async fn horizon(conn: &mut PgConnection, texts: &Texts) -> Result<Option<Horizon>> {
-    let row = sqlx::query(texts.statement(sql::DOCTOR_HORIZON)).fetch_optional(conn).await?;
+    let row = query(texts.statement(sql::DOCTOR_HORIZON)).fetch_optional(conn).await?;
     let read = |row: sqlx::postgres::PgRow| {
         let (pid, application, state) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         Ok(Horizon { pid, application, state, seconds: row.try_get(3)? })
@@ -227,11 +238,11 @@ pub(crate) async fn letters(conn: &mut PgConnection, texts: &Texts, subscription
         false => ("dead_letters", sql::DOCTOR_PROJECTION_LETTERS),
         true => ("subscription_dead_letters", sql::DOCTOR_SUBSCRIPTION_LETTERS),
     };
-    let there = sqlx::query_scalar(texts.statement(sql::DOCTOR_TABLE_THERE)).bind(texts.schema().as_str()).bind(table);
+    let there = query_scalar(texts.statement(sql::DOCTOR_TABLE_THERE)).bind(texts.schema().as_str()).bind(table);
     if !there.fetch_one(&mut *conn).await? {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query(texts.statement(text)).fetch_all(conn).await?;
+    let rows = query(texts.statement(text)).fetch_all(conn).await?;
     rows.iter()
         .map(|row| Ok(Letters { of: row.try_get(0)?, number: row.try_get(1)?, first: row.try_get(2)? }))
         .collect()

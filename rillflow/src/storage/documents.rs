@@ -1,14 +1,15 @@
 //! Documents by id, and the batches of projections.
 
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{PgConnection, Row, SqlStr};
+use sqlx::{PgConnection, Row};
 
+use super::ask::{query, query_scalar, query_scalar_with, query_with};
 use super::bind::arguments;
 use super::failure::of_collection;
 use crate::model::{
     Changes, Collection, DocMetadata, IdValue, PatchChanges, ProjectionBatch, RawJson, SqlType, SqlValue, Stored,
 };
-use crate::sql::{self, FilteredWrite, Texts};
+use crate::sql::{self, FilteredWrite, Text, Texts};
 use crate::{Error, Result};
 
 /// What a question about one document needs to know: whose texts, which collection.
@@ -43,21 +44,20 @@ pub(crate) async fn insert(conn: &mut PgConnection, at: In<'_>, id: IdValue, jso
 /// Stores a new document under the next id of its sequence, and returns both. `None`: that id was taken by hand.
 pub(crate) async fn create(conn: &mut PgConnection, at: In<'_>, json: String) -> Result<Option<(IdValue, i64)>> {
     let values = vec![SqlValue::Json(json), SqlValue::Text(at.collection.id_key.to_owned())];
-    let query = sqlx::query_with(at.texts.of(sql::CREATE_DOCUMENT, at.collection), at.arguments(values)?);
+    let query = query_with(at.texts.of(sql::CREATE_DOCUMENT, at.collection), at.arguments(values)?);
     let row = query.fetch_optional(conn).await.map_err(|e| of_collection(e, at.collection))?;
     row.map(|row| Ok((IdValue::Int(row.try_get(0)?), row.try_get(1)?))).transpose()
 }
 
 /// Moves a collection's sequence behind the ids that were given by hand.
 pub(crate) async fn catch_up_sequence(conn: &mut PgConnection, at: In<'_>) -> Result<()> {
-    sqlx::query(at.texts.of(sql::CATCH_UP_SEQUENCE, at.collection)).execute(conn).await?;
+    query(at.texts.of(sql::CATCH_UP_SEQUENCE, at.collection)).execute(conn).await?;
     Ok(())
 }
 
 /// Ids of a collection's sequence that nobody else gets.
 pub(crate) async fn reserve_ids(conn: &mut PgConnection, at: In<'_>, count: i64) -> Result<Vec<i64>> {
-    let query =
-        sqlx::query_scalar_with(at.texts.of(sql::RESERVE_IDS, at.collection), arguments(vec![SqlValue::Int(count)])?);
+    let query = query_scalar_with(at.texts.of(sql::RESERVE_IDS, at.collection), arguments(vec![SqlValue::Int(count)])?);
     Ok(query.fetch_all(conn).await?)
 }
 
@@ -98,7 +98,7 @@ pub(crate) async fn write_found(
     let text = at.texts.filtered(select, write, at.collection.metadata.then_some(first))?;
     // a hard deletion names no metadata
     let values = if write == FilteredWrite::Delete { arguments(values)? } else { at.arguments(values)? };
-    let query = sqlx::query_with(text, values);
+    let query = query_with(text, values);
     Ok(query.execute(conn).await.map_err(|e| of_collection(e, at.collection))?.rows_affected())
 }
 
@@ -117,8 +117,8 @@ pub(super) async fn write(
     write_with(conn, at, at.texts.of(text, at.collection), values).await
 }
 
-async fn write_with(conn: &mut PgConnection, at: In<'_>, text: SqlStr, values: Vec<SqlValue>) -> Result<Option<i64>> {
-    sqlx::query_scalar_with(text, at.arguments(values)?)
+async fn write_with(conn: &mut PgConnection, at: In<'_>, text: Text, values: Vec<SqlValue>) -> Result<Option<i64>> {
+    query_scalar_with(text, at.arguments(values)?)
         .fetch_optional(conn)
         .await
         .map_err(|e| of_collection(e, at.collection))
@@ -131,7 +131,7 @@ pub(crate) async fn delete(conn: &mut PgConnection, at: In<'_>, id: IdValue, sof
     } else {
         (sql::DELETE_DOCUMENT, arguments(vec![id.into()])?)
     };
-    let query = sqlx::query_with(at.texts.of(text, at.collection), values);
+    let query = query_with(at.texts.of(text, at.collection), values);
     let done = query.execute(conn).await.map_err(|e| of_collection(e, at.collection))?;
     Ok(done.rows_affected() > 0)
 }
@@ -143,7 +143,7 @@ pub(crate) async fn get<T>(
     id: IdValue,
     read: impl FnOnce(&[u8]) -> Result<T>,
 ) -> Result<Option<(T, i64)>> {
-    let query = sqlx::query_with(at.texts.of(sql::GET_DOCUMENT, at.collection), arguments(vec![id.into()])?);
+    let query = query_with(at.texts.of(sql::GET_DOCUMENT, at.collection), arguments(vec![id.into()])?);
     let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
     Ok(Some((read(jsonb(&row, 0)?)?, row.try_get(1)?)))
 }
@@ -155,7 +155,7 @@ pub(crate) async fn get_stored<T>(
     id: IdValue,
     read: impl FnOnce(&[u8]) -> Result<T>,
 ) -> Result<Option<Stored<T>>> {
-    let query = sqlx::query_with(at.texts.of(sql::GET_STORED, at.collection), arguments(vec![id.into()])?);
+    let query = query_with(at.texts.of(sql::GET_STORED, at.collection), arguments(vec![id.into()])?);
     let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
     let mut metadata = DocMetadata::default();
     if at.collection.metadata {
@@ -180,25 +180,25 @@ pub(crate) async fn get_many<T>(
     ids: SqlValue,
     read: impl Fn(&[u8]) -> Result<T>,
 ) -> Result<Vec<(T, i64)>> {
-    let query = sqlx::query_with(at.texts.of(sql::GET_DOCUMENTS, at.collection), arguments(vec![ids])?);
+    let query = query_with(at.texts.of(sql::GET_DOCUMENTS, at.collection), arguments(vec![ids])?);
     let rows = query.fetch_all(conn).await?;
     rows.iter().map(|row| Ok((read(jsonb(row, 0)?)?, row.try_get(1)?))).collect()
 }
 
 /// Whether there is a document.
 pub(crate) async fn exists(conn: &mut PgConnection, at: In<'_>, id: IdValue) -> Result<bool> {
-    let query = sqlx::query_scalar_with(at.texts.of(sql::DOCUMENT_EXISTS, at.collection), arguments(vec![id.into()])?);
+    let query = query_scalar_with(at.texts.of(sql::DOCUMENT_EXISTS, at.collection), arguments(vec![id.into()])?);
     Ok(query.fetch_one(conn).await?)
 }
 
 /// How many documents there are.
 pub(crate) async fn count(conn: &mut PgConnection, at: In<'_>) -> Result<i64> {
-    Ok(sqlx::query_scalar(at.texts.of(sql::COUNT_DOCUMENTS, at.collection)).fetch_one(conn).await?)
+    Ok(query_scalar(at.texts.of(sql::COUNT_DOCUMENTS, at.collection)).fetch_one(conn).await?)
 }
 
 /// The version of a document, and whether it is deleted.
 pub(crate) async fn state(conn: &mut PgConnection, at: In<'_>, id: IdValue) -> Result<Option<(i64, bool)>> {
-    let query = sqlx::query_with(at.texts.of(sql::DOCUMENT_STATE, at.collection), arguments(vec![id.into()])?);
+    let query = query_with(at.texts.of(sql::DOCUMENT_STATE, at.collection), arguments(vec![id.into()])?);
     let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
     Ok(Some((row.try_get(0)?, row.try_get(1)?)))
 }
@@ -212,7 +212,7 @@ pub(crate) async fn load_batch(
     lock: bool,
 ) -> Result<()> {
     let text = if lock { sql::LOCK_DOCUMENTS } else { sql::LOAD_DOCUMENTS };
-    let query = sqlx::query_with(texts.of(text, collection), arguments(vec![batch.ids()])?);
+    let query = query_with(texts.of(text, collection), arguments(vec![batch.ids()])?);
     for row in query.fetch_all(conn).await? {
         batch.load(&id(&row, collection)?, row.try_get(1)?, jsonb(&row, 2)?)?;
     }
@@ -227,7 +227,7 @@ pub(crate) async fn look_up(
     ids: SqlValue,
     mut found: impl FnMut(&IdValue, &[u8]) -> Result<()>,
 ) -> Result<()> {
-    let query = sqlx::query_with(texts.of(sql::LOOK_UP_DOCUMENTS, collection), arguments(vec![ids])?);
+    let query = query_with(texts.of(sql::LOOK_UP_DOCUMENTS, collection), arguments(vec![ids])?);
     for row in query.fetch_all(conn).await? {
         found(&id(&row, collection)?, jsonb(&row, 1)?)?;
     }
@@ -258,7 +258,7 @@ pub(crate) async fn write_batch(
         changes.removed,
         SqlValue::Ints(changes.removed_versions),
     ];
-    let query = sqlx::query_with(texts.of(sql::WRITE_DOCUMENTS, collection), arguments(values)?);
+    let query = query_with(texts.of(sql::WRITE_DOCUMENTS, collection), arguments(values)?);
     let done = query.execute(conn).await.map_err(|e| of_collection(e, collection))?;
     Ok(done.rows_affected() == wanted)
 }

@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
+use super::ask::{query_scalar_with, query_with};
 use super::bind::arguments;
 use super::documents::jsonb;
 use super::rows::{Reader, Statement};
@@ -25,14 +26,14 @@ pub(crate) async fn fetch<T>(
     read: impl Fn(&[u8]) -> Result<T>,
 ) -> Result<Vec<T>> {
     let Statement { text, arguments } = statement(texts, query)?;
-    let rows = sqlx::query_with(text, arguments).fetch_all(conn).await?;
+    let rows = query_with(text, arguments).fetch_all(conn).await?;
     rows.iter().map(|row| read(jsonb(row, 0)?)).collect()
 }
 
 /// Runs a query for a number of rows.
 pub(crate) async fn count(conn: &mut PgConnection, texts: &Texts, query: &DocumentQueryContext) -> Result<i64> {
     let Statement { text, arguments } = statement(texts, query)?;
-    Ok(sqlx::query_scalar_with(text, arguments).fetch_one(conn).await?)
+    Ok(query_scalar_with(text, arguments).fetch_one(conn).await?)
 }
 
 /// Each row's JSON as `R`; the text names the query in errors.

@@ -2,6 +2,7 @@
 
 use sqlx::{PgConnection, Row};
 
+use super::ask::query;
 use crate::Result;
 use crate::model::Checkpoint;
 use crate::sql::{self, Texts};
@@ -18,7 +19,7 @@ pub struct Epoch {
 
 /// Begins a new epoch.
 pub(crate) async fn begin(conn: &mut PgConnection, texts: &Texts) -> Result<Epoch> {
-    let row = sqlx::query(texts.statement(sql::BEGIN_EPOCH)).fetch_one(conn).await?;
+    let row = query(texts.statement(sql::BEGIN_EPOCH)).fetch_one(conn).await?;
     Ok(Epoch { number: row.try_get(0)?, after_position: row.try_get(1)? })
 }
 
@@ -31,7 +32,7 @@ pub(crate) async fn resume(
     checkpoint: &Checkpoint,
 ) -> Result<Option<Checkpoint>> {
     let at = checkpoint.last.map(|(position, _)| position);
-    let row = sqlx::query(texts.statement(sql::HISTORY)).bind(at).fetch_one(conn).await?;
+    let row = query(texts.statement(sql::HISTORY)).bind(at).fetch_one(conn).await?;
     let (epoch, drawn): (i32, i64) = (row.try_get(0)?, row.try_get(1)?);
     let same_event =
         checkpoint.last.is_none_or(|(_, id)| row.try_get(2).is_ok_and(|found: Option<_>| found == Some(id)));

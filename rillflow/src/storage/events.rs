@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::ask::{query, query_scalar};
 use super::failure::text;
 use crate::Result;
 use crate::model::{EventEnvelope, RawJson, Shard, StreamId};
@@ -13,7 +14,7 @@ use crate::sql::{self, Texts};
 /// The version of a stream, 0 when there is none.
 pub(crate) async fn stream_version(conn: &mut PgConnection, texts: &Texts, stream_id: StreamId) -> Result<i64> {
     let version: Option<i64> =
-        sqlx::query_scalar(texts.statement(sql::STREAM_VERSION)).bind(stream_id.0).fetch_optional(conn).await?;
+        query_scalar(texts.statement(sql::STREAM_VERSION)).bind(stream_id.0).fetch_optional(conn).await?;
     Ok(version.unwrap_or(0))
 }
 
@@ -25,7 +26,7 @@ pub(crate) async fn read_stream(
     after: i64,
     limit: i64,
 ) -> Result<Vec<EventEnvelope>> {
-    let query = sqlx::query(texts.statement(sql::READ_STREAM)).bind(stream_id.0).bind(after).bind(limit);
+    let query = query(texts.statement(sql::READ_STREAM)).bind(stream_id.0).bind(after).bind(limit);
     query.fetch_all(conn).await?.iter().map(envelope).collect()
 }
 
@@ -39,8 +40,8 @@ pub(crate) async fn read_all(
     limit: i64,
 ) -> Result<Vec<EventEnvelope>> {
     let query = match types {
-        Some(types) => sqlx::query(texts.statement(sql::READ_ALL)).bind(after).bind(mark).bind(types).bind(limit),
-        None => sqlx::query(texts.statement(sql::READ_ALL_TYPES)).bind(after).bind(mark).bind(limit),
+        Some(types) => query(texts.statement(sql::READ_ALL)).bind(after).bind(mark).bind(types).bind(limit),
+        None => query(texts.statement(sql::READ_ALL_TYPES)).bind(after).bind(mark).bind(limit),
     };
     query.fetch_all(conn).await?.iter().map(envelope).collect()
 }
@@ -55,7 +56,7 @@ pub(crate) async fn read_shard(
     limit: i64,
     shard: Shard,
 ) -> Result<Vec<EventEnvelope>> {
-    let query = sqlx::query(texts.statement(sql::READ_SHARD)).bind(after).bind(mark).bind(types).bind(limit);
+    let query = query(texts.statement(sql::READ_SHARD)).bind(after).bind(mark).bind(types).bind(limit);
     query.bind(shard.of).bind(shard.number).fetch_all(conn).await?.iter().map(envelope).collect()
 }
 
@@ -68,7 +69,7 @@ pub(crate) async fn read_correlated(
     since: Option<DateTime<Utc>>,
     limit: i64,
 ) -> Result<Vec<(EventEnvelope, String)>> {
-    let query = sqlx::query(texts.statement(sql::READ_CORRELATED));
+    let query = query(texts.statement(sql::READ_CORRELATED));
     let rows = query.bind(correlation_id).bind(mark).bind(since).bind(limit).fetch_all(conn).await?;
     rows.iter().map(|row| Ok((envelope(row)?, row.try_get(11)?))).collect()
 }

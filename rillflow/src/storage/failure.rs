@@ -6,6 +6,10 @@ use sqlx::postgres::PgDatabaseError;
 use crate::model::Collection;
 use crate::{Error, Result};
 
+/// What a pooler that nobody told of is answered with.
+const UNDECLARED: &str = "a pooler in transaction mode is in between: declare it, \
+                          `Store::builder(url).pooler(Pooler::transaction().direct_url(..))`";
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
@@ -21,6 +25,14 @@ impl From<sqlx::Error> for Error {
                 },
                 // serialization_failure, deadlock_detected, lock_not_available
                 Some("40001" | "40P01" | "55P03") => Self::Contention(error),
+                // invalid_sql_statement_name, duplicate_prepared_statement: another session's, as nobody else could have one
+                Some("26000" | "42P05") => Self::Pooler {
+                    problem: format!("statements go astray between sessions: {}", e.message()),
+                    help: UNDECLARED.to_owned(),
+                },
+                _ if e.message().starts_with("unsupported startup parameter") => {
+                    Self::Pooler { problem: e.message().to_owned(), help: UNDECLARED.to_owned() }
+                }
                 // `enter_tenant` names the role
                 Some("RF009") => Self::RowSecurityBypassed { role: e.message().to_owned() },
                 Some("RF003") => Self::TagConflict { position: position_in_detail(&**e) },

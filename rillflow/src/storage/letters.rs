@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::ask::{query, query_as, query_scalar};
 use super::events::envelope;
 use super::failure::text;
 use crate::Result;
@@ -60,7 +61,7 @@ pub(crate) fn storable(error: &str) -> String {
 
 /// The keys whose events wait.
 pub(crate) async fn parked_keys(conn: &mut PgConnection, texts: &Texts, projection: &str) -> Result<Vec<String>> {
-    Ok(sqlx::query_scalar(texts.statement(sql::PARKED_KEYS)).bind(projection).fetch_all(conn).await?)
+    Ok(query_scalar(texts.statement(sql::PARKED_KEYS)).bind(projection).fetch_all(conn).await?)
 }
 
 /// The letters of a projection after a position, in their order.
@@ -71,7 +72,7 @@ pub(crate) async fn list(
     after: i64,
     limit: i64,
 ) -> Result<Vec<DeadLetter>> {
-    let query = sqlx::query(texts.statement(sql::DEAD_LETTERS)).bind(projection).bind(after).bind(limit);
+    let query = query(texts.statement(sql::DEAD_LETTERS)).bind(projection).bind(after).bind(limit);
     query.fetch_all(conn).await?.iter().map(|row| letter(row, projection)).collect()
 }
 
@@ -100,24 +101,24 @@ pub(crate) async fn of_key(
     projection: &str,
     id: i64,
 ) -> Result<Vec<(i64, i64)>> {
-    let query = sqlx::query_as(texts.statement(sql::LETTERS_OF_KEY)).bind(projection).bind(id);
+    let query = query_as(texts.statement(sql::LETTERS_OF_KEY)).bind(projection).bind(id);
     Ok(query.fetch_all(conn).await?)
 }
 
 /// The event of a letter; `None` when its stream was deleted.
 pub(crate) async fn event(conn: &mut PgConnection, texts: &Texts, id: i64) -> Result<Option<EventEnvelope>> {
-    let query = sqlx::query(texts.statement(sql::LETTER_EVENT)).bind(id);
+    let query = query(texts.statement(sql::LETTER_EVENT)).bind(id);
     query.fetch_optional(conn).await?.as_ref().map(envelope).transpose()
 }
 
 /// Notes that a letter failed once more.
 pub(crate) async fn failed_again(conn: &mut PgConnection, texts: &Texts, id: i64, error: &str) -> Result<()> {
-    sqlx::query(texts.statement(sql::NOTE_LETTER)).bind(id).bind(error).execute(conn).await?;
+    query(texts.statement(sql::NOTE_LETTER)).bind(id).bind(error).execute(conn).await?;
     Ok(())
 }
 
 /// Removes a letter. `false`: there is none.
 pub(crate) async fn delete(conn: &mut PgConnection, texts: &Texts, projection: &str, id: i64) -> Result<bool> {
-    let query = sqlx::query(texts.statement(sql::DELETE_LETTER)).bind(projection).bind(id);
+    let query = query(texts.statement(sql::DELETE_LETTER)).bind(projection).bind(id);
     Ok(query.fetch_optional(conn).await?.is_some())
 }

@@ -2,6 +2,7 @@
 
 use sqlx::{PgConnection, Row};
 
+use super::ask::query;
 use crate::Result;
 use crate::model::fingerprint;
 use crate::sql::{self, Texts};
@@ -17,13 +18,13 @@ pub(crate) struct Head {
 
 /// Computes the mark. Rows up to it must be read in a later statement.
 pub(crate) async fn safe_mark(conn: &mut PgConnection, texts: &Texts) -> Result<Head> {
-    let row = sqlx::query(texts.statement(sql::SAFE_MARK)).fetch_one(conn).await?;
+    let row = query(texts.statement(sql::SAFE_MARK)).fetch_one(conn).await?;
     Ok(Head { mark: row.try_get(0)?, drawn: row.try_get(1)? })
 }
 
 /// Publishes the mark and notifies the listeners, when it moved.
 pub(crate) async fn publish(conn: &mut PgConnection, texts: &Texts, mark: i64) -> Result<()> {
-    sqlx::query(texts.statement(sql::PUBLISH_MARK)).bind(mark).bind(channel(texts)).execute(conn).await?;
+    query(texts.statement(sql::PUBLISH_MARK)).bind(mark).bind(channel(texts)).execute(conn).await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Layer 3, storage: one function is one question to PostgreSQL, connection first. No loops, no tasks.
 
 pub(crate) mod append;
+mod ask;
 pub(crate) mod bind;
 pub(crate) mod bulk;
 pub(crate) mod doctor;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row};
 
+use super::ask::{query, query_scalar};
 use super::failure::unreadable_parameter;
 use crate::model::RawJson;
 use crate::sql::{self, Texts};
@@ -44,7 +45,7 @@ pub(crate) struct Stored {
 
 /// The collections of the store's schema.
 pub(crate) async fn collections(conn: &mut PgConnection, texts: &Texts) -> Result<Vec<Named>> {
-    let query = sqlx::query(sql::LIST_COLLECTIONS).bind(texts.schema().as_str());
+    let query = query(sql::LIST_COLLECTIONS).bind(texts.schema().as_str());
     let rows = query.fetch_all(conn).await?;
     let read = |row: &sqlx::postgres::PgRow| {
         Ok(Named {
@@ -61,7 +62,7 @@ pub(crate) async fn collections(conn: &mut PgConnection, texts: &Texts) -> Resul
 
 /// The indexes of a table.
 pub(crate) async fn indexes(conn: &mut PgConnection, texts: &Texts, table: &str) -> Result<Vec<NamedIndex>> {
-    let query = sqlx::query(sql::LIST_INDEXES).bind(texts.schema().as_str()).bind(table);
+    let query = query(sql::LIST_INDEXES).bind(texts.schema().as_str()).bind(table);
     let rows = query.fetch_all(conn).await?;
     let read = |row: &sqlx::postgres::PgRow| {
         Ok(NamedIndex {
@@ -78,7 +79,7 @@ pub(crate) async fn indexes(conn: &mut PgConnection, texts: &Texts, table: &str)
 /// A document, deleted or not.
 pub(crate) async fn show(conn: &mut PgConnection, texts: &Texts, at: &Named, id: &str) -> Result<Option<Stored>> {
     let text = texts.named(sql::SHOW_DOCUMENT, &at.table, &at.id_type);
-    let row = sqlx::query(text).bind(id).fetch_optional(conn).await.map_err(|e| not_an_id(e, at, id))?;
+    let row = query(text).bind(id).fetch_optional(conn).await.map_err(|e| not_an_id(e, at, id))?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Stored {
         document: RawJson::from_text(row.try_get::<String, _>(0)?),
@@ -106,7 +107,7 @@ async fn change(
     at: &Named,
     id: &str,
 ) -> Result<Option<i64>> {
-    let query = sqlx::query_scalar(texts.named(text, &at.table, &at.id_type)).bind(id);
+    let query = query_scalar(texts.named(text, &at.table, &at.id_type)).bind(id);
     query.fetch_optional(conn).await.map_err(|e| not_an_id(e, at, id))
 }
 

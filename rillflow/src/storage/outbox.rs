@@ -4,6 +4,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::ask::{query, query_scalar_with};
 use super::bind::push;
 use super::failure::text;
 use super::subscriptions::GroupKey;
@@ -52,8 +53,7 @@ pub(super) fn add_messages(arguments: &mut PgArguments, messages: &[&Outgoing]) 
 pub(crate) async fn publish(conn: &mut PgConnection, texts: &Texts, messages: &[Outgoing]) -> Result<Vec<i64>> {
     let mut arguments = PgArguments::default();
     add_messages(&mut arguments, &messages.iter().collect::<Vec<_>>())?;
-    let mut positions: Vec<i64> =
-        sqlx::query_scalar_with(texts.statement(sql::PUBLISH), arguments).fetch_all(conn).await?;
+    let mut positions: Vec<i64> = query_scalar_with(texts.statement(sql::PUBLISH), arguments).fetch_all(conn).await?;
     positions.sort_unstable(); // drawn in the order given, returned in any
     Ok(positions)
 }
@@ -66,7 +66,7 @@ pub(crate) async fn read(
     mark: i64,
     limit: i64,
 ) -> Result<Vec<OutboxMessage>> {
-    let query = sqlx::query(texts.statement(sql::READ_OUTBOX)).bind(after).bind(mark).bind(limit);
+    let query = query(texts.statement(sql::READ_OUTBOX)).bind(after).bind(mark).bind(limit);
     let rows = query.fetch_all(conn).await?;
     let message = |row: &sqlx::postgres::PgRow| {
         Ok(OutboxMessage {
@@ -86,12 +86,12 @@ pub(crate) async fn read(
 
 /// Deletes the messages up to a position, which must not be past a mark that was computed; says how many.
 pub(crate) async fn delete_up_to(conn: &mut PgConnection, texts: &Texts, position: i64) -> Result<u64> {
-    let query = sqlx::query(texts.statement(sql::DELETE_OUTBOX)).bind(position);
+    let query = query(texts.statement(sql::DELETE_OUTBOX)).bind(position);
     Ok(query.execute(conn).await?.rows_affected())
 }
 
 /// Deletes the messages that a group has handed on; says how many.
 pub(crate) async fn delete_relayed(conn: &mut PgConnection, texts: &Texts, key: &GroupKey) -> Result<u64> {
-    let query = sqlx::query(texts.statement(sql::DELETE_RELAYED)).bind(&key.subscription).bind(&key.group);
+    let query = query(texts.statement(sql::DELETE_RELAYED)).bind(&key.subscription).bind(&key.group);
     Ok(query.execute(conn).await?.rows_affected())
 }

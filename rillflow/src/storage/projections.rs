@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::ask::{query, query_as, query_scalar, query_with};
 use super::bind::arguments;
 use super::failure::of_collection;
 use crate::Result;
@@ -141,7 +142,7 @@ pub(crate) struct Wanted<'w> {
 
 /// Makes the projection's rows, one per shard, or finds them.
 pub(crate) async fn register(conn: &mut PgConnection, texts: &Texts, registered: &Registered) -> Result<()> {
-    let query = sqlx::query(texts.statement(sql::REGISTER_PROJECTION));
+    let query = query(texts.statement(sql::REGISTER_PROJECTION));
     query.bind(&*registered.name).bind(registered.version).bind(registered.first_shards()).execute(conn).await?;
     Ok(())
 }
@@ -155,8 +156,7 @@ pub(crate) async fn take_lease(
     owner: Uuid,
     ttl: Duration,
 ) -> Result<Option<Lease>> {
-    let query =
-        sqlx::query(texts.statement(sql::TAKE_LEASE)).bind(name).bind(owner).bind(ttl.as_secs_f64()).bind(version);
+    let query = query(texts.statement(sql::TAKE_LEASE)).bind(name).bind(owner).bind(ttl.as_secs_f64()).bind(version);
     query.fetch_optional(conn).await?.map(|row| lease(&row, 0)).transpose()
 }
 
@@ -168,7 +168,7 @@ pub(crate) async fn seize_leases(
     owner: Uuid,
     ttl: Duration,
 ) -> Result<Vec<(Shard, Lease)>> {
-    let query = sqlx::query(texts.statement(sql::SEIZE_LEASES)).bind(name).bind(owner).bind(ttl.as_secs_f64());
+    let query = query(texts.statement(sql::SEIZE_LEASES)).bind(name).bind(owner).bind(ttl.as_secs_f64());
     let rows = query.fetch_all(conn).await?;
     let mut seized: Vec<_> = rows.iter().map(|row| Ok((shard(row, 6)?, lease(row, 0)?))).collect::<Result<_>>()?;
     seized.sort_by_key(|(shard, _)| shard.number);
@@ -183,7 +183,7 @@ pub(crate) async fn split(
     owner: Option<Uuid>,
     shards: i32,
 ) -> Result<bool> {
-    let split = sqlx::query_scalar(texts.statement(sql::SPLIT_PROJECTION)).bind(name).bind(owner).bind(shards);
+    let split = query_scalar(texts.statement(sql::SPLIT_PROJECTION)).bind(name).bind(owner).bind(shards);
     Ok(split.fetch_one(conn).await?)
 }
 
@@ -208,7 +208,7 @@ pub(crate) async fn enter_epoch(
     token: i64,
     checkpoint: &model::Checkpoint,
 ) -> Result<bool> {
-    let query = sqlx::query(texts.statement(sql::ENTER_EPOCH)).bind(name).bind(token);
+    let query = query(texts.statement(sql::ENTER_EPOCH)).bind(name).bind(token);
     let query = query.bind(checkpoint.epoch).bind(checkpoint.position);
     Ok(query.fetch_optional(conn).await?.is_some())
 }
@@ -222,7 +222,7 @@ pub(crate) async fn tend_leases(
     wanted: &[Wanted<'_>],
     resting: &[&str],
 ) -> Result<Tended> {
-    let query = sqlx::query(texts.statement(sql::TEND_LEASES))
+    let query = query(texts.statement(sql::TEND_LEASES))
         .bind(owner)
         .bind(ttl.as_secs_f64())
         .bind(wanted.iter().map(|it| it.name).collect::<Vec<_>>())
@@ -246,20 +246,20 @@ pub(crate) async fn tend_leases(
 
 /// Gives back every lease of a process.
 pub(crate) async fn leave_work(conn: &mut PgConnection, texts: &Texts, owner: Uuid) -> Result<()> {
-    sqlx::query(texts.statement(sql::LEAVE_WORK)).bind(owner).execute(conn).await?;
+    query(texts.statement(sql::LEAVE_WORK)).bind(owner).execute(conn).await?;
     Ok(())
 }
 
 /// Gives the lease back.
 pub(crate) async fn release_lease(conn: &mut PgConnection, texts: &Texts, name: &str, token: i64) -> Result<()> {
-    sqlx::query(texts.statement(sql::RELEASE_LEASE)).bind(name).bind(token).execute(conn).await?;
+    query(texts.statement(sql::RELEASE_LEASE)).bind(name).bind(token).execute(conn).await?;
     Ok(())
 }
 
 /// Has the server end the transaction when nothing is heard of its client for so long.
 pub(crate) async fn guard_batch(conn: &mut PgConnection, texts: &Texts, silence: Duration) -> Result<()> {
     let silence = silence.as_millis().max(1).to_string();
-    sqlx::query(texts.statement(sql::GUARD_BATCH)).bind(silence).execute(conn).await?;
+    query(texts.statement(sql::GUARD_BATCH)).bind(silence).execute(conn).await?;
     Ok(())
 }
 
@@ -271,7 +271,7 @@ pub(crate) async fn save_checkpoint(
     checkpoint: Checkpoint,
 ) -> Result<bool> {
     let arguments = arguments(checkpoint_values(fence, checkpoint))?;
-    let query = sqlx::query_with(texts.statement(sql::SAVE_CHECKPOINT), arguments);
+    let query = query_with(texts.statement(sql::SAVE_CHECKPOINT), arguments);
     Ok(query.fetch_optional(conn).await?.is_some())
 }
 
@@ -287,7 +287,7 @@ pub(crate) async fn write_batch(
 ) -> Result<bool> {
     let mut values = checkpoint_values(fence, checkpoint);
     values.extend([changes.ids, SqlValue::Texts(changes.docs), changes.removed]);
-    let query = sqlx::query_with(texts.of(sql::WRITE_BATCH, collection), arguments(values)?);
+    let query = query_with(texts.of(sql::WRITE_BATCH, collection), arguments(values)?);
     Ok(query.fetch_optional(conn).await.map_err(|e| of_collection(e, collection))?.is_some())
 }
 
@@ -314,13 +314,13 @@ pub(crate) async fn restart(
     token: i64,
     version: i32,
 ) -> Result<bool> {
-    let query = sqlx::query(texts.statement(sql::RESTART_PROJECTION)).bind(name).bind(token).bind(version);
+    let query = query(texts.statement(sql::RESTART_PROJECTION)).bind(name).bind(token).bind(version);
     Ok(query.fetch_optional(conn).await?.is_some())
 }
 
 /// Removes every document of a collection that a projection owns.
 pub(crate) async fn empty(conn: &mut PgConnection, texts: &Texts, collection: &'static Collection) -> Result<()> {
-    sqlx::query(texts.of(sql::EMPTY_COLLECTION, collection)).execute(conn).await?;
+    query(texts.of(sql::EMPTY_COLLECTION, collection)).execute(conn).await?;
     Ok(())
 }
 
@@ -332,7 +332,7 @@ pub(crate) async fn note_failure(
     token: i64,
     error: &str,
 ) -> Result<()> {
-    sqlx::query(texts.statement(sql::NOTE_FAILURE)).bind(name).bind(token).bind(error).execute(conn).await?;
+    query(texts.statement(sql::NOTE_FAILURE)).bind(name).bind(token).bind(error).execute(conn).await?;
     Ok(())
 }
 
@@ -342,7 +342,7 @@ pub(crate) async fn status(
     texts: &Texts,
     name: Option<&str>,
 ) -> Result<Vec<ProjectionStatus>> {
-    let rows = sqlx::query(texts.statement(sql::PROJECTION_STATUS)).bind(name).fetch_all(conn).await?;
+    let rows = query(texts.statement(sql::PROJECTION_STATUS)).bind(name).fetch_all(conn).await?;
     let read = |row: &PgRow| {
         let build: (Option<i64>, Option<i32>) = (row.try_get(6)?, row.try_get(7)?);
         Ok(ProjectionStatus {
@@ -362,7 +362,7 @@ pub(crate) async fn status(
 
 /// How far the rebuild of a projection is, and of which version, while there is one.
 pub(crate) async fn rebuilding(conn: &mut PgConnection, texts: &Texts, name: &str) -> Result<Option<(i64, i32)>> {
-    let query = sqlx::query_as(texts.statement(sql::REBUILD_STATUS)).bind(name);
+    let query = query_as(texts.statement(sql::REBUILD_STATUS)).bind(name);
     Ok(query.fetch_optional(conn).await?)
 }
 
@@ -376,7 +376,7 @@ fn shards(row: &PgRow) -> Result<Vec<ShardStatus>> {
 
 /// What a projection has done and has still to do; `None` when it has no row.
 pub(crate) async fn metrics(conn: &mut PgConnection, texts: &Texts, name: &str) -> Result<Option<ProjectionMetrics>> {
-    let query = sqlx::query(texts.statement(sql::PROJECTION_METRICS)).bind(name);
+    let query = query(texts.statement(sql::PROJECTION_METRICS)).bind(name);
     let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
     let (counted, by_position): (i64, i64) = (row.try_get(5)?, row.try_get(6)?);
     Ok(Some(ProjectionMetrics {
@@ -394,7 +394,7 @@ pub(crate) async fn metrics(conn: &mut PgConnection, texts: &Texts, name: &str) 
 /// Pauses a projection, or lets it run. `false`: it has no row.
 pub(crate) async fn set_running(conn: &mut PgConnection, texts: &Texts, name: &str, running: bool) -> Result<bool> {
     let text = if running { sql::RESUME_PROJECTION } else { sql::PAUSE_PROJECTION };
-    Ok(sqlx::query(texts.statement(text)).bind(name).fetch_optional(conn).await?.is_some())
+    Ok(query(texts.statement(text)).bind(name).fetch_optional(conn).await?.is_some())
 }
 
 /// Sets a checkpoint by hand. `false`: there is no row.
@@ -404,6 +404,6 @@ pub(crate) async fn reset_checkpoint(
     name: &str,
     position: i64,
 ) -> Result<bool> {
-    let query = sqlx::query(texts.statement(sql::RESET_CHECKPOINT)).bind(name).bind(position);
+    let query = query(texts.statement(sql::RESET_CHECKPOINT)).bind(name).bind(position);
     Ok(query.fetch_optional(conn).await?.is_some())
 }

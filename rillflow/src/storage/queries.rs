@@ -3,12 +3,13 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
+use super::ask::query_with;
 use super::bind::{add_all, arguments};
 use super::failure::not_ours;
 use super::rows::{Statement, bytes, cells};
 use crate::Result;
 use crate::model::RawJson;
-use crate::model::query::{Queries, Query, Row};
+use crate::model::query::{AsJson, Queries, Query, Row};
 use crate::sql::Texts;
 
 /// What a query sends.
@@ -19,22 +20,23 @@ pub(crate) fn statement<Out>(texts: &Texts, query: &(impl Query<Out> + ?Sized)) 
 
 /// Runs a query.
 pub(crate) async fn run<Out>(conn: &mut PgConnection, texts: &Texts, query: &dyn Query<Out>) -> Result<Out> {
-    let rows = fetch_all(conn, statement(texts, query)?).await?;
-    let cells = rows.iter().map(cells).collect::<Result<Vec<_>>>()?;
-    let rows: Vec<Row<'_>> = cells.iter().map(|cells| Row::new(cells)).collect();
-    query.decode(&rows)
+    with_rows(&fetch_all(conn, statement(texts, query)?).await?, |rows| query.decode(rows))
 }
 
-/// Runs a query for many rows and strings their JSON together, unparsed.
-pub(crate) async fn run_json<T>(conn: &mut PgConnection, texts: &Texts, query: &dyn Query<Vec<T>>) -> Result<RawJson> {
-    let rows = fetch_all(conn, statement(texts, query)?).await?;
-    let mut json = String::from("[");
-    for (i, row) in rows.iter().enumerate() {
-        json.push_str(if i > 0 { "," } else { "" });
-        json.push_str(Row::new(&[bytes(row, 0)?]).json_text(0)?);
-    }
-    json.push(']');
-    Ok(RawJson::from_text(json))
+/// Runs a query and strings its rows' JSON together, unparsed.
+pub(crate) async fn run_json<Out: AsJson>(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    query: &dyn Query<Out>,
+) -> Result<RawJson> {
+    let found = fetch_all(conn, statement(texts, query)?).await?;
+    with_rows(&found, |rows| Out::as_json(query.name(), rows)).map(RawJson::from_text)
+}
+
+fn with_rows<T>(found: &[PgRow], make: impl FnOnce(&[Row<'_>]) -> Result<T>) -> Result<T> {
+    let cells = found.iter().map(cells).collect::<Result<Vec<_>>>()?;
+    let rows: Vec<Row<'_>> = cells.iter().map(|cells| Row::new(cells)).collect();
+    make(&rows)
 }
 
 /// Runs several queries in one statement.
@@ -61,7 +63,7 @@ pub(crate) async fn run_all<Outs>(
 }
 
 async fn fetch_all(conn: &mut PgConnection, statement: Statement) -> Result<Vec<PgRow>> {
-    Ok(sqlx::query_with(statement.text, statement.arguments).fetch_all(conn).await?)
+    Ok(query_with(statement.text, statement.arguments).fetch_all(conn).await?)
 }
 
 /// The columns of a value of type `record`: how many, then of each its type, its length (-1 for NULL), its bytes.

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::ask::query;
 use super::events::envelope;
 use super::tags::alternatives;
 use crate::Result;
@@ -26,7 +27,7 @@ pub(crate) async fn read_stream_backwards(
     before: i64,
     limit: i64,
 ) -> Result<Vec<EventEnvelope>> {
-    let query = sqlx::query(texts.statement(sql::READ_STREAM_BACKWARDS)).bind(stream_id.0).bind(before).bind(limit);
+    let query = query(texts.statement(sql::READ_STREAM_BACKWARDS)).bind(stream_id.0).bind(before).bind(limit);
     query.fetch_all(conn).await?.iter().map(envelope).collect()
 }
 
@@ -45,7 +46,7 @@ pub(crate) async fn read_filtered(
         Filter { categories: Some(_), .. } => sql::READ_ALL_OF_CATEGORIES,
         _ => sql::READ_ALL_FILTERED,
     };
-    let query = sqlx::query(texts.statement(text)).bind(after).bind(mark).bind(&filter.types).bind(limit);
+    let query = query(texts.statement(text)).bind(after).bind(mark).bind(&filter.types).bind(limit);
     let query = match filter {
         Filter { tags: Some(tags), categories, streams, .. } => {
             tags.check()?;

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 use std::time::Duration;
 
+use super::ask::{query, query_scalar};
 use crate::Result;
 use crate::model::Collection;
 use crate::sql::beside::{self, Beside};
@@ -17,10 +18,10 @@ pub(crate) async fn begin(
     shards: i32,
     collection: &Collection,
 ) -> Result<()> {
-    let rows = sqlx::query(texts.statement(sql::BEGIN_REBUILD)).bind(projection).bind(version).bind(shards);
+    let rows = query(texts.statement(sql::BEGIN_REBUILD)).bind(projection).bind(version).bind(shards);
     rows.execute(&mut *conn).await?;
     let key = beside::index_name(Beside::Rebuild, &format!("{}_pkey", beside::table(collection)));
-    let make = sqlx::query(texts.statement(sql::MAKE_BESIDE)).bind(beside::table(collection)).bind(key);
+    let make = query(texts.statement(sql::MAKE_BESIDE)).bind(beside::table(collection)).bind(key);
     make.execute(conn).await?;
     Ok(())
 }
@@ -32,13 +33,13 @@ pub(crate) async fn find(
     projection: &str,
     version: i32,
 ) -> Result<Option<i32>> {
-    let shards = sqlx::query_scalar(texts.statement(sql::FIND_REBUILD)).bind(projection).bind(version);
+    let shards = query_scalar(texts.statement(sql::FIND_REBUILD)).bind(projection).bind(version);
     Ok(shards.fetch_optional(conn).await?)
 }
 
 /// Keeps everybody away from the live table, until the transaction ends: those who write it have committed by then.
 pub(crate) async fn lock_live(conn: &mut PgConnection, texts: &Texts, collection: &'static Collection) -> Result<()> {
-    sqlx::query(texts.of(sql::LOCK_LIVE, collection)).execute(conn).await?;
+    query(texts.of(sql::LOCK_LIVE, collection)).execute(conn).await?;
     Ok(())
 }
 
@@ -50,14 +51,14 @@ pub(crate) async fn give_up(
     collection: &Collection,
     which: Beside,
 ) -> Result<bool> {
-    let drop = sqlx::query_scalar(texts.statement(sql::DROP_BESIDE));
+    let drop = query_scalar(texts.statement(sql::DROP_BESIDE));
     Ok(drop.bind(projection).bind(beside::table(collection)).bind(which.word()).fetch_one(conn).await?)
 }
 
 /// Bounds the wait for locks, until the transaction ends.
 pub(crate) async fn bound_locks(conn: &mut PgConnection, texts: &Texts, longest: Duration) -> Result<()> {
     let longest = longest.as_millis().max(1).to_string();
-    sqlx::query(texts.statement(sql::LOCK_TIMEOUT)).bind(longest).execute(conn).await?;
+    query(texts.statement(sql::LOCK_TIMEOUT)).bind(longest).execute(conn).await?;
     Ok(())
 }
 
@@ -72,7 +73,7 @@ pub(crate) async fn swap(
 ) -> Result<bool> {
     let names = beside::index_names(collection);
     let called = |at: Beside| names.iter().map(|name| beside::index_name(at, name)).collect::<Vec<_>>();
-    let swap = sqlx::query_scalar(texts.statement(sql::SWAP_READ_MODEL));
+    let swap = query_scalar(texts.statement(sql::SWAP_READ_MODEL));
     let swap = swap.bind(projection).bind(token).bind(beside::table(collection)).bind(which.word());
     Ok(swap.bind(&names).bind(called(which)).bind(called(Beside::Old)).fetch_one(conn).await?)
 }

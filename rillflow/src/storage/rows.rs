@@ -3,29 +3,39 @@
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{AssertSqlSafe, PgConnection, Row as _, SqlSafeStr, SqlStr, ValueRef as _};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _, SqlSafeStr, ValueRef as _};
 
+use super::ask::query_with;
 use super::failure::not_ours;
 use crate::model::JsonFormat;
 use crate::model::query::{Query, Row};
+use crate::sql::Text;
 use crate::{Error, Result};
 
 /// A statement with its parameters.
 pub(crate) struct Statement {
-    pub(super) text: SqlStr,
+    pub(super) text: Text,
     pub(super) arguments: PgArguments,
+}
+
+impl Statement {
+    /// Whether its rows can be read in a transaction only.
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.text.in_transaction()
+    }
 }
 
 /// Sends a statement, and hands on its rows as they come from the socket: none is read ahead.
 pub(crate) fn fetch(conn: &mut PgConnection, statement: Statement) -> BoxStream<'_, Result<PgRow>> {
-    sqlx::query_with(statement.text, statement.arguments).fetch(conn).map_err(Error::from).boxed()
+    query_with(statement.text, statement.arguments).fetch(conn).map_err(Error::from).boxed()
 }
 
 /// How PostgreSQL would run a statement, line by line.
 pub(crate) async fn explain(conn: &mut PgConnection, statement: Statement) -> Result<String> {
     // audited: the text is the query's own, which runs as it stands
-    let text = AssertSqlSafe(format!("EXPLAIN {}", statement.text.as_str())).into_sql_str();
-    let lines = sqlx::query_with(text, statement.arguments).persistent(false).fetch_all(conn).await?;
+    let explain = AssertSqlSafe(format!("EXPLAIN {}", statement.text.as_str())).into_sql_str();
+    let text = statement.text.like(explain);
+    let lines = query_with(text, statement.arguments).persistent(false).fetch_all(conn).await?;
     let lines: Vec<String> = lines.iter().map(|line| line.try_get(0)).collect::<sqlx::Result<_>>()?;
     Ok(lines.join("\n"))
 }

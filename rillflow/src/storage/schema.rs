@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Row, SqlSafeStr, Transaction};
 use uuid::Uuid;
 
+use super::ask::{query, query_scalar};
 use super::failure;
 use crate::model::catalog::{Catalog, Column, Constraint, IndexState, Table, Trigger};
 use crate::model::{Collection, Index};
@@ -29,7 +30,7 @@ pub(crate) struct OrderGuards {
 
 /// Looks at a schema: one statement. `None` when it does not hold what this version needs to look.
 pub(crate) async fn state(conn: &mut PgConnection, texts: &Texts, wanted: Wanted<'_>) -> Result<Option<State>> {
-    let look = sqlx::query(texts.statement(sql::SCHEMA_STATE)).bind(wanted.fingerprint()).persistent(false);
+    let look = query(texts.statement(sql::SCHEMA_STATE)).bind(wanted.fingerprint()).persistent(false);
     let row = match look.fetch_one(conn).await.map_err(Error::from) {
         Err(Error::Schema { .. }) => return Ok(None),
         row => row?,
@@ -47,32 +48,31 @@ pub(crate) async fn record(
     relations: &[String],
     complete: bool,
 ) -> Result<()> {
-    let query =
-        sqlx::query(texts.statement(sql::RECORD_SYNC)).bind(wanted.fingerprint()).bind(relations).bind(complete);
+    let query = query(texts.statement(sql::RECORD_SYNC)).bind(wanted.fingerprint()).bind(relations).bind(complete);
     query.execute(conn).await?;
     Ok(())
 }
 
 /// Tries to become the only one who changes the schema, until `conn` closes.
 pub(crate) async fn try_lock(conn: &mut PgConnection, texts: &Texts) -> Result<bool> {
-    let query = sqlx::query_scalar(texts.statement(sql::LOCK_SCHEMA)).bind(texts.schema().as_str());
+    let query = query_scalar(texts.statement(sql::LOCK_SCHEMA)).bind(texts.schema().as_str());
     Ok(query.fetch_one(conn).await?)
 }
 
 /// The names of all tables, sequences, views and indexes of the schema.
 pub(crate) async fn relations(conn: &mut PgConnection, texts: &Texts) -> Result<Vec<String>> {
-    let query = sqlx::query_scalar(texts.statement(sql::SCHEMA_RELATIONS)).bind(texts.schema().as_str());
+    let query = query_scalar(texts.statement(sql::SCHEMA_RELATIONS)).bind(texts.schema().as_str());
     Ok(query.fetch_all(conn).await?)
 }
 
 /// Whether the schema is shared by tenants; `None` when it holds no store.
 pub(crate) async fn has_tenant_column(conn: &mut PgConnection, texts: &Texts) -> Result<Option<bool>> {
-    Ok(sqlx::query_scalar(texts.statement(sql::HAS_TENANT_COLUMN)).fetch_one(conn).await?)
+    Ok(query_scalar(texts.statement(sql::HAS_TENANT_COLUMN)).fetch_one(conn).await?)
 }
 
 /// The migrations applied so far.
 pub(crate) async fn applied(conn: &mut PgConnection, texts: &Texts) -> Result<Vec<i64>> {
-    Ok(sqlx::query_scalar(texts.statement(sql::APPLIED_MIGRATIONS)).fetch_all(conn).await?)
+    Ok(query_scalar(texts.statement(sql::APPLIED_MIGRATIONS)).fetch_all(conn).await?)
 }
 
 /// The schemas of those extensions that are there.
@@ -80,7 +80,7 @@ pub(crate) async fn extensions(conn: &mut PgConnection, texts: &Texts, names: &[
     if names.is_empty() {
         return Ok(Extensions::new());
     }
-    let rows = sqlx::query(texts.statement(sql::EXTENSION_SCHEMAS)).bind(names).fetch_all(conn).await?;
+    let rows = query(texts.statement(sql::EXTENSION_SCHEMAS)).bind(names).fetch_all(conn).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
@@ -180,7 +180,7 @@ async fn read(
     folded: &[&SchemaName],
     relations: Option<&[String]>,
 ) -> Result<Catalog> {
-    let query = sqlx::query(sql::SCHEMA_CATALOG).bind(schema.as_str()).bind(relations).persistent(false);
+    let query = query(sql::SCHEMA_CATALOG).bind(schema.as_str()).bind(relations).persistent(false);
     let mut catalog = Catalog::default();
     for row in query.fetch_all(conn).await? {
         let row = CatalogRow {

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, PgConnection, Row, SqlSafeStr};
+use sqlx::{PgConnection, Row};
 
 use super::append::{Append, Outcome, add_beside, append_arguments, outcome};
+use super::ask::query_with;
 use super::bind::add_all;
 use super::failure::of_collection;
 use super::outbox::Outgoing;
@@ -75,8 +76,8 @@ pub(crate) async fn commit(conn: &mut PgConnection, texts: &Texts, staged: &Stag
         }
     }
     // audited: put together from our own files and validated names
-    let text = AssertSqlSafe(sql::session::session(texts, with, &collections)).into_sql_str();
-    let rows = sqlx::query_with(text, arguments).fetch_all(conn).await.map_err(|error| {
+    let text = texts.made(sql::session::session(texts, with, &collections));
+    let rows = query_with(text, arguments).fetch_all(conn).await.map_err(|error| {
         // which collection a unique index belongs to is told by its name
         let of = |it: &&&'static Collection| super::failure::names_table(&error, it.table);
         match collections.iter().find(of).copied() {
@@ -135,7 +136,6 @@ pub(crate) async fn versions(
 ) -> Result<HashMap<String, (i64, bool)>> {
     let ids = IdValue::array(documents.collection.id_type, documents.changes.iter().map(|(id, _)| id.clone()));
     let arguments = super::bind::arguments(vec![ids])?;
-    let rows =
-        sqlx::query_with(texts.of(sql::DOCUMENT_VERSIONS, documents.collection), arguments).fetch_all(conn).await?;
+    let rows = query_with(texts.of(sql::DOCUMENT_VERSIONS, documents.collection), arguments).fetch_all(conn).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))).collect()
 }

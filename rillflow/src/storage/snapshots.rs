@@ -1,11 +1,11 @@
 //! Aggregates as stored: the snapshot, and the events behind it.
 
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt;
-use sqlx::PgConnection;
-use sqlx::Row;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::ask::{query, query_scalar};
 use super::failure::text;
 use crate::Result;
 use crate::model::{RawJson, StreamId};
@@ -47,23 +47,20 @@ pub(crate) async fn fold(
         Until::Version(version) => (sql::LOAD_AGGREGATE, version),
         Until::Time(_) => (sql::LOAD_AGGREGATE_AS_OF, 0),
     };
-    let query = sqlx::query(texts.statement(text_of))
+    let query = query(texts.statement(text_of))
         .bind(stream_id.0)
         .bind(key.map(|key| key.aggregate))
         .bind(key.map(|key| key.fingerprint));
     let query = if let Until::Time(time) = until { query.bind(time) } else { query.bind(up_to) };
-    let mut rows = query.fetch(conn);
     let mut version = 0;
-    while let Some(row) = rows.next().await {
-        let row = row?;
+    let take = |row: PgRow| {
         version = row.try_get(0)?;
         match row.try_get::<Option<i32>, _>(2)? {
-            None => fold(Piece::Snapshot(text(&row, 3)?))?,
-            Some(version) => {
-                fold(Piece::Event { name: text(&row, 1)?, version, json: text(&row, 3)?.as_bytes() })?;
-            }
+            None => fold(Piece::Snapshot(text(&row, 3)?)),
+            Some(version) => fold(Piece::Event { name: text(&row, 1)?, version, json: text(&row, 3)?.as_bytes() }),
         }
-    }
+    };
+    query.each(conn, take).await?;
     Ok(version)
 }
 
@@ -76,7 +73,7 @@ pub(crate) async fn put(
     version: i64,
     state: RawJson,
 ) -> Result<()> {
-    sqlx::query(texts.statement(sql::PUT_SNAPSHOT))
+    query(texts.statement(sql::PUT_SNAPSHOT))
         .bind(stream_id.0)
         .bind(key.aggregate)
         .bind(key.fingerprint)
@@ -97,7 +94,7 @@ pub(crate) async fn to_compact(
     after: Option<StreamId>,
     limit: i64,
 ) -> Result<Vec<StreamId>> {
-    let ids: Vec<Uuid> = sqlx::query_scalar(texts.statement(sql::STREAMS_TO_COMPACT))
+    let ids: Vec<Uuid> = query_scalar(texts.statement(sql::STREAMS_TO_COMPACT))
         .bind(category)
         .bind(key.aggregate)
         .bind(key.fingerprint)
@@ -117,7 +114,7 @@ pub(crate) async fn metrics(
     key: SnapshotKey,
     threshold: i64,
 ) -> Result<(i64, i64)> {
-    let row = sqlx::query(texts.statement(sql::COMPACTION_METRICS))
+    let row = query(texts.statement(sql::COMPACTION_METRICS))
         .bind(category)
         .bind(key.aggregate)
         .bind(key.fingerprint)

@@ -3,13 +3,14 @@
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::ask::{query, query_scalar};
 use crate::model::{Expected, StreamId, StreamState};
 use crate::sql::{self, Texts};
 use crate::{Error, Result};
 
 /// What is known of a stream; a tombstone too.
 pub(crate) async fn state(conn: &mut PgConnection, texts: &Texts, stream_id: StreamId) -> Result<Option<StreamState>> {
-    let query = sqlx::query(texts.statement(sql::STREAM_STATE)).bind(stream_id.0);
+    let query = query(texts.statement(sql::STREAM_STATE)).bind(stream_id.0);
     let Some(row) = query.fetch_optional(conn).await? else { return Ok(None) };
     Ok(Some(StreamState {
         stream_id,
@@ -38,7 +39,7 @@ pub(crate) async fn refusal(
 
 /// Whether there is a stream, and not its tombstone.
 pub(crate) async fn exists(conn: &mut PgConnection, texts: &Texts, stream_id: StreamId) -> Result<bool> {
-    Ok(sqlx::query_scalar(texts.statement(sql::STREAM_EXISTS)).bind(stream_id.0).fetch_one(conn).await?)
+    Ok(query_scalar(texts.statement(sql::STREAM_EXISTS)).bind(stream_id.0).fetch_one(conn).await?)
 }
 
 /// Closes a stream to appends, after those that are open.
@@ -52,7 +53,7 @@ pub(crate) async fn restore(conn: &mut PgConnection, texts: &Texts, stream_id: S
 }
 
 async fn change(conn: &mut PgConnection, texts: &Texts, text: &'static str, stream_id: StreamId) -> Result<()> {
-    match sqlx::query_scalar(texts.statement(text)).bind(stream_id.0).fetch_optional(conn).await? {
+    match query_scalar(texts.statement(text)).bind(stream_id.0).fetch_optional(conn).await? {
         Some(false) => Ok(()),
         Some(true) => Err(Error::StreamDeleted { stream_id }),
         None => Err(Error::StreamNotFound { stream_id }),
@@ -61,17 +62,17 @@ async fn change(conn: &mut PgConnection, texts: &Texts, text: &'static str, stre
 
 /// Deletes a stream and leaves its tombstone.
 pub(crate) async fn delete(conn: &mut PgConnection, texts: &Texts, stream_id: StreamId) -> Result<()> {
-    let query = sqlx::query_scalar(texts.statement(sql::DELETE_STREAM)).bind(stream_id.0);
+    let query = query_scalar(texts.statement(sql::DELETE_STREAM)).bind(stream_id.0);
     if query.fetch_one(conn).await? { Ok(()) } else { Err(Error::StreamNotFound { stream_id }) }
 }
 
 /// The stream that an alias stands for: `proposed` when nobody was first.
 pub(crate) async fn resolve_alias(conn: &mut PgConnection, texts: &Texts, alias: &str, proposed: Uuid) -> Result<Uuid> {
-    let query = sqlx::query_scalar(texts.statement(sql::RESOLVE_ALIAS)).bind(alias).bind(proposed);
+    let query = query_scalar(texts.statement(sql::RESOLVE_ALIAS)).bind(alias).bind(proposed);
     Ok(query.fetch_one(conn).await?)
 }
 
 /// The stream that an alias stands for, when somebody asked before.
 pub(crate) async fn find_alias(conn: &mut PgConnection, texts: &Texts, alias: &str) -> Result<Option<Uuid>> {
-    Ok(sqlx::query_scalar(texts.statement(sql::FIND_ALIAS)).bind(alias).fetch_optional(conn).await?)
+    Ok(query_scalar(texts.statement(sql::FIND_ALIAS)).bind(alias).fetch_optional(conn).await?)
 }

@@ -9,6 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use super::ask::{query, query_as, query_scalar};
 use super::events::envelope;
 use super::failure::{in_another_epoch, refusal_of_ack};
 use super::{epochs, marks};
@@ -99,7 +100,7 @@ pub(crate) async fn tend(
     texts: &Texts,
     members: &[Tended],
 ) -> Result<std::collections::HashMap<Uuid, Holding>> {
-    let query = sqlx::query(texts.statement(sql::TEND_MEMBERS))
+    let query = query(texts.statement(sql::TEND_MEMBERS))
         .bind(members.iter().map(|it| it.member).collect::<Vec<_>>())
         .bind(members.iter().map(|it| it.key.subscription.as_str()).collect::<Vec<_>>())
         .bind(members.iter().map(|it| it.key.group.as_str()).collect::<Vec<_>>())
@@ -158,7 +159,7 @@ pub(crate) async fn resume(
 /// Stores a partition that was resumed. `false`: it has another owner.
 pub(crate) async fn enter(conn: &mut PgConnection, texts: &Texts, key: &GroupKey, known: &Partition) -> Result<bool> {
     let (position, id) = known.checkpoint.last.unzip();
-    let query = sqlx::query(texts.statement(sql::ENTER_PARTITION))
+    let query = query(texts.statement(sql::ENTER_PARTITION))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(known.number)
@@ -186,7 +187,7 @@ pub(crate) async fn follow(
     key: &GroupKey,
     followed: &[Followed],
 ) -> Result<Vec<(i32, i64)>> {
-    let query = sqlx::query_as(texts.statement(sql::FOLLOW_PARTITIONS))
+    let query = query_as(texts.statement(sql::FOLLOW_PARTITIONS))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(followed.iter().map(|it| it.partition).collect::<Vec<_>>())
@@ -205,7 +206,7 @@ pub(crate) async fn ack(
     strictly: Option<Duration>,
 ) -> Result<Reached> {
     let (position, id) = ack.last.unzip();
-    let query = sqlx::query(texts.statement(sql::ACK_SUBSCRIPTION))
+    let query = query(texts.statement(sql::ACK_SUBSCRIPTION))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(ack.partition)
@@ -225,7 +226,7 @@ pub(crate) async fn ack(
 /// Ends the caller's transaction.
 pub(crate) async fn refuse(conn: &mut PgConnection, texts: &Texts) {
     // it always fails, and so does the transaction, however it fails
-    let _refused = sqlx::query(texts.statement(sql::REFUSE)).execute(conn).await;
+    let _refused = query(texts.statement(sql::REFUSE)).execute(conn).await;
 }
 
 /// Gives partitions back, and says which.
@@ -236,7 +237,7 @@ pub(crate) async fn release(
     held: &[(i32, i64)],
 ) -> Result<Vec<i32>> {
     let (partitions, tokens): (Vec<_>, Vec<_>) = held.iter().copied().unzip();
-    let query = sqlx::query_scalar(texts.statement(sql::RELEASE_PARTITIONS))
+    let query = query_scalar(texts.statement(sql::RELEASE_PARTITIONS))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(partitions)
@@ -253,7 +254,7 @@ pub(crate) async fn leave(
     member: Uuid,
     dropped: &[i32],
 ) -> Result<()> {
-    let query = sqlx::query(texts.statement(sql::LEAVE_GROUP))
+    let query = query(texts.statement(sql::LEAVE_GROUP))
         .bind(member)
         .bind(&key.subscription)
         .bind(&key.group)
@@ -285,7 +286,7 @@ pub(crate) async fn read_source(
     scan: &Scan,
 ) -> Result<Delivery> {
     let Source::Events(filter) = source else {
-        let query = sqlx::query(texts.statement(sql::READ_OUTBOX_PARTITIONS))
+        let query = query(texts.statement(sql::READ_OUTBOX_PARTITIONS))
             .bind(scan.after)
             .bind(scan.until)
             .bind(scan.limit)
@@ -312,7 +313,7 @@ pub(crate) async fn read(
     filter: &SubscriptionFilter,
     scan: &Scan,
 ) -> Result<Delivery> {
-    let query = sqlx::query(texts.statement(sql::READ_SUBSCRIPTION))
+    let query = query(texts.statement(sql::READ_SUBSCRIPTION))
         .bind(scan.after)
         .bind(scan.until)
         .bind(scan.limit)

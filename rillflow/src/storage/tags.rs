@@ -1,8 +1,9 @@
 //! Events by their tags: what decisions are made on.
 
-use futures_util::StreamExt;
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
+use super::ask::query;
 use super::failure::text;
 use crate::Result;
 use crate::model::{StreamId, TagQuery, array_literal_in_order};
@@ -23,23 +24,21 @@ pub(crate) struct Found<'r> {
 pub(crate) async fn fold(
     conn: &mut PgConnection,
     texts: &Texts,
-    query: &TagQuery,
+    about: &TagQuery,
     types: &[&str],
     mut fold: impl FnMut(Found<'_>) -> Result<()>,
 ) -> Result<()> {
-    let query = sqlx::query(texts.statement(sql::LOAD_TAGGED)).bind(alternatives(query)).bind(types);
-    let mut rows = query.fetch(conn);
-    while let Some(row) = rows.next().await {
-        let row = row?;
+    let query = query(texts.statement(sql::LOAD_TAGGED)).bind(alternatives(about)).bind(types);
+    let take = |row: PgRow| {
         fold(Found {
             position: row.try_get(0)?,
             stream_id: StreamId(row.try_get(1)?),
             name: text(&row, 2)?,
             version: row.try_get(3)?,
             json: text(&row, 4)?.as_bytes(),
-        })?;
-    }
-    Ok(())
+        })
+    };
+    query.each(conn, take).await
 }
 
 /// As the statements take them.

@@ -2,6 +2,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row, SqlSafeStr};
 
+use super::ask::{query, query_as, query_scalar};
 use super::schema::run;
 use crate::model::{Collection, TenantName};
 use crate::sql::{self, Texts, tenancy};
@@ -9,25 +10,25 @@ use crate::{Error, Result};
 
 /// The schemas that begin with `prefix` and hold a store, each with its oid.
 pub(crate) async fn schemas(conn: &mut PgConnection, texts: &Texts, prefix: &str) -> Result<Vec<(String, i64)>> {
-    Ok(sqlx::query_as(texts.statement(sql::TENANT_SCHEMAS)).bind(prefix).fetch_all(conn).await?)
+    Ok(query_as(texts.statement(sql::TENANT_SCHEMAS)).bind(prefix).fetch_all(conn).await?)
 }
 
 /// Whether the schema of these texts holds a store.
 pub(crate) async fn is_synced(conn: &mut PgConnection, texts: &Texts) -> Result<bool> {
-    let query = sqlx::query_scalar(texts.statement(sql::IS_SYNCED)).bind(texts.schema().as_str());
+    let query = query_scalar(texts.statement(sql::IS_SYNCED)).bind(texts.schema().as_str());
     Ok(query.fetch_one(conn).await?)
 }
 
 /// The last position drawn, and the bytes of all tables.
 pub(crate) async fn size(conn: &mut PgConnection, texts: &Texts) -> Result<(i64, i64)> {
-    let query = sqlx::query(texts.statement(sql::TENANT_SIZE)).bind(texts.schema().as_str()).persistent(false);
+    let query = query(texts.statement(sql::TENANT_SIZE)).bind(texts.schema().as_str()).persistent(false);
     let row = query.fetch_one(conn).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 /// Whether a collection holds any document, deleted ones included.
 pub(crate) async fn holds_any(conn: &mut PgConnection, texts: &Texts, it: &'static Collection) -> Result<bool> {
-    Ok(sqlx::query_scalar(texts.of(sql::HOLDS_ANY, it)).persistent(false).fetch_one(conn).await?)
+    Ok(query_scalar(texts.of(sql::HOLDS_ANY, it)).persistent(false).fetch_one(conn).await?)
 }
 
 /// Drops the schema of these texts with everything in it.
@@ -63,7 +64,7 @@ pub(crate) async fn enter_raw(conn: &mut PgConnection, entering: &str) -> sqlx::
 ///
 /// [`Error::NotOfTenant`] when it is another's.
 pub(crate) async fn join(conn: &mut PgConnection, texts: &Texts, name: &TenantName) -> Result<()> {
-    let query = sqlx::query_as(texts.statement(sql::JOIN_TENANT)).bind(name.as_str());
+    let query = query_as(texts.statement(sql::JOIN_TENANT)).bind(name.as_str());
     let (active, role, set): (bool, String, Option<String>) = query.fetch_one(conn).await?;
     match set {
         _ if !active => Err(Error::RowSecurityBypassed { role }),
@@ -74,48 +75,48 @@ pub(crate) async fn join(conn: &mut PgConnection, texts: &Texts, name: &TenantNa
 
 /// Whether there is a tenant of this name.
 pub(crate) async fn is_there(conn: &mut PgConnection, texts: &Texts, name: &TenantName) -> Result<bool> {
-    Ok(sqlx::query_scalar(texts.statement(sql::FIND_TENANT)).bind(name.as_str()).fetch_one(conn).await?)
+    Ok(query_scalar(texts.statement(sql::FIND_TENANT)).bind(name.as_str()).fetch_one(conn).await?)
 }
 
 /// Makes a tenant. `false`: one of this name is being dropped.
 pub(crate) async fn make(conn: &mut PgConnection, texts: &Texts, name: &TenantName) -> Result<bool> {
-    let query = sqlx::query(texts.statement(sql::MAKE_TENANT)).bind(name.as_str());
+    let query = query(texts.statement(sql::MAKE_TENANT)).bind(name.as_str());
     Ok(query.fetch_optional(conn).await?.is_some())
 }
 
 /// The tenants that share the schema, each with what tells it from one that had its name before.
 pub(crate) async fn sharing(conn: &mut PgConnection, texts: &Texts) -> Result<Vec<(String, i64)>> {
-    Ok(sqlx::query_as(texts.statement(sql::LIST_TENANTS)).fetch_all(conn).await?)
+    Ok(query_as(texts.statement(sql::LIST_TENANTS)).fetch_all(conn).await?)
 }
 
 /// This role, when row level security does not hold for it.
 pub(crate) async fn bypassing_role(conn: &mut PgConnection) -> Result<Option<String>> {
-    let (role, bypasses): (String, bool) = sqlx::query_as(sql::ROLE_BYPASSES).fetch_one(conn).await?;
+    let (role, bypasses): (String, bool) = query_as(sql::ROLE_BYPASSES).fetch_one(conn).await?;
     Ok(bypasses.then_some(role))
 }
 
 /// The tables whose rows are each a tenant's.
 pub(crate) async fn tables(conn: &mut PgConnection, texts: &Texts) -> Result<Vec<String>> {
-    Ok(sqlx::query_scalar(texts.statement(sql::TENANT_TABLES)).fetch_all(conn).await?)
+    Ok(query_scalar(texts.statement(sql::TENANT_TABLES)).fetch_all(conn).await?)
 }
 
 /// On a tenant's connection: its last position, and the bytes of its rows.
 pub(crate) async fn size_of_rows(conn: &mut PgConnection, texts: &Texts, tables: &[String]) -> Result<(i64, i64)> {
     // audited: names out of the catalog, quoted
-    let text = AssertSqlSafe(tenancy::size(texts, tables)).into_sql_str();
-    Ok(sqlx::query_as(text).persistent(false).fetch_one(conn).await?)
+    let text = texts.made(tenancy::size(texts, tables));
+    Ok(query_as(text).persistent(false).fetch_one(conn).await?)
 }
 
 /// On a tenant's connection: whether it holds events, messages or documents.
 pub(crate) async fn holds_rows(conn: &mut PgConnection, texts: &Texts, tables: &[String]) -> Result<bool> {
     // audited: names out of the catalog, quoted
-    let text = AssertSqlSafe(tenancy::holds_anything(texts, tables)).into_sql_str();
-    Ok(sqlx::query_scalar(text).persistent(false).fetch_one(conn).await?)
+    let text = texts.made(tenancy::holds_anything(texts, tables));
+    Ok(query_scalar(text).persistent(false).fetch_one(conn).await?)
 }
 
 /// Lets a tenant take no row any more. `false`: there is none.
 pub(crate) async fn close(conn: &mut PgConnection, texts: &Texts, name: &TenantName) -> Result<bool> {
-    let query = sqlx::query(texts.statement(sql::CLOSE_TENANT)).bind(name.as_str());
+    let query = query(texts.statement(sql::CLOSE_TENANT)).bind(name.as_str());
     Ok(query.fetch_optional(conn).await?.is_some())
 }
 
@@ -135,9 +136,9 @@ pub(crate) async fn wait_for_writers(
 
 /// In a transaction on a tenant's connection: removes everything of a tenant that is [closed](close).
 pub(crate) async fn remove(tx: &mut PgConnection, texts: &Texts, name: &TenantName, tables: &[String]) -> Result<()> {
-    sqlx::query(sql::BEGIN_REMOVAL).bind(name.as_str()).execute(&mut *tx).await?;
-    sqlx::query(texts.statement(sql::BURY_STREAMS)).execute(&mut *tx).await?;
+    query(sql::BEGIN_REMOVAL).bind(name.as_str()).execute(&mut *tx).await?;
+    query(texts.statement(sql::BURY_STREAMS)).execute(&mut *tx).await?;
     run(tx, &tenancy::remove_rows(texts, tables)).await?;
-    sqlx::query(texts.statement(sql::REMOVE_TENANT)).bind(name.as_str()).execute(tx).await?;
+    query(texts.statement(sql::REMOVE_TENANT)).bind(name.as_str()).execute(tx).await?;
     Ok(())
 }

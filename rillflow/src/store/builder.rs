@@ -1,25 +1,28 @@
 //! Making a store.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
 use uuid::Uuid;
 
 use super::{SchemaTexts, Store, TenantedStoreBuilder};
 use crate::model::{
-    Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, ProjectionHandler, Registered, Snapshots,
-    SqlProjection, TenancyMode,
+    Aggregate, Collection, Document, DocumentProjection, Json, Lifecycle, Pooler, ProjectionHandler, Registered,
+    Snapshots, SqlProjection, TenancyMode,
 };
 use crate::observe::{Observer, TraceContext, TraceSink};
 use crate::runtime::Core;
 use crate::runtime::connections::Connections;
 use crate::runtime::lanes::Lanes;
+use crate::runtime::sessions::Sessions;
 use crate::runtime::snapshots::SnapshotPolicies;
 use crate::sql::{SchemaName, Texts};
+use crate::storage::doctor;
 use crate::{Error, Result};
 
 /// A connection that rested longer may have been cut meanwhile.
@@ -70,10 +73,13 @@ impl From<&PgPool> for Source {
 #[must_use = "nothing happens before `build().await`"]
 pub struct StoreBuilder {
     source: Source,
+    /// Whether this is the database of one tenant among others.
+    one_of_many: bool,
     max_connections: u32,
     connect_timeout: Duration,
     batch_appends: bool,
     schema: Result<SchemaName, String>,
+    pooler: Option<Pooler>,
     collections: Vec<&'static Collection>,
     projections: Vec<Registered>,
     snapshots: SnapshotPolicies,
@@ -84,10 +90,12 @@ impl StoreBuilder {
     pub(super) fn new(source: Source) -> Self {
         Self {
             source,
+            one_of_many: false,
             max_connections: 10,
             connect_timeout: Duration::from_secs(30),
             batch_appends: true,
             schema: Ok(SchemaName::default()),
+            pooler: None,
             collections: Vec::new(),
             projections: Vec::new(),
             snapshots: Default::default(),
@@ -119,6 +127,12 @@ impl StoreBuilder {
     /// The schema that holds everything; `public` by default. Names are kept as they are written.
     pub fn schema(mut self, name: &str) -> Self {
         self.schema = SchemaName::new(name).map_err(|_| name.to_owned());
+        self
+    }
+
+    /// Says that the store's connections lead to a pooler that lends a server for one transaction at a time.
+    pub fn pooler(mut self, pooler: Pooler) -> Self {
+        self.pooler = Some(pooler);
         self
     }
 
@@ -254,6 +268,7 @@ impl StoreBuilder {
     pub async fn build(self) -> Result<Store> {
         let schema = self.checked()?;
         let pool = self.connect().await?;
+        self.check_pooler(&pool).await?;
         Ok(self.open(pool, schema))
     }
 
@@ -275,13 +290,57 @@ impl StoreBuilder {
     pub(super) fn checked(&self) -> Result<SchemaName> {
         refuse_twins("projection", self.projections.iter().map(|it| &*it.name))?;
         refuse_twins("collection", self.collections.iter().map(|it| it.name))?;
+        self.sessions()?;
         self.projections.iter().try_for_each(refuse_own_lookup)?;
         self.schema_name()
+    }
+
+    pub(super) fn has_pooler(&self) -> bool {
+        self.pooler.is_some()
+    }
+
+    /// The texts of a schema, sent as the pooler needs it.
+    pub(super) fn texts(&self, schema: SchemaName) -> Texts {
+        Texts::new(schema).pooled(self.pooler.as_ref().is_some_and(|it| !it.keeps_prepared_statements))
+    }
+
+    /// Where sessions are had. Of several databases behind a pooler each has its own, at the same place.
+    fn sessions(&self) -> Result<Sessions> {
+        let Some(pooler) = &self.pooler else { return Ok(Sessions::Pool) };
+        let Some(direct) = &pooler.direct_url else { return Ok(Sessions::Nowhere) };
+        let options = PgConnectOptions::from_str(direct)?;
+        let database = match &self.source {
+            Source::Url(url) => PgConnectOptions::from_str(url)?.get_database().map(str::to_owned),
+            Source::Pool(_) => None,
+        };
+        Ok(Sessions::Direct(Box::new(match database {
+            Some(database) if self.one_of_many => options.database(&database),
+            _ => options,
+        })))
+    }
+
+    /// Whether a pooler is as it is declared: statements that go astray could run in silence as others.
+    pub(super) async fn check_pooler(&self, pool: &PgPool) -> Result<()> {
+        if !self.pooler.as_ref().is_some_and(|it| it.keeps_prepared_statements) {
+            return Ok(());
+        }
+        let mut conn = pool.acquire().await?;
+        if !doctor::keeps_names(&mut conn).await? {
+            return Ok(());
+        }
+        Err(Error::Pooler {
+            problem: "the pooler hands prepared statements on under the names they are given, so it does not keep them"
+                .to_owned(),
+            help: "PgBouncer keeps them from 1.21 on with `max_prepared_statements = 200`; for others leave \
+                   `.keeps_prepared_statements()` away"
+                .to_owned(),
+        })
     }
 
     /// The same settings on another source.
     pub(super) fn on(mut self, source: impl Into<Source>) -> Self {
         self.source = source.into();
+        self.one_of_many = true;
         self
     }
 
@@ -290,21 +349,27 @@ impl StoreBuilder {
             Source::Pool(pool) => Ok(pool.clone()),
             Source::Url(url) => {
                 let options = pool_options(self.max_connections).acquire_timeout(self.connect_timeout);
-                Ok(options.connect(url).await?)
+                let to = PgConnectOptions::from_str(url)?;
+                // poolers refuse start-up parameters that they don't know
+                let to = if self.pooler.is_some() { to.extra_float_digits(None) } else { to };
+                Ok(options.connect_with(to).await?)
             }
         }
     }
 
     /// A store in a schema, on connections that are there.
     pub(super) fn open(self, pool: PgPool, schema: SchemaName) -> Store {
-        self.open_on(Connections::of(pool), Arc::new(Texts::new(schema)))
+        let texts = self.texts(schema);
+        self.open_on(Connections::of(pool), Arc::new(texts))
     }
 
     /// A store with these texts, on these connections.
     pub(super) fn open_on(self, connections: Connections, texts: Arc<Texts>) -> Store {
         let lanes = Lanes::new(if self.batch_appends { lanes(&connections) } else { 0 });
+        // `checked` has seen that it can be read
+        let sessions = self.sessions().unwrap_or(Sessions::Nowhere);
         let core = Core::on(connections, texts, self.projections);
-        let core = Core { lanes, snapshots: self.snapshots, observer: self.observer, ..core };
+        let core = Core { sessions, lanes, snapshots: self.snapshots, observer: self.observer, ..core };
         Store { core: Arc::new(core), collections: self.collections.into() }
     }
 }

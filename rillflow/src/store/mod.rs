@@ -62,7 +62,7 @@ pub use tenant::Tenant;
 pub use tenants::{TenantMigrated, TenantStatus, TenantedStore, TenantedStoreBuilder};
 
 use crate::Result;
-use crate::model::query::{Queries, Query};
+use crate::model::query::{AsJson, Queries, Query};
 use crate::model::{Aggregate, Collection, RawJson, StreamId, StreamKey, TagQuery};
 use crate::observe::operation;
 use crate::runtime::daemon::{Daemon, DaemonConfig};
@@ -204,7 +204,8 @@ impl Store {
         operation!(&self.core, "query", query.name()).run(work).await
     }
 
-    /// Runs a typed query for many rows and gives them as one JSON array, for handing on: nothing is parsed.
+    /// Runs a typed query and gives its result as JSON, for handing on: an array of rows, one row or `null`, a page
+    /// with its cursor, a number. Nothing is parsed, and it reads back as the result.
     ///
     /// ```no_run
     /// # use rillflow::{Document, Store};
@@ -219,10 +220,12 @@ impl Store {
     /// # Errors
     ///
     /// As [`query`](Self::query), but for documents that do not fit their type, which nobody notices here.
-    pub async fn query_json<T>(&self, query: impl Query<Vec<T>>) -> Result<RawJson> {
+    pub async fn query_json<Out: AsJson>(&self, query: impl Query<Out>) -> Result<RawJson> {
         let work = async {
-            let mut conn = self.core.pool.acquire().await?;
-            queries::run_json(&mut conn, &self.core.texts, &query).await
+            let mut conn = warm::connection(&self.core).await?;
+            let found = queries::run_json(&mut conn, &self.core.texts, &query).await?;
+            conn.rest();
+            Ok(found)
         };
         operation!(&self.core, "query", query.name()).run(work).await
     }

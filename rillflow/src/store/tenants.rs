@@ -16,7 +16,7 @@ use crate::runtime::connections::SharedConnections;
 use crate::runtime::daemon::DaemonConfig;
 use crate::runtime::sync::SchemaChanges;
 use crate::runtime::tenants::{Incarnation, Tenants, TenantsDaemon};
-use crate::sql::{SchemaName, Texts};
+use crate::sql::SchemaName;
 use crate::storage::tenants;
 use crate::{Error, Result};
 
@@ -132,7 +132,19 @@ impl TenantedStoreBuilder {
     pub async fn build(self) -> Result<TenantedStore> {
         let base = self.builder.checked()?;
         let shared = match self.mode {
-            TenancyMode::SchemaPerTenant | TenancyMode::TenantColumn => Some(self.builder.connect().await?),
+            TenancyMode::TenantColumn if self.builder.has_pooler() => {
+                return Err(Error::Pooler {
+                    problem: "tenants that share tables are told apart by a setting of the session".to_owned(),
+                    help: "give their store the URL past the pooler, or a pooler in session mode; a schema per tenant \
+                           needs neither"
+                        .to_owned(),
+                });
+            }
+            TenancyMode::SchemaPerTenant | TenancyMode::TenantColumn => {
+                let pool = self.builder.connect().await?;
+                self.builder.check_pooler(&pool).await?;
+                Some(pool)
+            }
             TenancyMode::DatabasePerTenant(_) => None,
         };
         let tables = match (&self.mode, &shared) {
@@ -382,7 +394,8 @@ impl Inner {
                 let Some(pool) = &self.shared else { return Ok(Vec::new()) };
                 let mut conn = pool.acquire().await?;
                 let base = self.base.as_str();
-                let schemas = tenants::schemas(&mut conn, &Texts::new(self.base.clone()), &prefix(base)).await?;
+                let schemas =
+                    tenants::schemas(&mut conn, &self.builder.texts(self.base.clone()), &prefix(base)).await?;
                 let named = |(schema, oid): (String, i64)| Some((TenantName::of_schema(&schema, base)?, oid));
                 schemas.into_iter().filter_map(named).collect()
             }

@@ -58,6 +58,25 @@ impl<Out> Query<Out> for Compiled<Out> {
     }
 }
 
+/// One of several queries, chosen while the program runs.
+impl<Out> Query<Out> for Box<dyn Query<Out> + '_> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+    fn sql(&self) -> &'static str {
+        (**self).sql()
+    }
+    fn binds(&self) -> Vec<SqlValue> {
+        (**self).binds()
+    }
+    fn check(&self) -> Result<()> {
+        (**self).check()
+    }
+    fn decode(&self, rows: &[Row<'_>]) -> Result<Out> {
+        (**self).decode(rows)
+    }
+}
+
 impl<Out> fmt::Debug for Compiled<Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Query").field("name", &self.name).field("sql", &self.sql).field("binds", &self.binds).finish()

@@ -8,6 +8,7 @@ pub mod text;
 pub mod tree;
 
 mod aggregate;
+mod as_json;
 mod column;
 mod compiled;
 mod condition;
@@ -32,6 +33,7 @@ mod select;
 mod several;
 
 pub use aggregate::*;
+pub use as_json::AsJson;
 pub use compiled::Compiled;
 pub use condition::*;
 pub use coverage::{check_filter, check_order, check_rank};
@@ -61,7 +63,7 @@ use crate::Result;
 
 /// A query whose text was made by rustc. `#[compiled_query]` returns one, and [`Find`] is one.
 ///
-/// Object safe: `Box<dyn Query<Vec<Customer>>>` works.
+/// Object safe: a `Box<dyn Query<Vec<Customer>>>` is a query too, and may be any of several.
 ///
 /// # Example
 ///

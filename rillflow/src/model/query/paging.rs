@@ -322,13 +322,22 @@ pub struct Page<T> {
 impl<I> FromRows for Page<I> {
     type Item = I;
     fn from_rows<T: DeserializeOwned>(_: &'static str, rows: &[Row<'_>], make: impl Fn(T) -> I) -> Result<Self> {
-        let size = rows.first().map_or(Ok(0), |row| row.int(2))?;
-        let size = usize::try_from(size).unwrap_or(0);
-        let items: Vec<I> = rows.iter().take(size).map(|row| row.json(0).map(&make)).collect::<Result<_>>()?;
-        let last = if rows.len() > size { rows[..size].last() } else { None };
-        let next = last.map(|row| row.json_text(1).map(|text| Cursor(text.into()))).transpose()?;
+        let (rows, next) = cut(rows)?;
+        let items = rows.iter().map(|row| row.json(0).map(&make)).collect::<Result<_>>()?;
         Ok(Self { items, next })
     }
+}
+
+/// The rows of a page, without the one more that says that there is a next page, and where that begins.
+pub(super) fn cut<'r, 'a>(rows: &'r [Row<'a>]) -> Result<(&'r [Row<'a>], Option<Cursor>)> {
+    let size = rows.first().map_or(Ok(0), |row| row.int(2))?;
+    let size = usize::try_from(size).unwrap_or(0);
+    if rows.len() <= size {
+        return Ok((rows, None));
+    }
+    let rows = &rows[..size];
+    let next = rows.last().map(|row| row.json_text(1).map(|text| Cursor(text.into()))).transpose()?;
+    Ok((rows, next))
 }
 
 /// Some rows in order, and how many there are in all.

@@ -432,27 +432,34 @@ impl<P: Path> SingleValue for Column<P> {
     const INFO: &'static PathInfo = P::INFO;
 }
 
-/// The path of a key of an index; fails to compile for a field that is not one scalar.
+/// The path of a field that is a key of an index, or has a column.
+#[doc(hidden)]
+#[must_use]
+pub const fn place_of<C: SingleValue>(_: &C) -> &'static PathInfo {
+    C::INFO
+}
+
+/// Fails to compile for the key of an index, or a column, that is not one scalar. Apart from what is made of the path, which
+/// rustc would report too.
 #[doc(hidden)]
 #[track_caller]
-pub const fn index_key<C: SingleValue>(document: &str, _: &C) -> &'static PathInfo {
-    if let SqlType::Json = C::INFO.sql_type {
+pub const fn check_key(document: &str, path: &PathInfo) {
+    if let SqlType::Json = path.sql_type {
         let message = Message::new()
             .text("`")
-            .path(C::INFO)
+            .path(path)
             .text("` of `")
             .text(document)
             .text("` is not one value, so it cannot be the key of an index.\n  help: for lists, put `#[document(gin)]` on the struct");
         panic!("{}", message.as_str());
     }
-    C::INFO
 }
 
-/// The path of the key of an index over text.
+/// As [`check_key`], for an index over text.
 #[doc(hidden)]
 #[track_caller]
-pub const fn text_key<C: SingleValue>(document: &str, column: &C) -> &'static PathInfo {
-    let path = index_key(document, column);
+pub const fn check_text_key(document: &str, path: &PathInfo) {
+    check_key(document, path);
     if !matches!(path.sql_type, SqlType::Text) {
         let message = Message::new()
             .text("`")
@@ -464,7 +471,6 @@ pub const fn text_key<C: SingleValue>(document: &str, column: &C) -> &'static Pa
             .text(")`");
         panic!("{}", message.as_str());
     }
-    path
 }
 
 /// The SQL type of a newtype of `T`; fails to compile when `T` is not one scalar.

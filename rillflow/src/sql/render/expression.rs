@@ -328,7 +328,8 @@ impl<const N: usize> Writer<N> {
         self.words(index);
         self.put(", ");
         self.wanted_words(index, words);
-        self.put(")");
+        // as wide as its value in a cursor
+        self.put(")::float8");
     }
 
     const fn optional(&mut self, operand: Operand, inner: &Node) {

@@ -19,6 +19,7 @@ impl<const N: usize> Writer<N> {
             None => None,
         };
         let mut from = Repeated { output: self.parameters(), keys: 0 };
+        self.search_ahead(statement);
         self.put("SELECT ");
         self.output(statement);
         self.put(", jsonb_build_array(");
@@ -49,6 +50,18 @@ impl<const N: usize> Writer<N> {
         self.put(" LIMIT ");
         self.at_least_one(size);
         self.put(" + 1");
+    }
+
+    /// Looks for what the filter searches for: a key of the order may go by it, and stands before the filter.
+    const fn search_ahead(&mut self, statement: &Statement) {
+        let keys = number_of_keys(statement);
+        let first = self.parameters() + output_parameters(statement.output) + parameters_before(statement, keys);
+        let mut ahead = Writer::<0>::new();
+        ahead.rewind(first);
+        ahead.condition(statement.filter);
+        if let Some((index, words)) = ahead.searched() {
+            self.search_for(index, words);
+        }
     }
 
     /// One row: the page as an array, and how many rows there are on all pages.

@@ -8,6 +8,7 @@ use sqlx::{PgConnection, Row};
 use super::{GroupKey, channel};
 use crate::model::{GroupStatus, SubscriptionDeadLetter, SubscriptionFilter, SubscriptionInfo};
 use crate::sql::{self, Texts};
+use crate::storage::ask::{query, query_scalar};
 use crate::storage::failure::text;
 use crate::{Error, Result};
 
@@ -21,7 +22,7 @@ pub(crate) async fn create(
 ) -> Result<()> {
     let filter = serde_json::to_string(filter)
         .map_err(|e| Error::Encode { what: format!("the filter of `{name}`"), reason: e.to_string() })?;
-    let query = sqlx::query(texts.statement(sql::CREATE_SUBSCRIPTION)).bind(name).bind(filter).bind(position);
+    let query = query(texts.statement(sql::CREATE_SUBSCRIPTION)).bind(name).bind(filter).bind(position);
     query.execute(conn).await?;
     Ok(())
 }
@@ -34,15 +35,14 @@ pub(crate) async fn create_group(
     partitions: i32,
     position: Option<i64>,
 ) -> Result<i32> {
-    let query = sqlx::query(texts.statement(sql::CREATE_SUBSCRIPTION_GROUP))
+    let query = query(texts.statement(sql::CREATE_SUBSCRIPTION_GROUP))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(partitions)
         .bind(position);
     query.execute(&mut *conn).await?;
-    let query = sqlx::query_scalar(texts.statement(sql::SUBSCRIPTION_GROUP_PARTITIONS))
-        .bind(&key.subscription)
-        .bind(&key.group);
+    let query =
+        query_scalar(texts.statement(sql::SUBSCRIPTION_GROUP_PARTITIONS)).bind(&key.subscription).bind(&key.group);
     query.fetch_optional(conn).await?.ok_or_else(|| Error::UnknownSubscription { name: key.subscription.clone() })
 }
 
@@ -52,12 +52,12 @@ pub(crate) async fn position_before(
     texts: &Texts,
     time: DateTime<Utc>,
 ) -> Result<Option<i64>> {
-    Ok(sqlx::query_scalar(texts.statement(sql::POSITION_BEFORE)).bind(time).fetch_one(conn).await?)
+    Ok(query_scalar(texts.statement(sql::POSITION_BEFORE)).bind(time).fetch_one(conn).await?)
 }
 
 /// Subscriptions as they are stored; one of them when a name is given.
 pub(crate) async fn list(conn: &mut PgConnection, texts: &Texts, name: Option<&str>) -> Result<Vec<SubscriptionInfo>> {
-    let rows = sqlx::query(texts.statement(sql::LIST_SUBSCRIPTIONS)).bind(name).fetch_all(conn).await?;
+    let rows = query(texts.statement(sql::LIST_SUBSCRIPTIONS)).bind(name).fetch_all(conn).await?;
     let info = |row: &PgRow| {
         Ok(SubscriptionInfo {
             name: row.try_get(0)?,
@@ -77,7 +77,7 @@ pub(crate) async fn status(
     group: Option<&str>,
     mark: i64,
 ) -> Result<Vec<GroupStatus>> {
-    let query = sqlx::query(texts.statement(sql::GROUP_STATUS)).bind(subscription).bind(group).bind(mark);
+    let query = query(texts.statement(sql::GROUP_STATUS)).bind(subscription).bind(group).bind(mark);
     let status = |row: &PgRow| {
         Ok(GroupStatus {
             subscription: subscription.to_owned(),
@@ -103,7 +103,7 @@ pub(crate) async fn set_status(
     group: Option<&str>,
     status: &str,
 ) -> Result<i64> {
-    let query = sqlx::query_scalar(texts.statement(sql::SET_GROUP_STATUS))
+    let query = query_scalar(texts.statement(sql::SET_GROUP_STATUS))
         .bind(subscription)
         .bind(group)
         .bind(status)
@@ -119,7 +119,7 @@ pub(crate) async fn reset(
     group: Option<&str>,
     position: i64,
 ) -> Result<i64> {
-    let query = sqlx::query_scalar(texts.statement(sql::RESET_GROUP))
+    let query = query_scalar(texts.statement(sql::RESET_GROUP))
         .bind(subscription)
         .bind(group)
         .bind(position)
@@ -129,7 +129,7 @@ pub(crate) async fn reset(
 
 /// Deletes a subscription. `false`: there was none.
 pub(crate) async fn delete(conn: &mut PgConnection, texts: &Texts, name: &str) -> Result<bool> {
-    let query = sqlx::query_scalar(texts.statement(sql::DELETE_SUBSCRIPTION)).bind(name).bind(channel(texts));
+    let query = query_scalar(texts.statement(sql::DELETE_SUBSCRIPTION)).bind(name).bind(channel(texts));
     let gone: i64 = query.fetch_one(conn).await?;
     Ok(gone > 0)
 }
@@ -142,7 +142,7 @@ pub(crate) async fn dead_letters(
     group: Option<&str>,
     limit: i64,
 ) -> Result<Vec<SubscriptionDeadLetter>> {
-    let query = sqlx::query(texts.statement(sql::SUBSCRIPTION_DEAD_LETTERS)).bind(subscription).bind(group).bind(limit);
+    let query = query(texts.statement(sql::SUBSCRIPTION_DEAD_LETTERS)).bind(subscription).bind(group).bind(limit);
     let letter = |row: &PgRow| {
         Ok(SubscriptionDeadLetter {
             id: row.try_get(0)?,
@@ -160,10 +160,8 @@ pub(crate) async fn dead_letters(
 
 /// Gives dead letters back, to be tried anew; says how many.
 pub(crate) async fn requeue(conn: &mut PgConnection, texts: &Texts, subscription: &str, ids: &[i64]) -> Result<u64> {
-    let query = sqlx::query_scalar(texts.statement(sql::REQUEUE_DEAD_LETTERS))
-        .bind(subscription)
-        .bind(ids)
-        .bind(channel(texts));
+    let query =
+        query_scalar(texts.statement(sql::REQUEUE_DEAD_LETTERS)).bind(subscription).bind(ids).bind(channel(texts));
     let requeued: i64 = query.fetch_one(conn).await?;
     Ok(requeued.unsigned_abs())
 }
@@ -175,7 +173,7 @@ pub(crate) async fn delete_dead_letters(
     subscription: &str,
     ids: &[i64],
 ) -> Result<u64> {
-    let query = sqlx::query(texts.statement(sql::DELETE_DEAD_LETTERS)).bind(subscription).bind(ids);
+    let query = query(texts.statement(sql::DELETE_DEAD_LETTERS)).bind(subscription).bind(ids);
     Ok(query.execute(conn).await?.rows_affected())
 }
 

@@ -10,6 +10,7 @@ use super::{Ack, GroupKey, Source};
 use crate::Result;
 use crate::model::EventEnvelope;
 use crate::sql::{self, Texts};
+use crate::storage::ask::{query, query_scalar};
 use crate::storage::events::envelope;
 use crate::storage::failure::refusal_of_ack;
 
@@ -68,7 +69,7 @@ pub(crate) struct Ahead {
 
 /// Takes an event out of the line. Returns how often it was tried; 0 when it is a dead letter now.
 pub(crate) async fn nack(conn: &mut PgConnection, texts: &Texts, key: &GroupKey, nack: &Nack<'_>) -> Result<i32> {
-    let query = sqlx::query_scalar(texts.statement(sql::NACK_SUBSCRIPTION))
+    let query = query_scalar(texts.statement(sql::NACK_SUBSCRIPTION))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(nack.ack.partition)
@@ -88,7 +89,7 @@ pub(crate) async fn nack(conn: &mut PgConnection, texts: &Texts, key: &GroupKey,
 /// Takes events out of the line, behind the first of their stream.
 pub(crate) async fn set_aside(conn: &mut PgConnection, texts: &Texts, key: &GroupKey, aside: &SetAside) -> Result<()> {
     let events = &aside.events;
-    let query = sqlx::query(texts.statement(sql::SET_ASIDE))
+    let query = query(texts.statement(sql::SET_ASIDE))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(aside.ack.partition)
@@ -116,7 +117,7 @@ pub(crate) async fn recover(
     most: i32,
 ) -> Result<()> {
     let (partitions, tokens): (Vec<_>, Vec<_>) = held.iter().copied().unzip();
-    let query = sqlx::query(texts.statement(sql::RECOVER_RETRIES))
+    let query = query(texts.statement(sql::RECOVER_RETRIES))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(partitions)
@@ -134,7 +135,7 @@ pub(crate) async fn ahead(
     held: &[(i32, i64)],
 ) -> Result<Vec<Ahead>> {
     let (partitions, tokens): (Vec<_>, Vec<_>) = held.iter().copied().unzip();
-    let query = sqlx::query(texts.statement(sql::RETRIES_AHEAD))
+    let query = query(texts.statement(sql::RETRIES_AHEAD))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(partitions)
@@ -156,7 +157,7 @@ pub(crate) async fn due(
     suspects: bool,
 ) -> Result<Vec<Due>> {
     let (partitions, tokens): (Vec<_>, Vec<_>) = held.iter().copied().unzip();
-    let query = sqlx::query(texts.statement(sql::DUE_RETRIES))
+    let query = query(texts.statement(sql::DUE_RETRIES))
         .bind(&key.subscription)
         .bind(&key.group)
         .bind(partitions)
@@ -181,7 +182,7 @@ pub(crate) async fn read_positions(
         Source::Events(_) => sql::READ_POSITIONS,
         Source::Outbox { .. } => sql::READ_OUTBOX_POSITIONS,
     };
-    let query = sqlx::query(texts.statement(text)).bind(positions);
+    let query = query(texts.statement(text)).bind(positions);
     query.fetch_all(conn).await?.iter().map(envelope).collect()
 }
 
@@ -193,7 +194,7 @@ pub(crate) async fn left(
     positions: &[i64],
 ) -> Result<Vec<i64>> {
     let query =
-        sqlx::query_scalar(texts.statement(sql::RETRIES_LEFT)).bind(&key.subscription).bind(&key.group).bind(positions);
+        query_scalar(texts.statement(sql::RETRIES_LEFT)).bind(&key.subscription).bind(&key.group).bind(positions);
     Ok(query.fetch_all(conn).await?)
 }
 
@@ -204,10 +205,8 @@ pub(crate) async fn streams_aside(
     key: &GroupKey,
     streams: &[Uuid],
 ) -> Result<Vec<Uuid>> {
-    let query = sqlx::query_scalar(texts.statement(sql::STREAMS_SET_ASIDE))
-        .bind(&key.subscription)
-        .bind(&key.group)
-        .bind(streams);
+    let query =
+        query_scalar(texts.statement(sql::STREAMS_SET_ASIDE)).bind(&key.subscription).bind(&key.group).bind(streams);
     Ok(query.fetch_all(conn).await?)
 }
 
@@ -218,11 +217,10 @@ pub(crate) async fn drop_retries(
     key: &GroupKey,
     positions: &[i64],
 ) -> Result<()> {
-    let query =
-        sqlx::query_scalar(texts.statement(sql::DROP_RETRIES)).bind(&key.subscription).bind(&key.group).bind(positions);
-    let streams: Vec<Uuid> = query.fetch_all(&mut *conn).await?;
-    let query =
-        sqlx::query(texts.statement(sql::PROMOTE_RETRIES)).bind(&key.subscription).bind(&key.group).bind(streams);
-    query.execute(conn).await?;
+    let dropped =
+        query_scalar(texts.statement(sql::DROP_RETRIES)).bind(&key.subscription).bind(&key.group).bind(positions);
+    let streams: Vec<Uuid> = dropped.fetch_all(&mut *conn).await?;
+    let promote = query(texts.statement(sql::PROMOTE_RETRIES)).bind(&key.subscription).bind(&key.group).bind(streams);
+    promote.execute(conn).await?;
     Ok(())
 }

@@ -1,0 +1,222 @@
+//! Behind PgBouncer in transaction mode: few servers for many connections, and no session is kept.
+
+mod bouncer;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use rillflow::subscriptions::{SubscriptionFilter, SubscriptionOptions};
+use rillflow::{
+    Error, Expected, Lifecycle, Message, Pooler, SchemaConfig, Severity, Store, StoreBuilder, TagQuery, TenancyMode,
+};
+use uuid::Uuid;
+
+use self::bouncer::Bouncer;
+use crate::orders::{Customer, CustomerId, CustomerSales, Order, SalesProjection, customer, placed};
+use crate::support::{Db, TestResult, tick};
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn declared(db: &Db) -> Pooler {
+    Pooler::transaction().direct_url(db.url())
+}
+
+/// A store through a pooler that has two servers for all.
+fn through(bouncer: &Bouncer, db: &Db) -> StoreBuilder {
+    let builder = Store::builder(bouncer.url(db.name())).pooler(declared(db)).max_connections(6);
+    builder.document::<Customer>().projection::<SalesProjection>(Lifecycle::Async)
+}
+
+#[tokio::test]
+async fn documents_sessions_aggregates_and_tags_work_behind_a_pooler() -> TestResult {
+    let db = Db::create().await?;
+    let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
+    let store = through(&bouncer, &db).build().await?;
+    store.schema().sync(&SchemaConfig::single_tenant()).await?;
+    assert!(store.schema().plan(&SchemaConfig::single_tenant()).await?.is_empty());
+
+    let docs = store.docs();
+    docs.bulk_insert((1..=300).map(customer)).run().await?;
+    docs.put(&customer(1)).await?;
+    docs.patch::<Customer>(&customer(2).id, |c, p| p.set(c.email, "new@example.com")).await?;
+    let refused = docs.replace(&customer(1), 1).await;
+    assert!(matches!(refused, Err(Error::DocVersionConflict { actual: 2, .. })), "{refused:?}");
+    let found = docs.query::<Customer>().filter(|c| c.email.eq("new@example.com")).fetch_all().await?;
+    assert_eq!(found.len(), 1);
+    let streamed: Vec<Customer> = docs.query::<Customer>().fetch().try_collect().await?;
+    assert_eq!(streamed.len(), 300);
+
+    let mut session = store.session();
+    session.store(&customer(301))?;
+    session.append(Uuid::now_v7(), Expected::NoStream, [tick(1), tick(2)])?;
+    session.publish_message(Message::new("topic", "key", &1))?;
+    session.commit().await?;
+    assert_eq!(store.outbox().read(0, 10).await?.len(), 1);
+
+    let order = Uuid::now_v7();
+    store.events().append_stream(order, Expected::NoStream, [placed(CustomerId::default(), 3)]).await?;
+    store.aggregate::<Order>(order).decide(|order| order.ship("1Z")).await?;
+    assert_eq!(store.aggregate::<Order>(order).load().await?.version, 2);
+    let again = store.events().append_stream(order, Expected::NoStream, [tick(3)]).await;
+    assert!(matches!(again, Err(Error::VersionConflict { actual: 2, .. })), "{again:?}");
+
+    let tagged = tick(4).with_tag("course", &7);
+    store.events().append_stream(Uuid::now_v7(), Expected::Any, [tagged]).await?;
+    assert_eq!(store.events().all().tags(TagQuery::tag("course", &7)).fetch_all().await?.len(), 1);
+    let findings = store.diagnose().await?;
+    let pooler = findings.iter().find(|it| it.check == "pooler");
+    assert_eq!(pooler.map(|it| it.severity), Some(Severity::Ok), "{findings:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_clients_on_two_servers_lose_nothing_and_keep_the_order() -> TestResult {
+    const STORES: usize = 6;
+    const STREAMS: usize = 8;
+    const EVENTS: i64 = 25;
+    let db = Db::create().await?;
+    let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
+    let first = through(&bouncer, &db).build().await?;
+    first.schema().sync(&SchemaConfig::single_tenant()).await?;
+    let kim = CustomerId::default();
+    let daemon = first.start_daemon().await?;
+    let options = SubscriptionOptions::default().manual();
+    let (handle, mut rx) = first.subscriptions().subscribe("all", SubscriptionFilter::default(), options).await?;
+
+    let mut writers = Vec::new();
+    for _ in 0..STORES {
+        let store = through(&bouncer, &db).build().await?;
+        for _ in 0..STREAMS {
+            let store = store.clone();
+            writers.push(tokio::spawn(async move {
+                let stream = Uuid::now_v7();
+                let mut last = 0;
+                for n in 0..EVENTS {
+                    let appended = store.events().append_stream(stream, Expected::Exact(n), [placed(kim, 1)]).await?;
+                    last = appended.position();
+                    // a question of another shape on the same connections
+                    store.docs().get::<CustomerSales>(&kim).await?;
+                }
+                Ok::<i64, Error>(last)
+            }));
+        }
+    }
+    let total = STORES * STREAMS * EVENTS as usize;
+    let mut versions: HashMap<Uuid, i64> = HashMap::new();
+    let mut before = 0;
+    for _ in 0..total {
+        let event = tokio::time::timeout(SOON, rx.recv()).await?.ok_or("the subscription goes on")?;
+        let version = versions.entry(event.stream_id.0).or_default();
+        assert_eq!(event.stream_seq, *version + 1, "in the order of its stream, without a gap");
+        assert!(event.global_seq > before, "in the order of the log");
+        (*version, before) = (event.stream_seq, event.global_seq);
+        handle.ack(event.global_seq).await?;
+    }
+    let mut highest = 0;
+    for writer in writers {
+        highest = highest.max(writer.await??);
+    }
+    assert_eq!((handle.checkpoint().await?, versions.len()), (highest, STORES * STREAMS));
+    first.wait_for("customer-sales", highest, SOON).await?;
+    let sales = first.docs().get::<CustomerSales>(&kim).await?.ok_or("the read model")?.0;
+    assert_eq!(sales.orders, total as i64, "each once");
+    assert!(sales.positions.is_sorted());
+    handle.shutdown().await?;
+    daemon.shutdown().await;
+
+    let servers: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+         AND backend_type = 'client backend' AND query NOT LIKE 'LISTEN%'",
+    )
+    .fetch_one(&sqlx::PgPool::connect(db.url()).await?)
+    .await?;
+    assert!(servers <= 2, "{servers} servers");
+    Ok(())
+}
+
+#[tokio::test]
+async fn tenants_share_a_pooler() -> TestResult {
+    let db = Db::create().await?;
+    let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
+    let store = through(&bouncer, &db).tenants(TenancyMode::SchemaPerTenant).build().await?;
+    let daemon = store.start_daemon(Default::default(), 2);
+    for name in ["acme", "globex", "Acme"] {
+        let tenant = store.ensure_tenant(name).await?;
+        let kim = CustomerId::default();
+        let appended = tenant.events().append_stream(Uuid::now_v7(), Expected::Any, [placed(kim, 2)]).await?;
+        assert_eq!(appended.position(), 1, "{name} begins by itself");
+        tenant.wait_for("customer-sales", 1, SOON).await?;
+        assert_eq!(tenant.docs().count::<CustomerSales>().await?, 1);
+    }
+    daemon.shutdown().await;
+
+    let refused = through(&bouncer, &db).tenants(TenancyMode::TenantColumn).build().await.unwrap_err();
+    assert!(matches!(&refused, Error::Pooler { help, .. } if help.contains("session mode")), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_way_past_the_pooler_events_are_polled_for_and_a_sync_says_what_to_set() -> TestResult {
+    let db = Db::create().await?;
+    let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
+    let alone = || Store::builder(bouncer.url(db.name())).pooler(Pooler::transaction());
+    let store = alone().build().await?;
+    let refused = store.schema().sync(&SchemaConfig::single_tenant()).await.unwrap_err();
+    assert!(matches!(&refused, Error::Pooler { help, .. } if help.contains("direct_url")), "{refused:?}");
+    Store::connect(db.url()).await?.schema().sync(&SchemaConfig::single_tenant()).await?;
+    store.schema().sync(&SchemaConfig::single_tenant()).await?;
+
+    let (_handle, mut rx) =
+        store.subscriptions().subscribe("all", SubscriptionFilter::default(), SubscriptionOptions::default()).await?;
+    let other = alone().build().await?;
+    for n in 0..3 {
+        other.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(n)]).await?;
+        tokio::time::timeout(SOON, rx.recv()).await?.ok_or("an event")?;
+    }
+    let findings = store.diagnose().await?;
+    assert!(findings.iter().any(|it| it.check == "pooler" && it.fix.contains("direct_url")), "{findings:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pooler_that_nobody_declared_is_told_by_name() -> TestResult {
+    let db = Db::create().await?;
+    let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
+    let refused = Store::connect(&bouncer.url(db.name())).await.unwrap_err();
+    assert!(matches!(&refused, Error::Pooler { help, .. } if help.contains("pooler(")), "{refused:?}");
+
+    let Some(lenient) = Bouncer::start(db.url(), 2, "ignore_startup_parameters = extra_float_digits").await? else {
+        return Ok(());
+    };
+    let store = Store::connect(&lenient.url(db.name())).await?;
+    let findings = store.diagnose().await?;
+    assert_eq!(findings.iter().map(|it| (it.check, it.severity)).collect::<Vec<_>>(), [("pooler", Severity::Critical)]);
+    assert!(findings[0].fix.contains("direct_url"), "{findings:?}");
+
+    let direct = Store::connect(db.url()).await?;
+    direct.schema().sync(&SchemaConfig::single_tenant()).await?;
+    assert!(direct.diagnose().await?.iter().all(|it| it.check != "pooler"), "where there is none, none is found");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pooler_that_does_not_keep_prepared_statements_is_refused_as_one_that_does() -> TestResult {
+    let db = Db::create().await?;
+    let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
+    let builder = Store::builder(bouncer.url(db.name())).pooler(declared(&db).keeps_prepared_statements());
+    match builder.build().await {
+        Err(Error::Pooler { help, .. }) => assert!(help.contains("max_prepared_statements"), "{help}"),
+        // PgBouncer 1.21 and later keep them, unless they are told not to
+        Ok(store) => assert!(store.docs().schemaless().count().await.is_err(), "nobody synced"),
+        Err(other) => return Err(other.into()),
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_direct_url_that_cannot_be_read_is_an_error_of_the_builder() -> TestResult {
+    let builder = Store::builder("postgres:///x").pooler(Pooler::transaction().direct_url("nonsense"));
+    assert!(matches!(builder.build().await, Err(Error::Database(_))));
+    Ok(())
+}
