@@ -13,6 +13,8 @@ mod faults;
 /// Members that share a subscription.
 mod groups;
 mod nats;
+/// What is seen of a subscription by those who watch.
+mod observed;
 mod proxy;
 /// From the outbox, and from events, to another system.
 mod relay;
