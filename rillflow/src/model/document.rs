@@ -206,6 +206,16 @@ impl IdValue {
         matches!(self, Self::Int(0)) || matches!(self, Self::Uuid(id) if id.is_nil())
     }
 
+    /// The ids of an array parameter.
+    pub(crate) fn each(array: SqlValue) -> Vec<Self> {
+        match array {
+            SqlValue::Uuids(ids) => ids.into_iter().map(Self::Uuid).collect(),
+            SqlValue::Ints(ids) => ids.into_iter().map(Self::Int).collect(),
+            SqlValue::Texts(ids) => ids.into_iter().map(Self::Text).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Ids as one array parameter of the id column's type.
     pub(crate) fn array(sql_type: SqlType, ids: impl Iterator<Item = Self>) -> SqlValue {
         SqlValue::array(sql_type, ids.map(SqlValue::from).collect())

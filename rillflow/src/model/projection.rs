@@ -15,7 +15,7 @@ pub use lookups::{Found, Lookups, OneKey, Wanted, WantedOf};
 pub use registered::{Registered, Work};
 pub use shard::Shard;
 
-use super::{Collection, Document, DocumentId, EventEnvelope, EventSet, EventType, IdValue, SqlValue};
+use super::{Collection, Document, DocumentId, EventEnvelope, EventSet, EventType, IdValue, SqlType, SqlValue};
 use crate::{BoxError, Result};
 
 /// When a projection runs.
@@ -333,4 +333,27 @@ pub struct Changes {
     pub removed: SqlValue,
     /// The version each was loaded at.
     pub removed_versions: Vec<i64>,
+}
+
+impl Changes {
+    /// The documents that were not there, and everything else.
+    pub(crate) fn part_new(self, id_type: SqlType) -> (Vec<(IdValue, String)>, Self) {
+        let (mut new, mut ids, mut versions, mut docs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for ((id, version), doc) in IdValue::each(self.ids).into_iter().zip(self.versions).zip(self.docs) {
+            if version == 0 {
+                new.push((id, doc));
+            } else {
+                ids.push(id);
+                versions.push(version);
+                docs.push(doc);
+            }
+        }
+        let ids = IdValue::array(id_type, ids.into_iter());
+        (new, Self { ids, versions, docs, removed: self.removed, removed_versions: self.removed_versions })
+    }
+
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.docs.is_empty() && self.removed_versions.is_empty()
+    }
 }

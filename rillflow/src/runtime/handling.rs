@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use sqlx::{Postgres, Transaction};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
 use super::Core;
 use super::append::{fold, guarded, look_up, panicked, push_all};
-use crate::model::{AnyHandler, AnyProjection, Collection, EventEnvelope, Registered, Work};
-use crate::storage::documents;
+use crate::model::{AnyHandler, AnyProjection, Changes, Collection, EventEnvelope, Registered, Work};
+use crate::storage::bulk;
+use crate::storage::documents::{self, In};
 use crate::storage::projections::{self, Checkpoint, Fence};
 use crate::{BoxError, Error, Result};
 
@@ -49,7 +50,38 @@ impl Handling<'_> {
         look_up(&mut conn, self.core, &mut *batch).await?;
         fold(projection, &mut *batch)?;
         let changes = batch.changes()?;
+        if self.registered.is_beside {
+            return self.write_beside(&mut conn, checkpoint, collection, changes).await;
+        }
         projections::write_batch(&mut conn, texts, self.fence, checkpoint, collection, changes).await
+    }
+
+    /// Writes into a table that is being filled: what is new in it goes by COPY, behind the fence, in one transaction.
+    async fn write_beside(
+        &self,
+        conn: &mut PgConnection,
+        checkpoint: Checkpoint,
+        collection: &'static Collection,
+        changes: Changes,
+    ) -> Result<bool> {
+        let texts = &self.core.texts;
+        let mut tx = conn.begin().await?;
+        if !projections::save_checkpoint(&mut tx, texts, self.fence, checkpoint).await? {
+            return Ok(false);
+        }
+        let (new, changed) = changes.part_new(collection.id_type);
+        let mut copy = bulk::copy(&mut tx, In { texts, collection, metadata: None }, false).await?;
+        for (id, json) in &new {
+            if copy.add(id, json) {
+                copy.send().await?;
+            }
+        }
+        copy.finish().await?;
+        if !changed.is_empty() && !documents::write_batch(&mut tx, texts, collection, changed).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn hand_over(

@@ -20,6 +20,7 @@ mod projector;
 pub(crate) mod reading;
 pub(crate) mod rebuild;
 pub(crate) mod relay;
+mod resume;
 pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod sessions;

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::SharedCore;
 use super::backoff::Backoff;
 use super::daemon::DaemonConfig;
-use super::handling::{self, Handling, keys_of};
-use super::{Core, SharedCore};
-use crate::model::{EventEnvelope, OnFailure, Registered, Work};
+use super::handling::{Handling, keys_of};
+use super::log_reader::{Ahead, Events};
+use super::resume::{go_on, restart};
+use crate::model::{EventEnvelope, OnFailure, Registered};
 use crate::observe::{measure, operation, projecting};
-use crate::storage::epochs;
 use crate::storage::failure::passing;
 use crate::storage::letters::{self, Letter, storable};
 use crate::storage::projections::{self, Checkpoint, Fence, Lease};
@@ -38,6 +39,8 @@ pub(super) struct Projector {
     /// The keys whose events wait behind one that failed.
     parked: HashSet<String>,
     suspect: Option<Suspect>,
+    /// What comes next, while there is much to do.
+    ahead: Option<Ahead>,
     /// The pauses between the tries of one event.
     backoff: Backoff,
 }
@@ -100,6 +103,7 @@ impl Projector {
             limit: config.batch_size.clamp(1, FIRST_BATCH),
             parked: parked.into_iter().collect(),
             suspect: None,
+            ahead: None,
             backoff: Backoff::new(config.first_retry, config.longest_retry),
         }))
     }
@@ -144,7 +148,7 @@ impl Projector {
             return Ok(Advance::UpToDate);
         }
         let begun = Instant::now();
-        let batch = self.core.log.read(&self.core, self.shared, self.position, until, &self.registered, limit).await?;
+        let (batch, limit) = self.read(until, limit).await?;
         let handled = batch.events.len() as u64;
         match self.handle(&batch.events, batch.reached).await {
             Ok(true) => {
@@ -155,6 +159,27 @@ impl Projector {
             Ok(false) => Ok(Advance::Lost),
             Err(error) => self.failed(error, &batch.events).await,
         }
+    }
+
+    /// The next events and how many were asked for. Those behind a full batch are read while it is handled.
+    async fn read(&mut self, until: i64, limit: i64) -> Result<(Events, i64)> {
+        let ahead = self.ahead.take().filter(|_| self.suspect.is_none());
+        let read = match ahead {
+            Some(ahead) => ahead.take(self.position).await.transpose()?,
+            None => None,
+        };
+        let (batch, limit) = match read {
+            Some(read) => read,
+            None => {
+                let (core, reader) = (&self.core, &self.registered);
+                (core.log.read(core, self.shared, self.position, until, reader, limit).await?, limit)
+            }
+        };
+        let goes_on = self.shared || self.bound < i64::MAX;
+        if goes_on && batch.events.len() as i64 == limit && batch.reached < until && self.suspect.is_none() {
+            self.ahead = Some(Ahead::begin(&self.core, &self.registered, batch.reached, until, self.limit));
+        }
+        Ok((batch, limit))
     }
 
     fn moved(&mut self, position: i64) {
@@ -287,28 +312,4 @@ fn as_json(letters: &[Letter], registered: &Registered) -> Result<Option<String>
     let json = serde_json::to_string(letters);
     json.map(Some)
         .map_err(|e| Error::Encode { what: format!("dead letters of {}", registered.name), reason: e.to_string() })
-}
-
-/// Where to go on in this history: in another epoch, behind the last event processed. `None`: the lease is lost.
-async fn go_on(core: &Core, registered: &Registered, lease: Lease) -> Result<Option<i64>> {
-    let (name, kept) = (&*registered.name, lease.checkpoint);
-    let mut conn = core.pool.acquire().await?;
-    let known = epochs::resume(&mut conn, &core.texts, &kept).await?;
-    let known = known.ok_or_else(|| Error::HistoryDiverged { name: name.to_owned(), position: kept.position })?;
-    let entered = known == kept || projections::enter_epoch(&mut conn, &core.texts, name, lease.token, &known).await?;
-    Ok(entered.then_some(known.position))
-}
-
-/// Begins a projection anew: what it wrote is emptied in the same transaction. `false`: the lease is lost.
-pub(super) async fn restart(core: &Core, registered: &Registered, token: i64) -> Result<bool> {
-    let mut tx = core.pool.begin().await?;
-    if !projections::restart(&mut tx, &core.texts, &registered.name, token, registered.version).await? {
-        return Ok(false);
-    }
-    match &registered.work {
-        Work::Documents(_, collection) => projections::empty(&mut tx, &core.texts, collection).await?,
-        Work::Sql(handler) => handling::empty(registered, &**handler, &mut tx).await?,
-    }
-    tx.commit().await?;
-    Ok(true)
 }

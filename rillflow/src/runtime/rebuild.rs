@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::SharedCore;
 use super::daemon::DaemonConfig;
-use super::projector::restart;
+use super::resume::restart;
 use super::shards::Held;
 use super::ticks::{self, TickResult, Until};
 use crate::model::{Lifecycle, Registered, Work};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::model::{Document, DocumentId, DocumentProjection, EventEnvelope, IdValue, Lifecycle, Registered, SqlValue};
+use crate::model::{Document, DocumentId, DocumentProjection, EventEnvelope, IdValue, Lifecycle, Registered};
 use crate::{Error, Result, Store};
 
 /// How many events are read at once.
@@ -100,7 +100,7 @@ async fn folded<P: DocumentProjection>(store: &Store, events: &[Arc<EventEnvelop
         for event in events {
             batch.push(event.clone())?;
         }
-        for id in ids(batch.ids()) {
+        for id in IdValue::each(batch.ids()) {
             if let Some(json) = documents.get(&id) {
                 batch.load(&id, 1, json.as_bytes())?;
             }
@@ -110,8 +110,8 @@ async fn folded<P: DocumentProjection>(store: &Store, events: &[Arc<EventEnvelop
             batch.fold_next()?;
         }
         let changes = batch.changes()?;
-        documents.extend(ids(changes.ids).into_iter().zip(changes.docs));
-        for id in ids(changes.removed) {
+        documents.extend(IdValue::each(changes.ids).into_iter().zip(changes.docs));
+        for id in IdValue::each(changes.removed) {
             documents.remove(&id);
         }
     }
@@ -130,16 +130,6 @@ async fn stored<P: DocumentProjection>(store: &Store) -> Result<Documents> {
         Err(e) => Err(Error::Encode { what: P::Document::COLLECTION.name.to_owned(), reason: e.to_string() }),
     };
     documents.iter().map(shown).collect()
-}
-
-/// The ids of an array parameter.
-pub(super) fn ids(array: SqlValue) -> Vec<IdValue> {
-    match array {
-        SqlValue::Uuids(ids) => ids.into_iter().map(IdValue::Uuid).collect(),
-        SqlValue::Ints(ids) => ids.into_iter().map(IdValue::Int).collect(),
-        SqlValue::Texts(ids) => ids.into_iter().map(IdValue::Text).collect(),
-        _ => Vec::new(),
-    }
 }
 
 #[track_caller]

@@ -10,7 +10,6 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Verdict;
-use super::agreement::ids;
 use crate::model::{
     Document, DocumentId, DocumentProjection, Event, EventEnvelope, IdValue, Lifecycle, RawJson, Registered, StreamId,
     StreamKey,
@@ -185,7 +184,7 @@ impl<P: DocumentProjection> GivenProjection<P> {
             batch.load(id, 1, json.as_bytes())?;
         }
         for (place, (collection, wanted)) in batch.lookups().into_iter().enumerate() {
-            for id in ids(wanted) {
+            for id in IdValue::each(wanted) {
                 if let Some(json) = self.elsewhere.get(&(collection.table, id.clone())) {
                     batch.found(place, &id, json.as_bytes())?;
                 }
@@ -195,7 +194,7 @@ impl<P: DocumentProjection> GivenProjection<P> {
             batch.fold_next()?;
         }
         let changes = batch.changes()?;
-        for id in ids(changes.removed) {
+        for id in IdValue::each(changes.removed) {
             self.documents.remove(&id);
         }
         for json in changes.docs {

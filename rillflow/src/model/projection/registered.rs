@@ -30,6 +30,8 @@ pub struct Registered {
     pub shards: Option<i32>,
     /// Which of them this is: `name` is that of its row then.
     pub shard: Shard,
+    /// Whether it is built beside the live read model, in a table that nobody reads.
+    pub is_beside: bool,
     /// What it does with events.
     pub work: Work,
 }
@@ -56,6 +58,7 @@ impl Registered {
             lifecycle,
             shards: P::SHARDS,
             shard: Shard::WHOLE,
+            is_beside: false,
             work: Work::Documents(Erased::<Typed<P>>::new(), P::Document::COLLECTION),
         }
     }
@@ -74,6 +77,7 @@ impl Registered {
             lifecycle,
             shards: Some(1),
             shard: Shard::WHOLE,
+            is_beside: false,
             work: Work::Documents(Erased::<Single<A>>::new(), A::COLLECTION),
         }
     }
@@ -89,6 +93,7 @@ impl Registered {
             lifecycle: Lifecycle::Async,
             shards: P::SHARDS,
             shard: Shard::WHOLE,
+            is_beside: false,
             work: Work::Sql(TypedSql::<P>::new()),
         }
     }
@@ -104,6 +109,7 @@ impl Registered {
             lifecycle: Lifecycle::Async,
             shards: handler.shards(),
             shard: Shard::WHOLE,
+            is_beside: false,
             work: Work::Sql(Arc::new(Handled(handler))),
         }
     }
@@ -119,7 +125,7 @@ impl Registered {
             Lifecycle::Inline => OnFailure::Stop,
             Lifecycle::Async => self.on_failure,
         };
-        Self { name: format!("{}@rebuild", self.name).into(), on_failure, work, ..self.clone() }
+        Self { name: format!("{}@rebuild", self.name).into(), on_failure, is_beside: true, work, ..self.clone() }
     }
 
     /// One of its shards.
