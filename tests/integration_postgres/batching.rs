@@ -4,7 +4,9 @@ use rillflow::{Error, Event, Expected, Store};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::{TestResult, store_with, tick, transactions, until_somebody_waits};
+use crate::support::{
+    TestResult, statements_about, statements_sent, store_with, tick, transactions, until_somebody_waits,
+};
 
 /// Holds a stream's row, as an open append of somebody else does.
 async fn hold(store: &Store, id: Uuid) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, Error> {
@@ -52,6 +54,23 @@ async fn many_appends_share_statements_and_each_gets_its_own_result() -> TestRes
     assert_eq!(positions.len(), 360);
     let spent = transactions(&watch).await? - before - 180; // the reads above
     assert!(spent < 150, "200 appends took {spent} transactions");
+    Ok(())
+}
+
+#[tokio::test]
+async fn those_who_were_answered_together_append_together_again() -> TestResult {
+    let (_db, store) = store_with(|it| it).await?;
+    let callers = (0..8).map(|_| async {
+        let id = Uuid::now_v7();
+        for n in 0..40 {
+            store.events().append_stream(id, Expected::Exact(n), [tick(n)]).await?;
+        }
+        Ok::<_, Error>(())
+    });
+    statements_sent();
+    futures_util::future::try_join_all(callers).await?;
+    let sent = statements_about("-- Appends ").len();
+    assert!(sent < 320 / 3, "320 appends took {sent} statements: two lanes share eight callers");
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::listener::{Listener, Listening};
+use super::marks::Marks;
 use super::tender::Tender;
 use super::{SharedCore, Task};
 use crate::Result;
@@ -61,10 +62,21 @@ pub struct Daemon {
     stop: watch::Sender<bool>,
     tender: Task,
     _listening: Listening,
+    /// So that the mark is looked at, and its metrics told, where others own every projection too.
+    _following: Option<watch::Receiver<i64>>,
 }
 
 impl Daemon {
     pub(crate) async fn start(core: &SharedCore, config: DaemonConfig) -> Result<Self> {
+        Self::begin(core, config, true).await
+    }
+
+    /// One of many: the mark is looked at for those who own a projection here.
+    pub(super) async fn start_among(core: &SharedCore, config: DaemonConfig) -> Result<Self> {
+        Self::begin(core, config, false).await
+    }
+
+    async fn begin(core: &SharedCore, config: DaemonConfig, alone: bool) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let mut conn = core.pool.acquire().await?;
         for registered in core.behind() {
@@ -72,7 +84,8 @@ impl Daemon {
         }
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);
-        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: Listener::share(core) })
+        let (listening, following) = (Listener::share(core), alone.then(|| Marks::follow(core)));
+        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: listening, _following: following })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.

@@ -89,5 +89,5 @@ async fn reconcile(
 }
 
 async fn serve(tenants: &impl Tenants, name: &TenantName, config: DaemonConfig) -> Result<Daemon> {
-    Daemon::start(&tenants.open(name).await?, config).await
+    Daemon::start_among(&tenants.open(name).await?, config).await
 }
