@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::listener::{Listener, Listening};
+use super::marks::Marks;
 use super::tender::Tender;
 use super::{SharedCore, Task};
 use crate::Result;
@@ -72,6 +73,8 @@ pub struct Daemon {
     stop: watch::Sender<bool>,
     tender: Task,
     _listening: Option<Listening>,
+    /// So that the mark is looked at, and its metrics told, where others own every projection too.
+    _following: Option<watch::Receiver<i64>>,
 }
 
 impl Daemon {
@@ -88,7 +91,8 @@ impl Daemon {
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);
         let listening = (hearing == Hearing::Here).then(|| Listener::share(core));
-        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: listening })
+        let following = (hearing == Hearing::Here).then(|| Marks::follow(core));
+        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: listening, _following: following })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.
