@@ -317,6 +317,28 @@ async fn a_bulk_insert_says_which_document_was_there() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_reference_does_not_reach_another_tenants_row() -> TestResult {
+    let (_db, store) = shared(3).await?;
+    let (acme, globex) = (store.ensure_tenant("acme").await?, store.ensure_tenant("globex").await?);
+    // foreign keys are checked in the name of the table's owner, whom nothing would keep from looking
+    acme.subscriptions().create_or_update("all", &Default::default(), &Default::default()).await?;
+    let refer = "INSERT INTO subscription_groups (subscription, group_name, partitions) VALUES ('all', 'x', 1)";
+    let refused = sqlx::query(refer).execute(globex.pool()).await;
+    let code = refused.err().and_then(|error| error.as_database_error()?.code().map(|it| it.into_owned()));
+    assert_eq!(code.as_deref(), Some("23503"));
+    sqlx::query(refer).execute(acme.pool()).await?;
+    // and what goes with it are its own rows
+    globex.subscriptions().create_or_update("all", &Default::default(), &Default::default()).await?;
+    sqlx::query(refer).execute(globex.pool()).await?;
+    assert!(acme.subscriptions().delete("all").await?);
+    assert_eq!(
+        (rows(acme.pool(), "subscription_groups").await?, rows(globex.pool(), "subscription_groups").await?),
+        (0, 1)
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_rebuild_begins_anew_where_it_is_and_touches_no_other_tenant() -> TestResult {
     let (_db, store) = shared(4).await?;
     let (acme, globex) = (store.ensure_tenant("acme").await?, store.ensure_tenant("globex").await?);
