@@ -440,6 +440,15 @@ within!(WithKind, |d| d.kind.is_some();
     kinds_fitting: d.kind.regex("k");
     kinds_in_order: d.kind < "k" && d.n == 1;
 );
+within!(OneOf, |d| d.word.one_of(["w0", "w2"]);
+    w2_is_one: d.word == "w2";
+    both_are: d.word.one_of(["w2", "w0"]);
+    either_is: d.word == "w2" || d.word == "w0";
+);
+within!(EitherOf, |d| d.n == 1 || d.n == 2 || d.n > 7;
+    one_or_two: d.n.one_of([2, 1]);
+    one_or_nine: d.n.one_of([1, 9]);
+);
 within!(NotIn, |d| !(d.n == 1 || d.word.starts_with("x") || d.word == d.kind);
     neither: !(d.n == 1 || d.word.starts_with("x") || d.word == d.kind);
 );
@@ -455,6 +464,8 @@ async fn the_check_proves_nothing_that_postgres_does_not() -> TestResult {
             .document::<OtherWord>()
             .document::<OtherKind>()
             .document::<WithKind>()
+            .document::<OneOf>()
+            .document::<EitherOf>()
             .document::<NotIn>()
     })
     .await?;
@@ -467,6 +478,8 @@ async fn the_check_proves_nothing_that_postgres_does_not() -> TestResult {
         OtherWord::not_taken(&store).await?,
         OtherKind::not_taken(&store).await?,
         WithKind::not_taken(&store).await?,
+        OneOf::not_taken(&store).await?,
+        EitherOf::not_taken(&store).await?,
         NotIn::not_taken(&store).await?,
     ]
     .concat();

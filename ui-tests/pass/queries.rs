@@ -73,7 +73,7 @@ fn main() {
     assert_eq!((found.name(), found.binds().len()), ("match", 2));
     assert_eq!(orders("Oslo", None).binds().len(), 1);
     assert_eq!(order(OrderId(Default::default())).binds().len(), 1);
-    assert_eq!(Queries::<u8>::by_city("Oslo", 1).binds().len(), 3);
+    assert_eq!(Queries::<u8>::by_city("Oslo", 1).binds().len(), 2);
     assert!(Queries::<u8>::cities().sql().ends_with("GROUP BY 1"));
     let in_place = Thing::query().filter(|t| t.labels.get("a").eq("b")).include::<Customer, _>(|t| t.owner);
     assert_eq!(in_place.binds().len(), 2);

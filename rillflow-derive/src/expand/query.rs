@@ -131,6 +131,10 @@ impl Values<'_> {
                 let literal = literal_ident(at);
                 quote_spanned! {span=> ::rillflow::__private::Inline::<#literal>::NEW }
             }
+            Value::List(at, span) => {
+                let list = literal_ident(at);
+                quote_spanned! {span=> ::rillflow::__private::InlineList::<#list>::NEW }
+            }
             Value::Argument(at, span) => {
                 let (number, ty) = (self.argument_number(at), owned(&self.arguments[at].ty));
                 quote_spanned! {span=> ::rillflow::__private::Argument::<#number, #ty>::NEW }
@@ -203,7 +207,33 @@ fn literal_ident(at: usize) -> Ident {
 /// A type per literal, which carries its text.
 pub(super) fn literal_type(at: usize, literal: &Literal) -> TokenStream {
     let ident = literal_ident(at);
-    let (ty, sql) = match literal {
+    if let Literal::List(items, array) = literal {
+        let (types, texts): (Vec<_>, Vec<_>) = items.iter().map(literal_text).unzip();
+        let ty = &types[0];
+        // rustc looks at constants as they were written: all of them are of one type
+        let check = matches!(items[0], Literal::Constant(..)).then(|| quote!(const _: fn() = || { let _ = #array; };));
+        return quote! {
+            struct #ident;
+            #check
+            impl ::rillflow::__private::LiteralList for #ident {
+                type As = #ty;
+                const SQL: &'static [&'static str] = &[#(#texts),*];
+            }
+        };
+    }
+    let (ty, sql) = literal_text(literal);
+    quote! {
+        struct #ident;
+        impl ::rillflow::__private::Literal for #ident {
+            type As = #ty;
+            const SQL: &'static str = #sql;
+        }
+    }
+}
+
+/// What a literal compares as, and its text.
+fn literal_text(literal: &Literal) -> (TokenStream, TokenStream) {
+    match literal {
         Literal::Text(text) => (quote!(&'static str), quote!(#text)),
         Literal::Integer(number) => {
             let text = number.to_string();
@@ -215,13 +245,7 @@ pub(super) fn literal_type(at: usize, literal: &Literal) -> TokenStream {
             (quote!(bool), quote!(#text))
         }
         Literal::Constant(ty, path) => (quote!(#ty), quote!((#path).__document_value())),
-    };
-    quote! {
-        struct #ident;
-        impl ::rillflow::__private::Literal for #ident {
-            type As = #ty;
-            const SQL: &'static str = #sql;
-        }
+        Literal::List(items, _) => literal_text(&items[0]),
     }
 }
 

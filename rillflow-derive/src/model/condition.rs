@@ -5,7 +5,7 @@ use syn::spanned::Spanned;
 use syn::{BinOp, Expr, ExprBinary, ExprMethodCall, Pat, Type, UnOp};
 
 use super::columns::Closure;
-use super::literal::{Literal, Value, bare, literal};
+use super::literal::{Literal, Value, bare, list, literal};
 use super::mention::{first_mention, mention_of};
 use crate::attrs::problems::Problems;
 
@@ -200,7 +200,11 @@ impl<'p> Scope<'p> {
             return self.unknown_method(&call.method);
         }
         let field = self.field(&call.receiver)?;
-        let values = call.args.iter().map(|value| self.value(value)).collect::<Option<_>>()?;
+        let values = call.args.iter().map(|value| match method.as_str() {
+            "one_of" => self.values(value),
+            _ => self.value(value),
+        });
+        let values = values.collect::<Option<_>>()?;
         Some(Condition::Test(field, call.method.clone(), values))
     }
 
@@ -266,6 +270,17 @@ impl<'p> Scope<'p> {
         self.use_in(expr);
         self.computed.push(expr.clone());
         Some(Value::Computed(self.computed.len() - 1, expr.span()))
+    }
+
+    /// Several values: a list of literals is part of the text.
+    fn values(&mut self, expr: &Expr) -> Option<Value> {
+        match self.problems.ok(list(bare(expr)))? {
+            Some(list) => {
+                self.literals.push(list);
+                Some(Value::List(self.literals.len() - 1, expr.span()))
+            }
+            None => self.value(expr),
+        }
     }
 
     /// Notes which arguments an expression uses.

@@ -15,6 +15,8 @@ pub(crate) enum Value {
     Literal(usize, Span),
     /// An argument that is an `Option`, where it is known to be there.
     Present(usize, Span),
+    /// A list of literals, by its place in [`Scope::literals`].
+    List(usize, Span),
     /// Another field.
     Field(Box<Expr>),
     /// Anything else, by its place in [`Scope::computed`].
@@ -26,9 +28,11 @@ impl Value {
     pub(crate) fn span(&self) -> Span {
         match self {
             Self::Field(field) => field.span(),
-            Self::Argument(_, span) | Self::Present(_, span) | Self::Literal(_, span) | Self::Computed(_, span) => {
-                *span
-            }
+            Self::Argument(_, span)
+            | Self::Present(_, span)
+            | Self::Literal(_, span)
+            | Self::List(_, span)
+            | Self::Computed(_, span) => *span,
         }
     }
 }
@@ -41,6 +45,20 @@ pub(crate) enum Literal {
     Bool(bool),
     /// `Status::Active`: the type, and the whole path.
     Constant(Path, Path),
+    /// `[Status::Active, Status::OnHold]`, and the array as it was written.
+    List(Vec<Self>, Box<Expr>),
+}
+
+/// A list of literals of one kind; none for any other expression.
+pub(crate) fn list(expr: &Expr) -> syn::Result<Option<Literal>> {
+    let Expr::Array(array) = expr else { return Ok(None) };
+    let items = array.elems.iter().map(|item| literal(bare(item))).collect::<syn::Result<Option<Vec<_>>>>()?;
+    let of_one_kind = |items: &Vec<Literal>| {
+        items
+            .first()
+            .is_some_and(|first| items.iter().all(|item| std::mem::discriminant(item) == std::mem::discriminant(first)))
+    };
+    Ok(items.filter(of_one_kind).map(|items| Literal::List(items, Box::new(expr.clone()))))
 }
 
 /// A literal, with its sign, or a path such as `Status::Active`; none for any other expression.

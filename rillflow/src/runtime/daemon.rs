@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::listener::{Listener, Listening};
+use super::marks::Marks;
 use super::tender::Tender;
 use super::{SharedCore, Task};
 use crate::Result;
@@ -33,7 +34,9 @@ pub struct DaemonConfig {
     /// [`OnFailure`](crate::projections::OnFailure) says so.
     pub max_attempts: u32,
     /// How many readers build a read model anew at the same time, where its documents are told apart by stream
-    /// (`key = stream`). Each has a connection in turn; a rebuild that was begun goes on with as many as it began with.
+    /// (`key = stream`); 1 by default. Each reads through the whole log for its part of it, which PostgreSQL has to tell
+    /// apart: more than one pay off where handlers are slow, or where the server has cores to spare. A rebuild that was
+    /// begun goes on with as many as it began with.
     pub rebuild_readers: i32,
 }
 
@@ -45,7 +48,7 @@ impl Default for DaemonConfig {
             first_retry: Duration::from_millis(100),
             longest_retry: Duration::from_secs(30),
             max_attempts: 5,
-            rebuild_readers: 4,
+            rebuild_readers: 1,
         }
     }
 }
@@ -70,6 +73,8 @@ pub struct Daemon {
     stop: watch::Sender<bool>,
     tender: Task,
     _listening: Option<Listening>,
+    /// So that the mark is looked at, and its metrics told, where others own every projection too.
+    _following: Option<watch::Receiver<i64>>,
 }
 
 impl Daemon {
@@ -86,7 +91,8 @@ impl Daemon {
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);
         let listening = (hearing == Hearing::Here).then(|| Listener::share(core));
-        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: listening })
+        let following = (hearing == Hearing::Here).then(|| Marks::follow(core));
+        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: listening, _following: following })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.

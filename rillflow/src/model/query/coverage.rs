@@ -387,7 +387,7 @@ const fn is_fixed(node: &Node) -> bool {
     match node {
         Node::And(a, b) | Node::Or(a, b) => is_fixed(a) && is_fixed(b),
         Node::Not(inner) => is_fixed(inner),
-        Node::IsNull(path) | Node::IsSome(path) => !is_in_map(path),
+        Node::IsNull(path) | Node::IsSome(path) | Node::OneOf(path, Operand::InlineList(_)) => !is_in_map(path),
         Node::Compare(path, _, value) | Node::Length(path, _, value) | Node::HasKey(path, value) => {
             !is_in_map(path) && matches!(value, Operand::Inline(_) | Operand::Field(_))
         }

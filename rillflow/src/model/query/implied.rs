@@ -63,17 +63,45 @@ const fn implies(node: &Node, wanted: &Node) -> bool {
         (_, Node::And(a, b)) => implies(node, a) && implies(node, b),
         (Node::And(a, b), _) => implies(a, wanted) || implies(b, wanted),
         (Node::Or(a, b), _) => implies(a, wanted) && implies(b, wanted),
+        (Node::OneOf(path, Operand::InlineList(items)), _) => each_implies(path, items, wanted),
         (_, Node::Or(a, b)) => implies(node, a) || implies(node, b),
         (Node::Compare(path, operator, operand), Node::IsSome(other)) => {
             same_path(path, other) && needs_a_value(*operator, *operand)
         }
         (Node::OneOf(path, _), Node::IsSome(other)) => same_path(path, other),
         (
+            Node::Compare(path, Operator::Equal, Operand::Inline(value)),
+            Node::OneOf(other, Operand::InlineList(items)),
+        ) => same_path(path, other) && is_among(value, items),
+        (
             Node::Compare(path, operator, Operand::Inline(value)),
             Node::Compare(other, limit, Operand::Inline(bound)),
         ) => same_node(node, wanted) || same_path(path, other) && narrows(other, (*operator, value), (*limit, bound)),
         _ => same_node(node, wanted),
     }
+}
+
+/// True when being any one of these says what is wanted.
+const fn each_implies(path: &'static PathInfo, items: &[&'static str], wanted: &Node) -> bool {
+    let mut i = 0;
+    while i < items.len() {
+        if !implies(&Node::Compare(path, Operator::Equal, Operand::Inline(items[i])), wanted) {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+const fn is_among(value: &str, items: &[&str]) -> bool {
+    let mut i = 0;
+    while i < items.len() {
+        if str_eq(items[i], value) {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 /// True for a comparison that nothing without a value fulfils.
@@ -129,6 +157,7 @@ const fn same_node(a: &Node, b: &Node) -> bool {
         (Node::Length(a, operator, value), Node::Length(b, other, bound)) => {
             *operator as u8 == *other as u8 && same_path(a, b) && same_operand(*value, *bound)
         }
+        (Node::OneOf(a, values), Node::OneOf(b, others)) => same_path(a, b) && same_operand(*values, *others),
         (Node::IsNull(a), Node::IsNull(b)) | (Node::IsSome(a), Node::IsSome(b)) => same_path(a, b),
         (Node::HasKey(a, key), Node::HasKey(b, other)) => same_path(a, b) && same_operand(*key, *other),
         _ => false,
@@ -138,7 +167,19 @@ const fn same_node(a: &Node, b: &Node) -> bool {
 const fn same_operand(a: Operand, b: Operand) -> bool {
     match (a, b) {
         (Operand::Inline(a), Operand::Inline(b)) => str_eq(a, b),
+        (Operand::InlineList(a), Operand::InlineList(b)) => same_list(a, b),
         (Operand::Field(a), Operand::Field(b)) => same_path(a, b),
         _ => false,
     }
+}
+
+const fn same_list(a: &[&str], b: &[&str]) -> bool {
+    let mut i = 0;
+    while i < a.len() {
+        if i >= b.len() || !str_eq(a[i], b[i]) {
+            return false;
+        }
+        i += 1;
+    }
+    a.len() == b.len()
 }

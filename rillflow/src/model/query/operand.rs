@@ -149,6 +149,30 @@ impl<L: Literal> Value for Inline<L> {
 impl<T: ?Sized, L: Literal> ComparableTo<T> for Inline<L> where L::As: ComparableTo<T> {}
 impl<L: Literal> RowCount for Inline<L> where L::As: RowCount {}
 
+/// A list of literals: part of the text.
+#[doc(hidden)]
+pub trait LiteralList: 'static {
+    /// What its elements can be compared as.
+    type As;
+    /// The SQL of each.
+    const SQL: &'static [&'static str];
+}
+
+/// The value of a [`LiteralList`].
+pub struct InlineList<L>(Tag<L>);
+
+impl<L> InlineList<L> {
+    /// The one value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+impl<L: LiteralList> Value for InlineList<L> {
+    const OPERAND: Operand = Operand::InlineList(L::SQL);
+    fn bind(&self, _: &mut Vec<SqlValue>) {}
+}
+
+impl<T, L: LiteralList> ComparableTo<[T]> for InlineList<L> where L::As: ComparableTo<T> {}
+
 /// Adds an argument to the parameters. When its type is not a [`Value`], the place of its use has already said so, and
 /// [`BindNothing`] keeps this call from saying it again.
 pub struct Bind<'a, T>(pub &'a T);

@@ -59,6 +59,8 @@ pub enum Operand {
     Next(SqlType, Arity),
     /// SQL as it stands: a literal that the derives have quoted.
     Inline(&'static str),
+    /// Several of these.
+    InlineList(&'static [&'static str]),
     /// Another field.
     Field(&'static PathInfo),
 }
@@ -95,7 +97,7 @@ impl Operand {
     pub const fn sql_type(self) -> SqlType {
         match self {
             Self::Next(sql_type, _) | Self::Numbered(_, sql_type, _) => sql_type,
-            Self::Inline(_) => SqlType::Text,
+            Self::Inline(_) | Self::InlineList(_) => SqlType::Text,
             Self::Field(path) => path.sql_type,
         }
     }

@@ -127,6 +127,7 @@ impl<const N: usize> Writer<N> {
     pub(super) const fn operand(&mut self, operand: Operand) {
         let (number, sql_type, arity) = match operand {
             Operand::Inline(sql) => return self.put(sql),
+            Operand::InlineList(_) => panic!("a list of values stands in `one_of` only"),
             Operand::Field(path) => return self.scalar(path),
             Operand::Numbered(number, sql_type, arity) => (number as u64, sql_type, arity),
             Operand::Next(sql_type, arity) => (self.next_parameter(), sql_type, arity),
@@ -166,7 +167,10 @@ impl<const N: usize> Writer<N> {
             Node::OneOf(path, operand) => {
                 self.scalar(path);
                 self.put(" = ANY(");
-                self.operand(*operand);
+                match operand {
+                    Operand::InlineList(items) => self.array(items, path.sql_type),
+                    _ => self.operand(*operand),
+                }
                 self.put(")");
             }
             Node::IsNull(path) => self.null_test(path, " IS NULL"),
@@ -179,6 +183,20 @@ impl<const N: usize> Writer<N> {
             Node::Search(index, words) => self.search(index, *words),
             Node::Any(path, inner) => self.any(path, inner),
         }
+    }
+
+    /// `ARRAY['a', 'b']::text[]`
+    const fn array(&mut self, items: &[&str], sql_type: SqlType) {
+        self.put("ARRAY[");
+        let mut i = 0;
+        while i < items.len() {
+            self.separator(i);
+            self.put(items[i]);
+            i += 1;
+        }
+        self.put("]::");
+        self.put(sql_type.name());
+        self.put("[]");
     }
 
     /// A condition beside `OR`: alternatives of alternatives need no parentheses of their own.
