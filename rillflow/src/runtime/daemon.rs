@@ -34,7 +34,9 @@ pub struct DaemonConfig {
     /// [`OnFailure`](crate::projections::OnFailure) says so.
     pub max_attempts: u32,
     /// How many readers build a read model anew at the same time, where its documents are told apart by stream
-    /// (`key = stream`). Each has a connection in turn; a rebuild that was begun goes on with as many as it began with.
+    /// (`key = stream`); 1 by default. Each reads through the whole log for its part of it, which PostgreSQL has to tell
+    /// apart: more than one pay off where handlers are slow, or where the server has cores to spare. A rebuild that was
+    /// begun goes on with as many as it began with.
     pub rebuild_readers: i32,
 }
 
@@ -46,7 +48,7 @@ impl Default for DaemonConfig {
             first_retry: Duration::from_millis(100),
             longest_retry: Duration::from_secs(30),
             max_attempts: 5,
-            rebuild_readers: 4,
+            rebuild_readers: 1,
         }
     }
 }
