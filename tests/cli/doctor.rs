@@ -31,6 +31,34 @@ impl Cli {
     }
 }
 
+/// Each number as `N`.
+fn without_numbers(text: &str) -> String {
+    let mut words = String::new();
+    for char in text.chars() {
+        match char.is_ascii_digit() {
+            true if words.ends_with('N') => {}
+            true => words.push('N'),
+            false => words.push(char),
+        }
+    }
+    words
+}
+
+#[tokio::test]
+async fn the_readme_shows_what_doctor_prints() -> TestResult {
+    let cli = Cli::new().await?;
+    append(&cli.store).await?;
+    let printed = cli.mounted(&["doctor"]).stdout;
+    let readme = without_numbers(include_str!("../../README.md"));
+    // the others tell of what was left open there, and of one database of one version
+    let shown =
+        |line: &&str| ["schema", "role", "drift", "sequence"].contains(&line.split_whitespace().nth(1).unwrap_or(""));
+    for line in printed.lines().filter(shown) {
+        assert!(readme.contains(without_numbers(line).trim_end()), "not in the readme: {line}");
+    }
+    Ok(())
+}
+
 fn with_setting(cli: &Cli, setting: &str) -> String {
     let url = cli.db.url();
     format!("{url}{}{setting}", if url.contains('?') { '&' } else { '?' })

@@ -68,6 +68,11 @@ pub(crate) fn mounted() -> Command {
     clean(env!("CARGO_BIN_EXE_rillflow-mounted"))
 }
 
+/// The binary of an application with a database per tenant, which knows no other database.
+pub(crate) fn databases() -> Command {
+    clean(env!("CARGO_BIN_EXE_rillflow-databases"))
+}
+
 /// Runs what follows `rillflow` on a command line, as a shell reads it, with the application's binary.
 pub(crate) fn shell(args: &str, database_url: &str) -> Ended {
     let script = format!("\"$0\" {args}");

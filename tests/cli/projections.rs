@@ -103,31 +103,90 @@ async fn dead_letters_are_listed_tried_again_and_given_up() -> TestResult {
     Ok(())
 }
 
-#[tokio::test]
-async fn run_serves_metrics_until_it_is_told_to_stop() -> TestResult {
-    let cli = Cli::new().await?;
-    let id = count(&cli, 5).await?;
-    let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-    let mut command = mounted();
-    command.args(["projections", "run", "--metrics-addr", &addr]).env("DATABASE_URL", cli.db.url());
-    let mut child = command.stdout(Stdio::piped()).spawn()?;
-    let mut said = String::new();
-    BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut said)?;
-    assert!(said.contains(&format!("http://{addr}/metrics")), "{said}");
+/// A command that runs until it is told to stop, and its metrics.
+struct Running {
+    child: std::process::Child,
+    addr: String,
+}
+
+impl Running {
+    fn begin(cli: &Cli, args: &[&str]) -> Result<Self, Box<dyn std::error::Error>> {
+        let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let mut command = mounted();
+        command.args(["projections", "run", "--metrics-addr", &addr]).args(args).env("DATABASE_URL", cli.db.url());
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut said)?;
+        assert!(said.contains(&format!("http://{addr}/metrics")), "{said}");
+        Ok(Self { child, addr })
+    }
+
+    /// Scrapes until the page names all of these.
+    fn until_seen(&self, names: &[&str]) -> TestResult {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        loop {
+            let mut scrape = TcpStream::connect(&self.addr)?;
+            scrape.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+            let mut page = String::new();
+            scrape.read_to_string(&mut page)?;
+            if names.iter().all(|name| page.contains(name)) {
+                return Ok(());
+            }
+            assert!(std::time::Instant::now() < deadline, "{names:?} are not all in {page}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    fn stop(mut self) -> TestResult {
+        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?.success());
+        assert!(self.child.wait()?.success());
+        Ok(())
+    }
+}
+
+async fn until_counted(store: &rillflow::Store, id: Uuid) -> TestResult {
     let seen = async {
-        while cli.store.docs().get::<Total>(&id).await?.is_none() {
+        while store.docs().get::<Total>(&id).await?.is_none() {
             tokio::task::yield_now().await;
         }
         Ok::<_, rillflow::Error>(())
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), seen).await??;
+    Ok(tokio::time::timeout(std::time::Duration::from_secs(60), seen).await??)
+}
 
-    let mut scrape = TcpStream::connect(&addr)?;
-    scrape.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut page = String::new();
-    scrape.read_to_string(&mut page)?;
-    assert!(page.contains("rillflow_projection_position{projection=\"my_projection\"}"), "{page}");
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?.success());
-    assert!(child.wait()?.success());
+const MARK: [&str; 3] = ["rillflow_mark_position", "rillflow_mark_lag", "rillflow_mark_age_seconds"];
+
+#[tokio::test]
+async fn run_serves_metrics_until_it_is_told_to_stop() -> TestResult {
+    let cli = Cli::new().await?;
+    let id = count(&cli, 5).await?;
+    let owner = Running::begin(&cli, &[])?;
+    until_counted(&cli.store, id).await?;
+    owner.until_seen(&["rillflow_projection_position{projection=\"my_projection\"}", MARK[0], MARK[1], MARK[2]])?;
+    // one that has no projection to run, as another owns it, tells of the mark too
+    let other = Running::begin(&cli, &[])?;
+    other.until_seen(&MARK)?;
+    other.stop()?;
+    owner.stop()
+}
+
+#[tokio::test]
+async fn run_serves_all_tenants_on_few_connections() -> TestResult {
+    let cli = Cli::empty().await?;
+    let store = crate::domain::configure(rillflow::Store::builder(cli.db.url()));
+    let store = store.tenants(rillflow::TenancyMode::SchemaPerTenant).build().await?;
+    store.ensure_tenant("acme").await?;
+    let running = Running::begin(&cli, &["--all-tenants", "--connections", "2"])?;
+    for name in ["acme", "made-later"] {
+        let tenant = store.ensure_tenant(name).await?;
+        let id = Uuid::now_v7();
+        tenant.aggregate::<Counter>(id).append(Expected::Any, vec![CounterEvent::Inc(Inc { by: 3 })]).await?;
+        until_counted(&tenant, id).await?;
+    }
+    running.until_seen(&["rillflow_projection_position"])?;
+    running.stop()?;
+    assert_eq!(cli.mounted(&["projections", "run", "--all-tenants", "--tenant", "acme"]).code, Some(2));
+    assert_eq!(cli.mounted(&["projections", "run", "--connections", "2"]).code, Some(2));
+    assert_eq!(cli.mounted(&["projections", "run", "--all-tenants", "--connections", "0"]).code, Some(2));
     Ok(())
 }

@@ -3,7 +3,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::domain::{Customer, configure};
-use crate::kit::{Cli, TestResult, run, stock};
+use crate::kit::{Cli, TestResult, databases, run, stock};
 
 /// A tenant as the application has it.
 async fn tenant(cli: &Cli, name: &str) -> rillflow::Result<Tenant> {
@@ -117,5 +117,22 @@ async fn a_tenant_that_holds_something_is_dropped_by_force_only() -> TestResult 
     assert_eq!(cli.stock(&["tenants", "drop", "empty", "--yes"]).ok(), "dropped empty\n");
     assert_eq!(cli.stock(&["tenants", "drop", "full", "--force"]).ok(), "dropped full\n");
     assert_eq!(cli.json(&["tenants", "list"]), json!([]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn tenants_with_a_database_each_are_found_where_the_application_says() -> TestResult {
+    let (one, two) = (Cli::empty().await?, Cli::empty().await?);
+    let places = format!("acme={}\nglobex={}", one.db.url(), two.db.url());
+    let run = |args: &[&str]| run(databases().args(args).env("TENANT_DATABASES", &places));
+    run(&["tenants", "ensure", "acme"]).ok();
+    run(&["tenants", "migrate"]).ok();
+    assert_eq!(run(&["tenants", "list", "--json"]).json(), json!(["acme", "globex"]));
+    run(&["streams", "resolve", "orders:1", "--tenant", "acme"]).ok();
+    let here: i64 = sqlx::query_scalar("SELECT count(*) FROM stream_aliases").fetch_one(one.store.pool()).await?;
+    let there: i64 = sqlx::query_scalar("SELECT count(*) FROM stream_aliases").fetch_one(two.store.pool()).await?;
+    assert_eq!((here, there), (1, 0));
+    let nobody = run(&["streams", "resolve", "orders:1", "--tenant", "nobody"]).failed(1);
+    assert!(nobody.contains("nobody"), "{nobody}");
     Ok(())
 }

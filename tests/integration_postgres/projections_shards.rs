@@ -61,6 +61,7 @@ fn quick() -> DaemonConfig {
     config.first_retry = Duration::from_millis(20);
     config.longest_retry = Duration::from_millis(50);
     config.max_attempts = 2;
+    config.rebuild_readers = 3;
     config
 }
 

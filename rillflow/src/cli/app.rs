@@ -7,13 +7,17 @@ use std::pin::Pin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Aggregate, AggregateRepository, Compaction, Result, Snapshotter, SnapshotterConfig, Store, StoreBuilder};
+use crate::{
+    Aggregate, AggregateRepository, Compaction, Result, Snapshotter, SnapshotterConfig, Store, StoreBuilder,
+    TenancyMode,
+};
 
 /// An application, as the command line sees it: its documents, projections and aggregates.
 #[derive(Debug)]
 pub struct App {
     pub(super) opening: Opening,
     pub(super) aggregates: Vec<AnyAggregate>,
+    pub(super) tenancy: Option<TenancyMode>,
 }
 
 /// How the command line gets its store.
@@ -42,14 +46,23 @@ impl App {
     /// from the command line.
     #[must_use]
     pub fn new(configure: impl Fn(StoreBuilder) -> StoreBuilder + Send + Sync + 'static) -> Self {
-        Self { opening: Opening::Configured(Box::new(configure)), aggregates: Vec::new() }
+        Self { opening: Opening::Configured(Box::new(configure)), aggregates: Vec::new(), tenancy: None }
     }
 
     /// An application with a store that is open already, such as one on a pool of its own. `--schema` and
     /// `--tenant` are refused then, as they could not count.
     #[must_use]
     pub fn on(store: Store) -> Self {
-        Self { opening: Opening::Open(store), aggregates: Vec::new() }
+        Self { opening: Opening::Open(store), aggregates: Vec::new(), tenancy: None }
+    }
+
+    /// How the application keeps its tenants. Without it the schema tells whether they share tables or have a schema each.
+    ///
+    /// With a database per tenant, `--tenant` and `tenants` ask the resolver, and no `--database-url` is needed for them.
+    #[must_use]
+    pub fn tenants(mut self, mode: TenancyMode) -> Self {
+        self.tenancy = Some(mode);
+        self
     }
 
     /// Makes an aggregate known to `snapshots`, which folds its streams.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use super::app::{App, Opening};
 use super::args::Global;
@@ -62,8 +62,12 @@ impl Session {
                 "mount `rillflow::cli::App::new(..)` instead",
             )),
             Opening::Configured(configure) => {
+                if let Some(mode @ TenancyMode::DatabasePerTenant(_)) = &self.app.tenancy {
+                    let builder = self.in_schema(configure(Store::builder(nowhere())));
+                    return Ok(builder.tenants(mode.clone()).for_schema_work().build().await?);
+                }
                 let builder = self.in_schema(configure(self.connect().await?));
-                let mode = match mode {
+                let mode = match mode.or_else(|| self.app.tenancy.clone()) {
                     Some(mode) => mode,
                     None if builder.clone().build().await?.shares_tables().await? => TenancyMode::TenantColumn,
                     None => TenancyMode::SchemaPerTenant,
@@ -83,10 +87,7 @@ impl Session {
         }
         match &self.app.opening {
             Opening::Open(store) => self.already_open(store),
-            Opening::Configured(configure) => {
-                let nowhere = PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new_without_pgpass());
-                Ok(self.in_schema(configure(Store::builder(nowhere))).build().await?)
-            }
+            Opening::Configured(configure) => Ok(self.in_schema(configure(Store::builder(nowhere()))).build().await?),
         }
     }
 
@@ -156,4 +157,9 @@ impl Session {
             _ => Err(Failure::failed("nothing was done", "answer y, or say --yes")),
         }
     }
+}
+
+/// A pool of no database: for what asks none.
+fn nowhere() -> PgPool {
+    PgPoolOptions::new().connect_lazy_with(PgConnectOptions::new_without_pgpass())
 }

@@ -14,7 +14,7 @@ use super::out::{count, maybe, moment};
 use super::{Done, Ran};
 use crate::projection_runtime::TickResult;
 use crate::projections::{DeadLetter, RebuildProgress, Requeued, ShardStatus};
-use crate::{ProjectionStatus, Store};
+use crate::{DaemonConfig, ProjectionStatus, Store};
 
 /// What to do with projections. What only looks, pauses or moves one works with the stock binary; what runs a
 /// projection's own code needs the command line mounted in the program that knows it.
@@ -55,6 +55,12 @@ pub(super) enum Projections {
         /// Serve metrics for Prometheus here, such as 127.0.0.1:9464.
         #[arg(long, value_name = "ADDRESS:PORT", env = "RILLFLOW_METRICS_ADDR")]
         metrics_addr: Option<SocketAddr>,
+        /// Of every tenant, those made later too.
+        #[arg(long)]
+        all_tenants: bool,
+        /// How many connections all tenants share, beside one that listens.
+        #[arg(long, default_value_t = 5, requires = "all_tenants", value_parser = clap::value_parser!(u32).range(1..))]
+        connections: u32,
     },
     /// What a projection has done, and what it has still to do.
     Metrics(One),
@@ -105,6 +111,10 @@ pub(super) struct Letter {
 
 impl Projections {
     pub(super) async fn run(self, session: &mut Session) -> Ran {
+        if let Self::Run { metrics_addr, all_tenants: true, connections } = self {
+            run_all_tenants(session, metrics_addr, connections).await?;
+            return Ok(Done::Well);
+        }
         let store = session.store().await?;
         let all = store.projections();
         match self {
@@ -126,7 +136,7 @@ impl Projections {
             Self::Rebuild(one) => rebuild(session, &store, &one.name).await?,
             Self::RunOnce(some) => ran(session, all.run_once(some.name.as_deref()).await?)?,
             Self::RunUntilIdle(some) => ran(session, all.run_until_idle(some.name.as_deref()).await?)?,
-            Self::Run { metrics_addr } => run(session, &store, metrics_addr).await?,
+            Self::Run { metrics_addr, .. } => run(session, &store, metrics_addr).await?,
             Self::Metrics(one) => metrics(session, &store, &one.name).await?,
             Self::DlqList { one, limit } => {
                 all.status(&one.name).await?;
@@ -297,20 +307,45 @@ fn ran(session: &mut Session, results: Vec<(String, TickResult)>) -> Result<(), 
 }
 
 async fn run(session: &mut Session, store: &Store, metrics_addr: Option<SocketAddr>) -> Result<(), Failure> {
-    if let Some(addr) = metrics_addr {
-        let installed = PrometheusBuilder::new().with_http_listener(addr).install();
-        installed.map_err(|error| {
-            Failure::failed(format!("cannot serve metrics at {addr}: {error}"), "is the port free?")
-        })?;
-    }
+    serve_metrics(metrics_addr)?;
     let daemon = store.start_daemon().await?;
-    session.out.show_line(&json!({ "running": true, "metrics": metrics_addr }), || match metrics_addr {
-        Some(addr) => format!("Running until interrupted; metrics at http://{addr}/metrics"),
-        None => "Running until interrupted.".to_owned(),
-    })?;
+    say_that_it_runs(session, metrics_addr)?;
     interrupted().await;
     daemon.shutdown().await;
     Ok(())
+}
+
+async fn run_all_tenants(
+    session: &mut Session,
+    metrics_addr: Option<SocketAddr>,
+    connections: u32,
+) -> Result<(), Failure> {
+    if session.global.tenant.is_some() {
+        return Err(Failure::usage(
+            "one tenant and all of them were asked for",
+            "leave --tenant away, or --all-tenants",
+        ));
+    }
+    let store = session.tenants().await?;
+    serve_metrics(metrics_addr)?;
+    let daemon = store.start_daemon(DaemonConfig::default(), connections);
+    say_that_it_runs(session, metrics_addr)?;
+    interrupted().await;
+    daemon.shutdown().await;
+    Ok(())
+}
+
+fn serve_metrics(addr: Option<SocketAddr>) -> Result<(), Failure> {
+    let Some(addr) = addr else { return Ok(()) };
+    let installed = PrometheusBuilder::new().with_http_listener(addr).install();
+    installed.map_err(|error| Failure::failed(format!("cannot serve metrics at {addr}: {error}"), "is the port free?"))
+}
+
+fn say_that_it_runs(session: &mut Session, metrics_addr: Option<SocketAddr>) -> Result<(), Failure> {
+    session.out.show_line(&json!({ "running": true, "metrics": metrics_addr }), || match metrics_addr {
+        Some(addr) => format!("Running until interrupted; metrics at http://{addr}/metrics"),
+        None => "Running until interrupted.".to_owned(),
+    })
 }
 
 /// Waits for Ctrl-C, or for what a service manager sends.

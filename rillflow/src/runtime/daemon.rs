@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::listener::{Listener, Listening};
+use super::marks::Marks;
 use super::tender::Tender;
 use super::{SharedCore, Task};
 use crate::Result;
@@ -33,7 +34,9 @@ pub struct DaemonConfig {
     /// [`OnFailure`](crate::projections::OnFailure) says so.
     pub max_attempts: u32,
     /// How many readers build a read model anew at the same time, where its documents are told apart by stream
-    /// (`key = stream`). Each has a connection in turn; a rebuild that was begun goes on with as many as it began with.
+    /// (`key = stream`); 1 by default. Each reads through the whole log for its part of it, which PostgreSQL has to tell
+    /// apart: more than one pay off where handlers are slow, or where the server has cores to spare. A rebuild that was
+    /// begun goes on with as many as it began with.
     pub rebuild_readers: i32,
 }
 
@@ -45,18 +48,9 @@ impl Default for DaemonConfig {
             first_retry: Duration::from_millis(100),
             longest_retry: Duration::from_secs(30),
             max_attempts: 5,
-            rebuild_readers: 4,
+            rebuild_readers: 1,
         }
     }
-}
-
-/// Who hears the marks that others publish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hearing {
-    /// The daemon itself, on a connection of its own.
-    Here,
-    /// Somebody who hears them for many stores.
-    Elsewhere,
 }
 
 /// The running async projections of a store.
@@ -69,15 +63,22 @@ pub(super) enum Hearing {
 pub struct Daemon {
     stop: watch::Sender<bool>,
     tender: Task,
-    _listening: Option<Listening>,
+    _listening: Listening,
+    /// So that the mark is looked at, and its metrics told, where others own every projection too.
+    _following: Option<watch::Receiver<i64>>,
 }
 
 impl Daemon {
     pub(crate) async fn start(core: &SharedCore, config: DaemonConfig) -> Result<Self> {
-        Self::start_hearing(core, config, Hearing::Here).await
+        Self::begin(core, config, true).await
     }
 
-    pub(super) async fn start_hearing(core: &SharedCore, config: DaemonConfig, hearing: Hearing) -> Result<Self> {
+    /// One of many: the mark is looked at for those who own a projection here.
+    pub(super) async fn start_among(core: &SharedCore, config: DaemonConfig) -> Result<Self> {
+        Self::begin(core, config, false).await
+    }
+
+    async fn begin(core: &SharedCore, config: DaemonConfig, alone: bool) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let mut conn = core.pool.acquire().await?;
         for registered in core.behind() {
@@ -85,8 +86,8 @@ impl Daemon {
         }
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);
-        let listening = (hearing == Hearing::Here).then(|| Listener::share(core));
-        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: listening })
+        let (listening, following) = (Listener::share(core), alone.then(|| Marks::follow(core)));
+        Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: listening, _following: following })
     }
 
     /// Stops after the batches in hand, and gives every projection to whoever asks next.

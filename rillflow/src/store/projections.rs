@@ -193,8 +193,8 @@ impl Projections {
     /// [`cancel_rebuild`](Self::cancel_rebuild) gives it up. The daemon does the same by itself for a projection whose
     /// version is newer than what is stored.
     ///
-    /// Documents that are told apart by stream (`key = stream`) are built by several readers at once: `rebuild_readers` in
-    /// the settings.
+    /// Documents that are told apart by stream (`key = stream`) may be built by several readers at once:
+    /// `rebuild_readers` in the settings.
     ///
     /// An inline projection has no checkpoint. While its new model is swapped in, appends that change it wait, and so do
     /// its readers: for as long as it takes to fold what was committed in the last moment. No append is lost: each has
