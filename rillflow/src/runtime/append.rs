@@ -5,9 +5,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 
 use super::backoff::Backoff;
+use super::connections::Connection;
 use super::marks::Marks;
 use super::{Core, SharedCore, lanes, warm};
 use crate::model::{AnyProjection, Appended, EventEnvelope, IdValue, ProjectionBatch, Registered};
@@ -85,7 +86,7 @@ async fn settle_locked(core: &SharedCore, append: &Append) -> Result<Appended> {
 }
 
 /// Dropping the transaction on an error rolls it back.
-async fn in_transaction(conn: &mut PgConnection, core: &Core, append: &Append) -> Result<Appended> {
+async fn in_transaction(conn: &mut Connection, core: &Core, append: &Append) -> Result<Appended> {
     let mut tx = conn.begin().await?;
     let appended = append_on(&mut tx, core, append).await?;
     tx.commit().await.map_err(|e| outcome_unknown(append, e.into()))?;

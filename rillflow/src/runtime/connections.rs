@@ -15,10 +15,10 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::runtime::Handle;
 
 use super::Task;
-use crate::Result;
 use crate::model::TenantName;
 use crate::sql::Texts;
 use crate::storage::{failure, tenants};
+use crate::{Error, Result};
 
 /// One that rested this long is given back to the pool.
 const REST: Duration = Duration::from_millis(500);
@@ -87,14 +87,17 @@ impl Connections {
     /// A connection; a tenant's is set to it. Cancel safe.
     pub(crate) async fn acquire(&self) -> Result<Connection> {
         match &self.tenant {
-            None => Ok(Connection { conn: Some(self.pool.acquire().await?), of: None, taken: Instant::now() }),
+            None => Ok(Connection::of(self.pool.acquire().await?, None, Instant::now())),
             Some(of) => of.acquire().await,
         }
     }
 
-    /// A transaction on a connection of its own.
+    /// A transaction on a connection of its own. Cancel safe: it is begun in a task, and ended there when nobody takes it.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>> {
-        Ok(Transaction::begin(self.acquire().await?.into_pooled(), None).await?)
+        let conn = self.acquire().await?.into_pooled();
+        let begun = tokio::spawn(Transaction::begin(conn, None));
+        // a task that nobody aborts ends without an answer only when the runtime does
+        Ok(begun.await.map_err(|_gone| Error::PoolTimeout)??)
     }
 
     /// The name of the tenant that they are of.
@@ -137,7 +140,7 @@ impl OfTenant {
         let mut taken = Instant::now();
         let mut other = match rested {
             Some(Resting { conn, tenant, taken, .. }) if tenant == self.name => {
-                return Ok(Connection { conn: Some(conn), of, taken });
+                return Ok(Connection::of(conn, of, taken));
             }
             Some(resting) => {
                 taken = resting.taken;
@@ -156,7 +159,7 @@ impl OfTenant {
             match tenants::enter(&mut conn, &self.enter).await {
                 Ok(()) => {
                     drop(waiting);
-                    return Ok(Connection { conn: Some(conn), of, taken });
+                    return Ok(Connection::of(conn, of, taken));
                 }
                 Err(error) if failure::unfit_connection(&error) => {
                     drop(conn.detach());
@@ -272,9 +275,27 @@ pub(crate) struct Connection {
     conn: Option<PoolConnection<Postgres>>,
     of: Option<Arc<OfTenant>>,
     taken: Instant,
+    /// Whether a transaction is being begun.
+    beginning: bool,
 }
 
 impl Connection {
+    fn of(conn: PoolConnection<Postgres>, of: Option<Arc<OfTenant>>, taken: Instant) -> Self {
+        Self { conn: Some(conn), of, taken, beginning: false }
+    }
+
+    /// A transaction on it.
+    ///
+    /// Cancel safe, where sqlx's own is not: of a `BEGIN` that was sent and whose answer was not awaited it knows nothing,
+    /// so what is next on the connection would be answered, and never committed. Given up in between, it is closed.
+    pub(crate) async fn begin(&mut self) -> Result<Transaction<'_, Postgres>> {
+        self.beginning = true;
+        let Some(conn) = &mut self.conn else { unreachable!("a connection goes once") };
+        let tx = sqlx::Connection::begin(&mut **conn).await?;
+        self.beginning = false;
+        Ok(tx)
+    }
+
     /// As one of the pool, which nobody gives back to its tenant.
     fn into_pooled(mut self) -> PoolConnection<Postgres> {
         self.of = None;
@@ -322,6 +343,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        if self.beginning {
+            self.close_on_drop();
+        }
         let (Some(of), Some(_)) = (self.of.take(), &self.conn) else { return };
         let conn = self.taken_out();
         match Handle::try_current() {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
 use super::Core;
 use super::append::{fold, guarded, look_up, panicked, push_all};
+use super::connections::Connection;
 use crate::model::{AnyHandler, AnyProjection, Changes, Collection, EventEnvelope, Registered, Work};
 use crate::storage::bulk;
 use crate::storage::documents::{self, In};
@@ -59,7 +60,7 @@ impl Handling<'_> {
     /// Writes into a table that is being filled: what is new in it goes by COPY, behind the fence, in one transaction.
     async fn write_beside(
         &self,
-        conn: &mut PgConnection,
+        conn: &mut Connection,
         checkpoint: Checkpoint,
         collection: &'static Collection,
         changes: Changes,

@@ -22,6 +22,7 @@ pub(super) enum Found {
 /// Plans, and changes nothing.
 pub(crate) async fn plan(core: &Core, texts: &Texts, wanted: Wanted<'_>) -> Result<SchemaPlan> {
     let mut conn = core.pool.acquire().await?;
+    conn.close_on_drop(); // given up on in the middle, nobody knows which transaction is open
     let state = schema::state(&mut conn, texts, wanted).await?;
     let refused = state.and_then(|state| refusal(texts, state.order));
     let mut plan = match state.and_then(|state| state.synced) {

@@ -11,6 +11,7 @@ use super::append::{outcome_unknown, project};
 use super::backoff::Backoff;
 use super::decide::TRIES;
 use super::marks::Marks;
+use super::warm::Lent;
 use super::{Core, SharedCore, warm};
 use crate::model::{Aggregate, Appended, DocMetadata, Expected, StreamId, TagCondition};
 use crate::observe::{Appending, operation};
@@ -177,7 +178,7 @@ async fn commit_all(core: &SharedCore, staging: &mut Staging, documents: &[Docum
     }
 }
 
-async fn commit_once(conn: &mut PgConnection, core: &Core, staged: &Staged<'_>) -> Result<Written> {
+async fn commit_once(conn: &mut Lent<'_>, core: &Core, staged: &Staged<'_>) -> Result<Written> {
     let written = if core.inline().next().is_some() && !staged.appends.is_empty() {
         let mut tx = conn.begin().await?;
         match write(&mut tx, core, staged).await {

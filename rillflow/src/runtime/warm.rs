@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::runtime::Handle;
 
 use super::connections::Connection;
@@ -72,6 +72,11 @@ pub(crate) async fn connection(core: &SharedCore) -> Result<Lent<'_>> {
 }
 
 impl Lent<'_> {
+    /// As [`Connection::begin`].
+    pub(crate) async fn begin(&mut self) -> Result<Transaction<'_, Postgres>> {
+        self.conn.begin().await
+    }
+
     /// Lets it rest after its answer was read to the end; unless somebody may be waiting for a connection of the pool.
     pub(crate) fn rest(self) {
         let Self { core, conn, taken } = self;

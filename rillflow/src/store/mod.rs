@@ -122,6 +122,32 @@ impl Store {
         self.core.pool.pool()
     }
 
+    /// Begins a transaction of the application's own, for the calls that take one: `append_in_tx`, `put_in_tx` and the like.
+    ///
+    /// Dropped without `commit`, it is rolled back. READ COMMITTED, as appends need.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe. `pool().begin()` of sqlx 0.9 is not: given up while `BEGIN` is on its way, it gives back a connection
+    /// with a transaction open that nobody knows of, and what the next one writes on it is not committed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PoolTimeout`](crate::Error::PoolTimeout) when no connection is free in time, [`Error::Database`](crate::Error::Database)
+    /// for the server's refusal.
+    ///
+    /// ```no_run
+    /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
+    /// let mut tx = store.begin().await?;
+    /// sqlx::query("UPDATE stock SET left = left - 1").execute(&mut *tx).await?;
+    /// tx.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn begin(&self) -> crate::Result<sqlx::Transaction<'static, sqlx::Postgres>> {
+        self.core.pool.begin().await
+    }
+
     /// For what is beside the layers.
     #[cfg(feature = "cli")]
     pub(crate) fn core(&self) -> &SharedCore {

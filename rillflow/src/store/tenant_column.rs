@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Connection, PgPool};
+use sqlx::PgPool;
 
 use super::{Store, StoreBuilder};
 use crate::model::{SchemaConfig, TenantName};
