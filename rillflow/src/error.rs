@@ -434,6 +434,12 @@ pub enum Error {
         role: String,
     },
 
+    /// A row was refused: it is of another tenant than its connection, or of one that was dropped meanwhile.
+    #[error(
+        "the row is of another tenant than the connection it was sent on, or of one that was dropped: nothing was written"
+    )]
+    NotTheTenants,
+
     /// A transaction that was handed to one tenant belongs to another one already, by its setting `rillflow.tenant`.
     #[error("this transaction is not tenant `{tenant}`'s: begin it on `tenant.pool()`", tenant = tenant.escape_debug())]
     NotOfTenant {

@@ -110,7 +110,7 @@ async fn look_for_pooler(conn: &mut PgConnection, core: &Core) -> Result<Option<
     let after = tokio::time::timeout(SECOND_CONNECTION, doctor::backend(conn)).await;
     let moved = match (others, after) {
         (Ok(others), Ok(after)) => others? == before || after? != before,
-        _late => true, // a session of its own would have answered
+        _late => false, // a pooler with one server, or a server that is slow: that is not for us to say
     };
     let problem = "a pooler in transaction mode is in between, and nobody declared it";
     let fix =

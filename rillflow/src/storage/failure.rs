@@ -33,6 +33,9 @@ impl From<sqlx::Error> for Error {
                 _ if e.message().starts_with("unsupported startup parameter") => {
                     Self::Pooler { problem: e.message().to_owned(), help: UNDECLARED.to_owned() }
                 }
+                Some("42501") if e.message().contains("row-level security policy \"rillflow_tenant\"") => {
+                    Self::NotTheTenants
+                }
                 // `enter_tenant` names the role
                 Some("RF009") => Self::RowSecurityBypassed { role: e.message().to_owned() },
                 Some("RF003") => Self::TagConflict { position: position_in_detail(&**e) },
