@@ -12,14 +12,14 @@ use crate::orders::{self, CustomerId, Order, SalesProjection, customer, placed};
 use crate::support::{TestResult, store, store_with};
 
 /// One span: its name and fields.
-type Seen = (&'static str, HashMap<String, String>);
+pub(crate) type Seen = (&'static str, HashMap<String, String>);
 
 /// Keeps the spans of rillflow that begin on this thread.
 #[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<Seen>>>);
+pub(crate) struct Spans(pub(crate) Arc<Mutex<Vec<Seen>>>);
 
 impl Spans {
-    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+    pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
         tracing::subscriber::set_default(self.clone())
     }
 
@@ -112,11 +112,11 @@ async fn a_failure_is_named_in_its_span_as_the_variant_of_the_error() -> TestRes
 
 /// A trace context as a tracing library would have it.
 #[derive(Clone, Default)]
-struct Context {
-    linked: Arc<Mutex<Vec<String>>>,
+pub(crate) struct Context {
+    pub(crate) linked: Arc<Mutex<Vec<String>>>,
 }
 
-const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+pub(crate) const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 impl TraceContext for Context {
     fn current(&self) -> Option<String> {

@@ -1,7 +1,5 @@
 //! The W3C trace context in the headers of events.
 
-use std::sync::Arc;
-
 use super::EventEnvelope;
 
 /// How many links OpenTelemetry keeps of a span, unless told otherwise.
@@ -20,7 +18,7 @@ pub(crate) fn with_traceparent(headers: Option<&str>, traceparent: &str) -> Opti
 }
 
 /// The trace contexts of a batch of events: each once, in the order they come.
-pub(crate) fn carried(events: &[Arc<EventEnvelope>]) -> Vec<String> {
+pub(crate) fn carried<'e>(events: impl IntoIterator<Item = &'e EventEnvelope>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for event in events {
         let traceparent = event.headers.as_ref().and_then(|headers| traceparent_in(headers.as_str()));

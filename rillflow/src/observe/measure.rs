@@ -2,7 +2,7 @@
 
 #[cfg(feature = "metrics")]
 mod on {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use metrics::{counter, gauge, histogram};
 
@@ -40,6 +40,25 @@ mod on {
         gauge!("rillflow_projection_lag", "projection" => name()).set((mark - position).max(0) as f64);
     }
 
+    pub(crate) fn acknowledged(subscription: &str, group: &str, took: &[Duration]) {
+        let labels = [("subscription", subscription.to_owned()), ("group", group.to_owned())];
+        counter!("rillflow_subscription_events_total", &labels).increment(took.len() as u64);
+        let histogram = histogram!("rillflow_subscription_handling_seconds", &labels);
+        took.iter().for_each(|it| histogram.record(*it));
+    }
+
+    pub(crate) fn refused(subscription: &str, group: &str) {
+        let labels = [("subscription", subscription.to_owned()), ("group", group.to_owned())];
+        counter!("rillflow_subscription_failures_total", &labels).increment(1);
+    }
+
+    pub(crate) fn delivered(subscription: &str, group: &str, in_flight: usize, position: i64, mark: i64) {
+        let labels = [("subscription", subscription.to_owned()), ("group", group.to_owned())];
+        gauge!("rillflow_subscription_in_flight", &labels).set(in_flight as f64);
+        gauge!("rillflow_subscription_position", &labels).set(position as f64);
+        gauge!("rillflow_subscription_lag", &labels).set((mark - position).max(0) as f64);
+    }
+
     pub(crate) fn mark(mark: i64, drawn: i64, open_since: Option<Instant>) {
         gauge!("rillflow_mark_position").set(mark as f64);
         gauge!("rillflow_mark_lag").set((drawn - mark).max(0) as f64);
@@ -59,6 +78,9 @@ mod on {
     pub(crate) fn appended(_: usize) {}
     pub(crate) fn append_batch(_: usize) {}
     pub(crate) fn projected(_: &str, _: usize, _: i64, _: i64) {}
+    pub(crate) fn acknowledged(_: &str, _: &str, _: &[std::time::Duration]) {}
+    pub(crate) fn refused(_: &str, _: &str) {}
+    pub(crate) fn delivered(_: &str, _: &str, _: usize, _: i64, _: i64) {}
     pub(crate) fn mark(_: i64, _: i64, _: Option<std::time::Instant>) {}
 }
 

@@ -5,13 +5,14 @@
 //! Every operation runs in a [`tracing`] span of the target `rillflow`, with fields as OpenTelemetry's database
 //! conventions name them: `db.system.name`, `db.namespace` (the schema), `db.operation.name`, `db.collection.name`; and
 //! `otel.name`, `otel.kind`, `otel.status_code`, `error.type`, as `tracing-opentelemetry` reads them. Operations are
-//! `append`, `commit`, `load`, `decide`, `read`, `query`, `project`, and `put`, `get`.. of documents, each named like the
+//! `append`, `commit`, `load`, `decide`, `read`, `query`, `project`, `deliver`, `ack`, `publish` of a relay, and `put`, `get`.. of documents, each named like the
 //! method that does it. `rillflow.stream_id`, `rillflow.events` and `rillflow.position` say more where there is more.
 //!
 //! # Trace context
 //!
 //! With [`StoreBuilder::trace_context`](crate::StoreBuilder::trace_context) the caller's `traceparent` goes into the
-//! headers of the events that it appends, and the span of a projection's batch is linked to the appends of its events.
+//! headers of the events that it appends, and the span of a projection's batch is linked to the appends of its events, as
+//! is the span `deliver` of what a subscription reads. What handles a delivered event finds the context in its headers.
 //!
 //! # Metrics
 //!
@@ -27,6 +28,12 @@
 //! | `rillflow_projection_events_total` | counter | `projection` |
 //! | `rillflow_projection_position` | gauge | `projection` |
 //! | `rillflow_projection_lag` | gauge: positions between it and the mark | `projection` |
+//! | `rillflow_subscription_events_total` | counter: acknowledged, also in a transaction | `subscription`, `group` |
+//! | `rillflow_subscription_handling_seconds` | histogram: from being taken to being acknowledged | `subscription`, `group` |
+//! | `rillflow_subscription_failures_total` | counter: refused, or given up | `subscription`, `group` |
+//! | `rillflow_subscription_in_flight` | gauge: taken here and not acknowledged | `subscription`, `group` |
+//! | `rillflow_subscription_position` | gauge: the lowest checkpoint held here | `subscription`, `group` |
+//! | `rillflow_subscription_lag` | gauge: positions between that and the mark | `subscription`, `group` |
 //! | `rillflow_mark_position` | gauge | |
 //! | `rillflow_mark_lag` | gauge: positions drawn and not settled | |
 //! | `rillflow_mark_age_seconds` | gauge: how long something has been open before the mark | |
@@ -50,7 +57,7 @@ pub use causality::Causality;
 pub use context::TraceContext;
 pub use sink::TraceSink;
 
-pub(crate) use observed::{Appending, Operation, projecting};
+pub(crate) use observed::{Appending, Operation, delivering, projecting};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -73,17 +73,36 @@ pub(crate) fn projecting<'c>(
     events: &[Arc<EventEnvelope>],
 ) -> Operation<'c> {
     let operation = operation.events(events.len());
-    if let Some(last) = events.last() {
+    batch(observer, &operation, ("project", projection), events.iter().map(|it| &**it));
+    operation
+}
+
+/// Events that a subscription read: the span is linked to their appends.
+pub(crate) fn delivering(observer: &Observer, operation: &Operation<'_>, subscription: &str, events: &[Delivered]) {
+    operation.span.record("rillflow.events", events.len());
+    batch(observer, operation, ("deliver", subscription), events.iter().map(|(_, event)| event));
+}
+
+/// An event, and the partition that it is of.
+type Delivered = (i32, EventEnvelope);
+
+/// Says up to where a batch goes, links its span, and tells the sink what is done by whom.
+fn batch<'e>(
+    observer: &Observer,
+    operation: &Operation<'_>,
+    (what, by): (&'static str, &str),
+    events: impl Iterator<Item = &'e EventEnvelope> + Clone,
+) {
+    if let Some(last) = events.clone().last() {
         operation.span.record("rillflow.position", last.global_seq);
     }
     if let Some(context) = observer.context.as_ref().filter(|_| !operation.span.is_disabled()) {
-        carried(events).iter().for_each(|traceparent| context.link(&operation.span, traceparent));
+        carried(events.clone()).iter().for_each(|traceparent| context.link(&operation.span, traceparent));
     }
     if let Some(sink) = &observer.sink {
-        let correlated = events.iter().filter_map(|event| Some((event.correlation_id?, event)));
-        correlated.for_each(|(id, event)| sink.record(id, "project", projection, &*event.typ));
+        let correlated = events.filter_map(|event| Some((event.correlation_id?, event)));
+        correlated.for_each(|(id, event)| sink.record(id, what, by, &*event.typ));
     }
-    operation
 }
 
 /// An append under way, as the [`TraceSink`](super::TraceSink) and the metrics see it: nothing, when nobody looks.

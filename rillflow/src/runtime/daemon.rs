@@ -53,15 +53,6 @@ impl Default for DaemonConfig {
     }
 }
 
-/// Who hears the marks that others publish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hearing {
-    /// The daemon itself, on a connection of its own.
-    Here,
-    /// Somebody who hears them for many stores.
-    Elsewhere,
-}
-
 /// The running async projections of a store.
 ///
 /// Any number of processes may run one: each projection has one owner at a time, and each process takes its share.
@@ -72,17 +63,22 @@ pub(super) enum Hearing {
 pub struct Daemon {
     stop: watch::Sender<bool>,
     tender: Task,
-    _listening: Option<Listening>,
+    _listening: Listening,
     /// So that the mark is looked at, and its metrics told, where others own every projection too.
     _following: Option<watch::Receiver<i64>>,
 }
 
 impl Daemon {
     pub(crate) async fn start(core: &SharedCore, config: DaemonConfig) -> Result<Self> {
-        Self::start_hearing(core, config, Hearing::Here).await
+        Self::begin(core, config, true).await
     }
 
-    pub(super) async fn start_hearing(core: &SharedCore, config: DaemonConfig, hearing: Hearing) -> Result<Self> {
+    /// One of many: the mark is looked at for those who own a projection here.
+    pub(super) async fn start_among(core: &SharedCore, config: DaemonConfig) -> Result<Self> {
+        Self::begin(core, config, false).await
+    }
+
+    async fn begin(core: &SharedCore, config: DaemonConfig, alone: bool) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let mut conn = core.pool.acquire().await?;
         for registered in core.behind() {
@@ -90,8 +86,7 @@ impl Daemon {
         }
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);
-        let listening = (hearing == Hearing::Here).then(|| Listener::share(core));
-        let following = (hearing == Hearing::Here).then(|| Marks::follow(core));
+        let (listening, following) = (Listener::share(core), alone.then(|| Marks::follow(core)));
         Ok(Self { stop, tender: Task::spawn(tender.run()), _listening: listening, _following: following })
     }
 

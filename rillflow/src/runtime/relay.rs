@@ -15,6 +15,7 @@ use super::backoff::Backoff;
 use super::subscriber::Shared;
 use super::{SharedCore, Task};
 use crate::model::{EventEnvelope, Message, OutboxMessage, RawJson, Transport};
+use crate::observe::operation;
 use crate::storage::outbox;
 use crate::storage::subscriptions::Aside;
 use crate::{BoxError, Result};
@@ -259,7 +260,9 @@ impl<T: Transport> Relay<T> {
     /// Hands messages to the transport: an answer for each, whatever it does.
     async fn publish(&self, wave: &[OutboxMessage]) -> Vec<Result<(), BoxError>> {
         let publishing = AssertUnwindSafe(self.transport.publish(wave)).catch_unwind();
-        let mut answers = match tokio::time::timeout(self.options.timeout, publishing).await {
+        let operation = operation!(&self.core, "publish", &*self.shared.key.subscription).events(wave.len());
+        let published = operation.run_any(tokio::time::timeout(self.options.timeout, publishing)).await;
+        let mut answers = match published {
             Ok(Ok(answers)) => answers,
             Ok(Err(_panic)) => wave.iter().map(|_| Err("the transport panicked".into())).collect(),
             Err(_late) => wave.iter().map(|_| Err("the transport did not answer in time".into())).collect(),

@@ -29,7 +29,8 @@ use crate::{Error, Result};
 /// moves on only when nothing of it is in hand, or when nothing is heard of the member for
 /// [`lease_ttl`](SubscriptionOptions::lease_ttl).
 ///
-/// A subscription holds no connection while it waits, and all of a store share one connection that listens.
+/// A subscription holds no connection while it waits, and all stores and tenants of a process share one connection
+/// that listens.
 ///
 /// ```no_run
 /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {

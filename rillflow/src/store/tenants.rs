@@ -484,8 +484,4 @@ impl Tenants for DaemonTenants {
         };
         Ok(store.core)
     }
-
-    fn shared_pool(&self) -> Option<PgPool> {
-        self.pool.clone()
-    }
 }

@@ -13,9 +13,13 @@ mod faults;
 /// Members that share a subscription.
 mod groups;
 mod nats;
+/// What is seen of a subscription by those who watch.
+mod observed;
 mod proxy;
 /// From the outbox, and from events, to another system.
 mod relay;
+/// Many stores, one connection that listens.
+mod tenants;
 /// Owners that stand still within their transaction, and come back.
 mod zombie;
 

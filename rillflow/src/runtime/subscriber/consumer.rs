@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::members::{Members, Membership};
 use super::{End, Shared};
+use crate::observe::{delivering, measure, operation};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::connections::Connection;
 use crate::runtime::marks::Marks;
@@ -74,6 +75,9 @@ impl Consumer {
             let pause = match self.round(known).await {
                 Ok(true) => continue,
                 Ok(false) => {
+                    let (position, in_flight) = self.shared.window().measured();
+                    let key = &self.shared.key;
+                    measure::delivered(&key.subscription, &key.group, in_flight, position.unwrap_or(known), known);
                     backoff.reset();
                     self.shared.works();
                     self.pause()
@@ -180,12 +184,17 @@ impl Consumer {
 
     /// Stores what is done.
     async fn store(&self) -> Result<bool> {
-        let acks = self.shared.window().take_done();
+        let (acks, key) = (self.shared.window().take_done(), &self.shared.key);
         for ack in &acks {
             let mut conn = self.connection().await?;
-            let answer = asked(subscriptions::ack(&mut conn, &self.core.texts, &self.shared.key, ack, None)).await;
-            match answer.settle(conn) {
-                Ok(reached) => drop(self.shared.window().stored(ack, &reached)),
+            let operation =
+                operation!(&self.core, "ack", &*key.subscription).events(ack.acked.len() + ack.retried.len());
+            let storing = asked(subscriptions::ack(&mut conn, &self.core.texts, key, ack, None));
+            match operation.run_any(storing).await.settle(conn) {
+                Ok(reached) => {
+                    let took = self.shared.window().stored(ack, &reached);
+                    measure::acknowledged(&key.subscription, &key.group, &took);
+                }
                 Err(Error::SubscriptionLost { .. }) => self.lost(ack.partition, ack.token),
                 Err(error) => return Err(error),
             }
@@ -225,7 +234,8 @@ impl Consumer {
         let scan = Scan { after, until, limit, epoch, of, partitions };
         let mut conn = self.connection().await?;
         let waits = self.shared.window().may_wait(&plan);
-        let answer = asked(async {
+        let operation = operation!(&self.core, "deliver", &*self.shared.key.subscription);
+        let reading = asked(async {
             let (texts, key) = (&self.core.texts, &self.shared.key);
             let events = subscriptions::read_source(&mut conn, texts, &self.shared.source, &scan).await?;
             let Some(events) = events else { return Ok(None) };
@@ -235,13 +245,14 @@ impl Consumer {
                 streams = subscriptions::streams_aside(&mut conn, texts, key, &all).await?;
             }
             Ok(Some((events, streams.into_iter().collect::<HashSet<_>>())))
-        })
-        .await;
+        });
+        let answer = operation.run_any(reading).await;
         let Some((events, aside)) = answer.settle(conn)? else {
             self.shared.window().lose_epoch(epoch);
             self.core.members.look_again();
             return Ok(false);
         };
+        delivering(&self.core.observer, &operation, &self.shared.key.subscription, &events);
         let full = events.len() as i64 == limit;
         let read_up_to = events.last().filter(|_| full).map_or(until, |(_, event)| event.global_seq);
         self.shared.window().fill(&plan, events, read_up_to, &aside);

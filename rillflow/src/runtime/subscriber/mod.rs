@@ -25,6 +25,7 @@ use window::{GivenUp, Take, Window};
 
 use super::{Core, SharedCore};
 use crate::model::EventEnvelope;
+use crate::observe::measure;
 pub(crate) use crate::storage::subscriptions::Source;
 use crate::storage::subscriptions::{self, Aside, GroupKey, Holding, Nack};
 use crate::{Error, Result};
@@ -255,7 +256,8 @@ impl Shared {
         // its partition cannot be taken over as long as it stands: not by one that was killed, nor by one that is frozen
         let idle = self.ttl.mul_f64(IDLE_LEASES);
         let reached = subscriptions::ack(tx, &core.texts, &self.key, &ack, Some(idle)).await?;
-        self.window().in_transaction(&ack, position, &reached);
+        let took = self.window().in_transaction(&ack, position, &reached);
+        measure::acknowledged(&self.key.subscription, &self.key.group, took.as_slice());
         self.work.notify_one();
         self.ready.wake();
         Ok(())
@@ -277,6 +279,7 @@ impl Shared {
         let mut conn = core.pool.acquire().await?;
         let tried = subscriptions::nack(&mut conn, &core.texts, &self.key, &nack).await?;
         self.window().nacked(&nack.ack, position, pause.filter(|_| tried > 0));
+        measure::refused(&self.key.subscription, &self.key.group);
         self.work.notify_one();
         self.ready.wake();
         Ok(())

@@ -26,16 +26,19 @@ impl Window {
         Ok(Some(answer))
     }
 
-    /// An event was done in a transaction of the caller, which may commit or not.
-    pub(in super::super) fn in_transaction(&mut self, ack: &Ack, position: i64, reached: &Reached) {
-        let Some(part) = self.parts.get_mut(&ack.partition).filter(|it| it.token == ack.token) else { return };
+    /// An event was done in a transaction of the caller, which may commit or not. Says how long it was in hand.
+    pub(in super::super) fn in_transaction(&mut self, ack: &Ack, position: i64, reached: &Reached) -> Option<Duration> {
+        let part = self.parts.get_mut(&ack.partition).filter(|it| it.token == ack.token)?;
+        let mut took = None;
         if let Some(item) = part.items.get_mut(&position) {
+            took = item.taken_at.take().map(|it| it.elapsed());
             if item.state == State::Taken {
                 self.taken -= 1;
             }
             item.state = State::InTransaction;
         }
         part.settle(reached, Some(position));
+        took
     }
 
     /// What is to be stored, by partition.

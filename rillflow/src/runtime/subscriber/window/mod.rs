@@ -188,6 +188,11 @@ impl Window {
         self.parts.iter().filter(|(_, it)| taken(it)).map(|(number, _)| *number).collect()
     }
 
+    /// The lowest checkpoint of those held, and how many events are taken.
+    pub(super) fn measured(&self) -> (Option<i64>, usize) {
+        (self.parts.values().filter(|it| it.begun).map(|it| it.stored).min(), self.taken)
+    }
+
     /// Partitions held, events taken, events ready.
     pub(super) fn counts(&self) -> (Vec<i32>, usize, usize) {
         (self.parts.keys().copied().collect(), self.taken, self.ready.len())
