@@ -103,6 +103,8 @@ fn derived() -> Result<BTreeSet<(String, String)>, Box<dyn std::error::Error>> {
                 let derives = line.trim_start().strip_prefix("#[derive(").and_then(|it| it.strip_suffix(")]"));
                 if derives.is_some_and(|it| it.split(", ").any(|derive| derive == "Document")) {
                     let name = lines.find_map(|line| line.split_once("struct ")?.1.split([' ', '<', ';', '(']).next());
+                    // what a macro of theirs names is named where it is called
+                    let name = name.filter(|name| !name.starts_with('$'));
                     found.extend(name.map(|name| (module.clone(), name.to_owned())));
                 }
             }

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
-use super::{Core, SharedCore};
+use super::Core;
 use crate::Result;
 use crate::model::{EventEnvelope, Registered, Shard};
 use crate::storage::events;
@@ -57,33 +55,6 @@ impl LogReader {
         let full = events.len() as i64 == limit;
         let reached = events.last().filter(|_| full).map_or(until, |last| last.global_seq);
         Ok(Events { events, reached })
-    }
-}
-
-/// A read of what comes behind a batch, under way while that one is handled.
-pub(super) struct Ahead {
-    after: i64,
-    limit: i64,
-    /// Ends with this.
-    task: JoinSet<Result<Events>>,
-}
-
-impl Ahead {
-    /// Begins to read, as [`LogReader::read`] would, and not out of the window.
-    pub(super) fn begin(core: &SharedCore, reader: &Registered, after: i64, until: i64, limit: i64) -> Self {
-        let (core, reader, mut task) = (core.clone(), reader.clone(), JoinSet::new());
-        task.spawn(async move { core.log.read(&core, false, after, until, &reader, limit).await });
-        Self { after, limit, task }
-    }
-
-    /// The events behind `after`, and how many were asked for; `None` when others were read.
-    pub(super) async fn take(mut self, after: i64) -> Option<Result<(Events, i64)>> {
-        if self.after != after {
-            return None;
-        }
-        // a task that was aborted or panicked has read nothing
-        let read = self.task.join_next().await?.ok()?;
-        Some(read.map(|events| (events, self.limit)))
     }
 }
 

@@ -8,7 +8,6 @@ use super::SharedCore;
 use super::backoff::Backoff;
 use super::daemon::DaemonConfig;
 use super::handling::{Handling, keys_of};
-use super::log_reader::{Ahead, Events};
 use super::resume::{go_on, restart};
 use crate::model::{EventEnvelope, OnFailure, Registered};
 use crate::observe::{measure, operation, projecting};
@@ -39,8 +38,6 @@ pub(super) struct Projector {
     /// The keys whose events wait behind one that failed.
     parked: HashSet<String>,
     suspect: Option<Suspect>,
-    /// What comes next, while there is much to do.
-    ahead: Option<Ahead>,
     /// The pauses between the tries of one event.
     backoff: Backoff,
 }
@@ -103,7 +100,6 @@ impl Projector {
             limit: config.batch_size.clamp(1, FIRST_BATCH),
             parked: parked.into_iter().collect(),
             suspect: None,
-            ahead: None,
             backoff: Backoff::new(config.first_retry, config.longest_retry),
         }))
     }
@@ -148,7 +144,7 @@ impl Projector {
             return Ok(Advance::UpToDate);
         }
         let begun = Instant::now();
-        let (batch, limit) = self.read(until, limit).await?;
+        let batch = self.core.log.read(&self.core, self.shared, self.position, until, &self.registered, limit).await?;
         let handled = batch.events.len() as u64;
         match self.handle(&batch.events, batch.reached).await {
             Ok(true) => {
@@ -159,27 +155,6 @@ impl Projector {
             Ok(false) => Ok(Advance::Lost),
             Err(error) => self.failed(error, &batch.events).await,
         }
-    }
-
-    /// The next events and how many were asked for. Those behind a full batch are read while it is handled.
-    async fn read(&mut self, until: i64, limit: i64) -> Result<(Events, i64)> {
-        let ahead = self.ahead.take().filter(|_| self.suspect.is_none());
-        let read = match ahead {
-            Some(ahead) => ahead.take(self.position).await.transpose()?,
-            None => None,
-        };
-        let (batch, limit) = match read {
-            Some(read) => read,
-            None => {
-                let (core, reader) = (&self.core, &self.registered);
-                (core.log.read(core, self.shared, self.position, until, reader, limit).await?, limit)
-            }
-        };
-        let goes_on = self.shared || self.bound < i64::MAX;
-        if goes_on && batch.events.len() as i64 == limit && batch.reached < until && self.suspect.is_none() {
-            self.ahead = Some(Ahead::begin(&self.core, &self.registered, batch.reached, until, self.limit));
-        }
-        Ok((batch, limit))
     }
 
     fn moved(&mut self, position: i64) {
