@@ -1,3 +1,5 @@
+use std::future::Future;
+use std::task::Poll;
 use std::time::Duration;
 
 use rillflow::{Expected, Lifecycle, Store};
@@ -6,7 +8,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::orders::{CustomerId, CustomerSales, SalesProjection, placed};
-use crate::support::{TestResult, store, tick};
+use crate::support::{TestResult, store, store_with, tick};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -208,5 +210,55 @@ async fn a_promoted_standby_goes_on_and_its_projection_agrees_with_its_own_histo
     let found = promoted.docs().get::<CustomerSales>(&kim).await?.map(|(doc, _)| (doc.orders, doc.total));
     assert_eq!(found, Some((2, 101)), "the event that did not arrive is in neither");
     assert_eq!(seen(&promoted).await?, [kept, next]);
+    Ok(())
+}
+
+/// Gives a call up when it would be polled once more than this.
+async fn given_up<T>(polls: usize, call: impl Future<Output = T>) -> Option<T> {
+    let (mut call, mut done) = (Box::pin(call), 0);
+    std::future::poll_fn(move |context| {
+        if done == polls {
+            return Poll::Ready(None);
+        }
+        done += 1;
+        call.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_call_given_up_at_any_moment_leaves_no_transaction_open_in_the_pool() -> TestResult {
+    let (db, store) = store_with(|it| it.max_connections(1).projection::<SalesProjection>(Lifecycle::Inline)).await?;
+    // its appends are statements of their own, on the same connection
+    let plain = Store::builder(store.pool().clone()).build().await?;
+    let mut beside = PgConnection::connect(db.url()).await?;
+    let mut given_up_at = [0; 3];
+    for polls in 1..14 {
+        for (way, given_up_here) in given_up_at.iter_mut().enumerate() {
+            let order = placed(CustomerId(Uuid::now_v7()), 100);
+            let settled = match way {
+                0 => given_up(polls, store.events().append_stream(Uuid::now_v7(), Expected::Any, [order]))
+                    .await
+                    .is_some(),
+                1 => given_up(polls, store.begin()).await.is_some(),
+                _ => {
+                    let mut session = store.session();
+                    session.append(Uuid::now_v7(), Expected::Any, [order])?;
+                    given_up(polls, session.commit()).await.is_some()
+                }
+            };
+            *given_up_here += usize::from(!settled);
+            let next = plain.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)]).await?;
+            let seen = sqlx::query_scalar::<_, bool>("SELECT EXISTS (SELECT FROM events WHERE global_seq = $1)")
+                .bind(next.position())
+                .fetch_one(&mut beside)
+                .await?;
+            assert!(
+                seen,
+                "the append behind way {way}, given up after {polls} polls, was answered and is not committed"
+            );
+        }
+    }
+    assert!(given_up_at.iter().all(|it| *it > 1), "nothing was given up in between: {given_up_at:?}");
     Ok(())
 }
