@@ -83,6 +83,7 @@ fn what_owners_ended_over_is_handed_out_alone() {
     let tried: Vec<_> = aside.events.iter().map(|it| (it.position, it.tries, it.suspect)).collect();
     assert_eq!(tried, [(1, 3, true), (3, 3, true)]);
     window.waits_aside(&aside);
+    assert!(window.due(Instant::now()).contains(&(0, 1)));
     assert!(window.room_aside().1);
     let due = Due { partition: 0, position: 1, attempts: 3, suspect: true };
     window.again(&[due], vec![event(1, 1)]);
