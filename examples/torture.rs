@@ -45,7 +45,8 @@ impl Arguments {
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse();
     let torture = arguments.torture();
-    println!("{arguments:?}");
+    let Arguments { seconds, writers, readers, seed, .. } = &arguments;
+    println!("{writers} writers, {readers} readers and a projection for {seconds} s, seed {seed} ...");
     let report = if std::env::var_os("DATABASE_URL").is_some() {
         torture.run().await?
     } else {

@@ -10,9 +10,9 @@ use crate::{Error, Result};
 
 /// A database of its own for one test, dropped when the value is.
 ///
-/// Dropping ends every connection to it and every transaction prepared in it. That happens in the background, except on the server of `DATABASE_URL`,
-/// where the drop waits for it, since nobody else would clean up. Databases of a test process that was killed are
-/// dropped by the next one.
+/// Dropping ends every connection to it and every transaction prepared in it. That happens in the background, except on
+/// the server of `DATABASE_URL`, where the drop waits for it, since nobody else would clean up. Databases of a test
+/// process that was killed are dropped by the next one.
 ///
 /// ```no_run
 /// # async fn example() -> rillflow::Result<()> {
