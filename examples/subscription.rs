@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // a real program waits for ever; this one stops when nothing comes for a while
     while let Ok(Some(received)) = tokio::time::timeout(Duration::from_secs(1), orders.recv()).await {
         let (OrderEvent::Placed(placed), at) = received?;
-        let mut tx = store.pool().begin().await?;
+        let mut tx = store.begin().await?;
         sqlx::query("INSERT INTO invoices VALUES ($1, $2)")
             .bind(at.global_seq)
             .bind(placed.cents)

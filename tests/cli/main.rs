@@ -25,5 +25,7 @@ mod snapshots;
 mod subscriptions;
 /// Tenants: made, chosen, dropped.
 mod tenants;
+/// Everything at once, then every event is counted.
+mod torture;
 /// What caused what.
 mod trace;

@@ -144,7 +144,7 @@ impl<'s, A: Aggregate> Aggregates<'s, A> {
     /// # impl Counter { fn on_inc(&mut self, _: &Inc) { self.n += 1; } }
     /// # async fn take_from_stock(tx: &mut sqlx::PgConnection) -> rillflow::Result<()> { Ok(()) }
     /// # async fn example(store: rillflow::Store, id: uuid::Uuid) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mut tx = store.pool().begin().await?;
+    /// let mut tx = store.begin().await?;
     /// take_from_stock(&mut tx).await?; // the application's own SQL
     /// let counter = store.aggregate::<Counter>(id);
     /// counter.decide_in_tx(&mut tx, |it| if it.n < 9 { Ok(vec![CounterEvent::Inc(Inc)]) } else { Err("enough") }).await?;

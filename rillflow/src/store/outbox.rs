@@ -43,7 +43,7 @@ impl<'s> Outbox<'s> {
     /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
     /// use rillflow::Message;
     ///
-    /// let mut tx = store.pool().begin().await?;
+    /// let mut tx = store.begin().await?;
     /// take_from_stock(&mut tx).await?; // the application's own SQL
     /// store.outbox().publish_in_tx(&mut tx, Message::new("stock", "tea", &-1)).await?;
     /// tx.commit().await?;

@@ -111,7 +111,7 @@ impl Subscriptions {
     /// let filter = SubscriptionFilter::default().types(["order-placed"]);
     /// let (handle, mut rx) = store.subscriptions().subscribe("orders", filter, options).await?;
     /// while let Some(event) = rx.recv().await {
-    ///     let mut tx = store.pool().begin().await?;
+    ///     let mut tx = store.begin().await?;
     ///     // whatever the event causes, in `tx`
     ///     handle.ack_in_tx(&mut tx, event.global_seq).await?;
     ///     tx.commit().await?;

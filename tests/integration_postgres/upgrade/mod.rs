@@ -11,8 +11,11 @@ use crate::orders::{Customer, CustomerId, CustomerSales, Order, OrderState, cust
 use crate::support::{Db, TestResult};
 
 /// Every layout that was in use, by its last migration, as `pg_dump --inserts` of a database with data in it.
-const LAYOUTS: &[(u32, &str)] =
-    &[(4, include_str!("../../fixtures/layout_0004.sql")), (8, include_str!("../../fixtures/layout_0008.sql"))];
+const LAYOUTS: &[(u32, &str)] = &[
+    (4, include_str!("../../fixtures/layout_0004.sql")),
+    (8, include_str!("../../fixtures/layout_0008.sql")),
+    (11, include_str!("../../fixtures/layout_0011.sql")),
+];
 
 async fn restored(layout: &'static str) -> Result<(Db, Store), Box<dyn std::error::Error>> {
     let db = Db::create().await?;

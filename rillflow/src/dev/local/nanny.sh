@@ -74,7 +74,10 @@ if find_server; then
         waited=$((waited + 1))
     done
 fi
-rm -rf "$run" "$socket"
+# Out of the way at once, and then removed: who comes meanwhile makes a folder of his own, in which this removes nothing.
+rm -rf "$socket"
+mv "$run" "$run.closed.$$"
+rm -rf "$run".closed.*
 
 # The lock goes only while nobody holds it, and only if it is still the file at that place.
 base=${run%/*}
