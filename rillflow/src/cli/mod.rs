@@ -126,3 +126,15 @@ fn listen_to_tracing(line: &Line) {
         .with_max_level(line.global.log.level());
     let _listens_already = tracing::subscriber::set_global_default(format.with_target(false).finish());
 }
+
+/// Waits for Ctrl-C, or for what a service manager sends.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _sent = terminate.recv() => return,
+            _sent = tokio::signal::ctrl_c() => return,
+        }
+    }
+    let _sent = tokio::signal::ctrl_c().await;
+}
