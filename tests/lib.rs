@@ -1,10 +1,9 @@
 //! The integration tests of rillflow: `cargo test --test integration_postgres`.
 //!
-//! This library holds what the torture example and the book share with them.
+//! This library holds what examples and the book share with them.
 
 pub mod book;
 pub mod private_server;
-pub mod torture;
 
 /// Any error: it ends the test.
 pub type Failure = Box<dyn std::error::Error>;

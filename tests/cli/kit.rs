@@ -81,7 +81,8 @@ pub(crate) fn shell(args: &str, database_url: &str) -> Ended {
 
 fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
-    for name in ["DATABASE_URL", "RILLFLOW_SCHEMA", "RILLFLOW_TENANT", "RILLFLOW_LOG"] {
+    let settings = std::env::vars_os().map(|(name, _)| name);
+    for name in settings.filter(|it| it == "DATABASE_URL" || it.to_string_lossy().starts_with("RILLFLOW_")) {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());

@@ -5,6 +5,8 @@ mod kit;
 
 /// What goes wrong: names, ids, servers, pipes.
 mod bad_input;
+/// Each command once right and once wrong, settings, completions.
+mod commands;
 /// Documents by the names of their collections.
 mod docs;
 /// What is wrong, and what to do about it.
@@ -23,5 +25,7 @@ mod snapshots;
 mod subscriptions;
 /// Tenants: made, chosen, dropped.
 mod tenants;
+/// Everything at once, then every event is counted.
+mod torture;
 /// What caused what.
 mod trace;

@@ -1,9 +1,12 @@
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use rillflow::subscriptions::{SubscriptionFilter, SubscriptionOptions};
 use rillflow::{Event, Expected};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::kit::{Cli, TestResult};
+use crate::kit::{Cli, TestResult, stock};
 
 async fn append(cli: &Cli, names: &[&'static str]) -> rillflow::Result<()> {
     let events = names.iter().zip(1..).map(|(name, n)| Event::new(*name, &n));
@@ -38,6 +41,26 @@ async fn tail_prints_what_the_filter_lets_pass_and_goes_on_after_it() -> TestRes
     let seen = cli.stock(&["subscriptions", "tail", "pings", "--limit", "1", "--body"]).ok();
     assert!(seen.trim_start().starts_with("4 ") && seen.ends_with("ping  4\n"), "{seen}");
     assert_eq!(cli.json(&["subscriptions", "status", "pings"])[0]["position"], 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_tail_that_is_told_to_stop_leaves_its_group_at_once() -> TestResult {
+    let cli = Cli::new().await?;
+    append(&cli, &["placed"]).await?;
+    cli.stock(&["subscriptions", "create", "orders"]).ok();
+    let mut command = stock();
+    command.args(["subscriptions", "tail", "orders", "--group", "a"]).env("DATABASE_URL", cli.db.url());
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+    assert!(line.trim_end().ends_with("placed"), "{line}");
+    let status = cli.json(&["subscriptions", "group-status", "orders", "--group", "a"]);
+    assert_eq!(status["members"].as_array().map(Vec::len), Some(1), "{status}");
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?.success());
+    assert!(child.wait()?.success());
+    let status = cli.stock(&["subscriptions", "group-status", "orders", "--group", "a"]).ok();
+    assert!(status.contains("No member is alive."), "{status}");
     Ok(())
 }
 

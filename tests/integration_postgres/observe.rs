@@ -2,8 +2,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt};
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use rillflow::observe::{TraceContext, TraceSink};
-use rillflow::{AppendOptions, Event, Expected, Lifecycle, Store};
+use rillflow::{AppendOptions, Document, Event, Expected, Lifecycle, Store};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use uuid::Uuid;
@@ -25,10 +27,15 @@ impl Spans {
 
     /// The fields of the only span of this name, which are removed.
     fn take(&self, name: &str) -> HashMap<String, String> {
+        let mut found = self.take_all(name);
+        assert_eq!(found.len(), 1, "spans called {name}; the others: {:#?}", self.0);
+        found.remove(0)
+    }
+
+    /// The fields of the spans of this name, which are removed.
+    fn take_all(&self, name: &str) -> Vec<HashMap<String, String>> {
         let mut all = self.0.lock().expect("nobody panicked");
-        let mut found: Vec<_> = all.extract_if(.., |(it, _)| *it == name).collect();
-        assert_eq!(found.len(), 1, "spans called {name}; the others: {all:#?}");
-        found.remove(0).1
+        all.extract_if(.., |(it, _)| *it == name).map(|(_, fields)| fields).collect()
     }
 }
 
@@ -286,10 +293,25 @@ fn keep_diagram(name: &str, diagram: &str) -> TestResult {
     }
 }
 
+/// What the metrics were told: `name{labels} value`, without gauges.
+fn told(snapshotter: &Snapshotter) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for (key, _, _, value) in snapshotter.snapshot().into_vec() {
+        let labels: Vec<_> = key.key().labels().map(|it| format!("{}={}", it.key(), it.value())).collect();
+        let value = match value {
+            DebugValue::Counter(n) => n.to_string(),
+            DebugValue::Histogram(all) => format!("{} values", all.len()),
+            DebugValue::Gauge(_) => continue,
+        };
+        seen.push(format!("{}{{{}}} {value}", key.key().name(), labels.join(",")));
+    }
+    seen
+}
+
 #[tokio::test]
 async fn operations_are_measured_under_documented_names() -> TestResult {
     let (_db, store) = store_with(|it| it.document::<orders::Customer>()).await?;
-    let recorder = metrics_util::debugging::DebuggingRecorder::new();
+    let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     let listening = metrics::set_default_local_recorder(&recorder);
     store.docs().put(&customer(1)).await?;
@@ -298,16 +320,7 @@ async fn operations_are_measured_under_documented_names() -> TestResult {
     let lost = store.events().append_stream(id, Expected::NoStream, [Event::new("tick", &3)]).await;
     assert!(lost.is_err());
     drop(listening);
-    let mut seen: Vec<String> = Vec::new();
-    for (key, _, _, value) in snapshotter.snapshot().into_vec() {
-        let labels: Vec<_> = key.key().labels().map(|it| format!("{}={}", it.key(), it.value())).collect();
-        let value = match value {
-            metrics_util::debugging::DebugValue::Counter(n) => n.to_string(),
-            metrics_util::debugging::DebugValue::Histogram(all) => format!("{} values", all.len()),
-            metrics_util::debugging::DebugValue::Gauge(_) => continue,
-        };
-        seen.push(format!("{}{{{}}} {value}", key.key().name(), labels.join(",")));
-    }
+    let seen = told(&snapshotter);
     for expected in [
         "rillflow_appended_events_total{} 2",
         "rillflow_operation_duration_seconds{operation=append,collection=events} 2 values",
@@ -316,6 +329,63 @@ async fn operations_are_measured_under_documented_names() -> TestResult {
         "rillflow_append_batch_size{} 2 values",
     ] {
         assert!(seen.iter().any(|it| it == expected), "{expected} among {seen:#?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_result_read_as_a_stream_is_one_query_that_ends_with_a_row_an_error_or_the_drop() -> TestResult {
+    let (_db, store) = store_with(|it| it.document::<orders::Customer>()).await?;
+    for n in 1..=3 {
+        store.docs().put(&customer(n)).await?;
+    }
+    let (spans, recorder) = (Spans::default(), DebuggingRecorder::new());
+    let snapshotter = recorder.snapshotter();
+    let (spans_heard, metrics_heard) = (spans.listen(), metrics::set_default_local_recorder(&recorder));
+    // read to the end, by each of the ways; one that nobody polls is none
+    assert_eq!(store.docs().query::<orders::Customer>().fetch().count().await, 3);
+    assert_eq!(store.query_stream(orders::Customer::query()).count().await, 3);
+    assert_eq!(store.docs().collection("customers")?.fetch().count().await, 3);
+    drop(store.query_stream(orders::Customer::query()));
+    let mut enough = store.query_stream(orders::Customer::query());
+    assert!(enough.try_next().await?.is_some());
+    let durations = "rillflow_operation_duration_seconds{operation=query,collection=customers}";
+    assert!(told(&snapshotter).contains(&format!("{durations} 3 values")), "the fourth is under way");
+    drop(enough);
+    sqlx::raw_sql("ALTER TABLE docs_customers RENAME TO elsewhere").execute(store.pool()).await?;
+    let failed = store.query_stream(orders::Customer::query()).try_next().await;
+    assert!(matches!(failed, Err(rillflow::Error::Database(_) | rillflow::Error::Schema { .. })), "{failed:?}");
+    drop((spans_heard, metrics_heard));
+
+    let queries = spans.take_all("query");
+    let outcomes: Vec<_> = queries.iter().map(|it| it.get("error.type").is_some()).collect();
+    assert_eq!(outcomes, [false, false, false, false, true], "{queries:#?}");
+    assert!(queries.iter().all(|it| it["otel.name"] == "query customers" && it["db.operation.name"] == "query"));
+    assert_eq!(queries[4]["otel.status_code"], "ERROR");
+    // what was told before is taken from the histogram
+    let seen = told(&snapshotter);
+    assert!(seen.contains(&format!("{durations} 2 values")), "{seen:#?}");
+    let errors = "rillflow_operation_errors_total{operation=query,collection=customers,error=";
+    let errors: Vec<_> = seen.iter().filter(|it| it.starts_with(errors)).collect();
+    assert!(errors.len() == 1 && errors[0].ends_with(" 1"), "{seen:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_read_as_a_stream_are_a_read_for_each_page() -> TestResult {
+    let (_db, store) = store().await?;
+    let id = Uuid::now_v7();
+    let events = (0..600).map(|n| Event::new("tick", &n));
+    store.events().append_stream(id, Expected::NoStream, events).await?;
+    for of_one in [true, false] {
+        let spans = Spans::default();
+        let heard = spans.listen();
+        let events = if of_one { store.events().stream(id).fetch() } else { store.events().all().fetch() };
+        assert_eq!(events.count().await, 600);
+        drop(heard);
+        let reads = spans.take_all("read");
+        assert_eq!(reads.len(), 2, "{reads:#?}");
+        assert!(reads.iter().all(|it| it["db.collection.name"] == "events"), "{reads:#?}");
     }
     Ok(())
 }

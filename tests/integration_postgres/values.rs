@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::support::{TestResult, store_with};
 
 #[allow(dead_code, reason = "the torture needs more of it")]
-#[path = "../torture/dice.rs"]
+#[path = "../../rillflow/src/testing/torture/dice.rs"]
 mod dice;
 use dice::Dice;
 

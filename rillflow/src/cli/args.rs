@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::out::Out;
-use super::{Done, Ran, docs, events, projections, schema, snapshots, streams, subscriptions, tenants, trace};
+use super::{Done, Ran, docs, events, projections, schema, snapshots, streams, subscriptions, tenants, torture, trace};
 
 /// Documents and events in PostgreSQL: look after a store.
 #[derive(Debug, Parser)]
@@ -103,6 +103,8 @@ pub(super) enum Command {
     Tenants(tenants::Tenants),
     /// Say what is wrong with the store, and what to do about it.
     Doctor,
+    /// Write, read and get in the way with all means, in two databases of its own, then count every event.
+    Torture(torture::Torture),
     /// The events of one correlation id, and what caused what.
     Trace(trace::Trace),
     /// Print the completions of a shell: `source <(rillflow completions bash)`.

@@ -109,17 +109,32 @@ impl Session {
     /// nobody answered in time, a connection says why.
     async fn connect(&self) -> Result<StoreBuilder, Failure> {
         let options = self.options()?;
-        let timeout = Duration::from_secs(self.global.connect_timeout.max(1));
-        let connecting = tokio::time::timeout(timeout, PgConnection::connect_with(&options));
+        self.reach(&options).await?;
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(self.timeout());
+        Ok(Store::builder(pool.connect_lazy_with(options)))
+    }
+
+    /// The URL of the server that `--database-url` names, once it was seen answering.
+    #[cfg(feature = "testing")]
+    pub(super) async fn server(&self) -> Result<&str, Failure> {
+        self.reach(&self.options()?).await?;
+        Ok(self.global.database_url.as_deref().unwrap_or_default())
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(self.global.connect_timeout.max(1))
+    }
+
+    async fn reach(&self, options: &PgConnectOptions) -> Result<(), Failure> {
+        let timeout = self.timeout();
+        let connecting = tokio::time::timeout(timeout, PgConnection::connect_with(options));
         let Ok(connected) = connecting.await else {
             return Err(Failure::failed(
                 format!("{}:{} did not answer within {timeout:?}", options.get_host(), options.get_port()),
                 "is it the right host? --connect-timeout waits longer",
             ));
         };
-        connected?.close().await?;
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(timeout);
-        Ok(Store::builder(pool.connect_lazy_with(options)))
+        Ok(connected?.close().await?)
     }
 
     fn options(&self) -> Result<PgConnectOptions, Failure> {

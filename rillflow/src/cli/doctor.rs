@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::connect::Session;
 use super::failure::Failure;
 use super::{Done, Ran};
-use crate::{Finding, Severity};
+use crate::{Error, Finding, Severity};
 
 /// What was found, worst first.
 #[derive(Debug, Serialize)]
@@ -18,7 +18,11 @@ struct Diagnosis {
 pub(super) async fn run(session: &mut Session) -> Ran {
     let mut findings = match session.store().await {
         Ok(store) => store.diagnose().await?,
-        Err(usage @ Failure::Usage { .. }) => return Err(usage),
+        // what was typed names nothing that could be looked at
+        Err(
+            typed @ (Failure::Usage { .. }
+            | Failure::Store(Error::Schema { .. } | Error::TenantName { .. } | Error::TenantNotFound { .. })),
+        ) => return Err(typed),
         // a database that cannot be reached is what this command is there to tell
         Err(failure) => {
             let (problem, fix) = failure.words();

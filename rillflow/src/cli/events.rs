@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::connect::Session;
 use super::failure::Failure;
 use super::out::{Out, maybe, moment};
-use super::{Done, Ran};
+use super::{Done, Ran, interrupted};
 use crate::{EventEnvelope, RawJson, Store};
 
 /// How often the log is looked at while nothing comes.
@@ -75,6 +75,7 @@ impl Tail {
             None => (store.events().safe_mark().await? - 20).max(0),
         };
         let mut left = self.limit.unwrap_or(u64::MAX);
+        let mut stopped = std::pin::pin!(interrupted());
         while left > 0 {
             let page = self.read(&store, after, left).await?;
             for event in &page.events {
@@ -86,8 +87,11 @@ impl Tail {
             if page.reached_end && !self.follow {
                 break;
             }
-            if page.reached_end && wait().await {
-                break;
+            if page.reached_end {
+                tokio::select! {
+                    () = tokio::time::sleep(POLL) => {}
+                    () = &mut stopped => break,
+                }
             }
         }
         Ok(Done::Well)
@@ -106,14 +110,6 @@ impl Tail {
             read = read.streams(self.stream.iter().copied());
         }
         Ok(read.page().await?)
-    }
-}
-
-/// Waits a while. True: somebody interrupted it.
-async fn wait() -> bool {
-    tokio::select! {
-        () = tokio::time::sleep(POLL) => false,
-        _interrupted = tokio::signal::ctrl_c() => true,
     }
 }
 

@@ -30,7 +30,7 @@
 //! | 0 | done; also when whoever read the output had enough of it |
 //! | 1 | failed: one line on standard error says why, the next what to do |
 //! | 2 | the command line is wrong, or what it needs was not given |
-//! | 3 | looked and found something: differences, findings (`schema assert`, `doctor`) |
+//! | 3 | looked and found something: differences, findings (`schema assert`, `doctor`, `torture`) |
 //!
 //! `--json` prints one JSON document (or one per line, for what goes on and on); its field names are kept. Errors are
 //! JSON then too. `--database-url`, `--schema` and the other global flags may stand before or after the command, and are
@@ -50,6 +50,7 @@ mod snapshots;
 mod streams;
 mod subscriptions;
 mod tenants;
+mod torture;
 mod trace;
 
 use std::ffi::OsString;
@@ -109,6 +110,7 @@ impl Command {
             Self::Docs(command) => command.run(session).await,
             Self::Snapshots(command) => command.run(session).await,
             Self::Tenants(command) => command.run(session).await,
+            Self::Torture(command) => command.run(session).await,
             Self::Doctor => doctor::run(session).await,
             Self::Trace(command) => command.run(session).await,
             Self::Completions { shell } => args::completions(shell, &mut session.out),
@@ -123,4 +125,16 @@ fn listen_to_tracing(line: &Line) {
         .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(line.global.log.level());
     let _listens_already = tracing::subscriber::set_global_default(format.with_target(false).finish());
+}
+
+/// Waits for Ctrl-C, or for what a service manager sends.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _sent = terminate.recv() => return,
+            _sent = tokio::signal::ctrl_c() => return,
+        }
+    }
+    let _sent = tokio::signal::ctrl_c().await;
 }

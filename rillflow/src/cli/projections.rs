@@ -11,7 +11,7 @@ use serde_json::json;
 use super::connect::Session;
 use super::failure::Failure;
 use super::out::{count, maybe, moment};
-use super::{Done, Ran};
+use super::{Done, Ran, interrupted};
 use crate::projection_runtime::TickResult;
 use crate::projections::{DeadLetter, RebuildProgress, Requeued, ShardStatus};
 use crate::{DaemonConfig, ProjectionStatus, Store};
@@ -346,18 +346,6 @@ fn say_that_it_runs(session: &mut Session, metrics_addr: Option<SocketAddr>) -> 
         Some(addr) => format!("Running until interrupted; metrics at http://{addr}/metrics"),
         None => "Running until interrupted.".to_owned(),
     })
-}
-
-/// Waits for Ctrl-C, or for what a service manager sends.
-async fn interrupted() {
-    #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _sent = terminate.recv() => return,
-            _sent = tokio::signal::ctrl_c() => return,
-        }
-    }
-    let _sent = tokio::signal::ctrl_c().await;
 }
 
 async fn metrics(session: &mut Session, store: &Store, name: &str) -> Result<(), Failure> {

@@ -160,7 +160,7 @@ async fn sync(session: &mut Session, allow_destructive: bool) -> Ran {
 
 fn write(out: &mut Out, file: Option<&Path>, text: &str) -> Ran {
     let Some(file) = file else {
-        out.write_all(text.as_bytes())?;
+        out.show(&serde_json::json!({ "sql": text }), |out| out.write_all(text.as_bytes()))?;
         return Ok(Done::Well);
     };
     std::fs::write(file, text).map_err(|error| {

@@ -8,7 +8,7 @@ use super::connect::Session;
 use super::events::{Columns, Shown};
 use super::failure::Failure;
 use super::out::{count, maybe, moment};
-use super::{Done, Ran};
+use super::{Done, Ran, interrupted};
 use crate::subscriptions::{GroupStatus, SubscriptionFilter, SubscriptionInfo, SubscriptionOptions};
 use crate::{Error, Store};
 
@@ -153,8 +153,14 @@ impl Subscriptions {
                 group_status(session, &status.ok_or_else(|| no_group(&name, Some(&group)))?)?;
             }
             Self::DlqList { one, limit } => letters(session, &store, &one, limit.into()).await?,
-            Self::DlqRequeue(it) => it.done(session, "requeued", all.requeue(&it.name, &it.id).await?)?,
-            Self::DlqDelete(it) => it.done(session, "deleted", all.delete_dead_letters(&it.name, &it.id).await?)?,
+            Self::DlqRequeue(it) => {
+                known(&store, &it.name).await?;
+                it.done(session, "requeued", all.requeue(&it.name, &it.id).await?)?;
+            }
+            Self::DlqDelete(it) => {
+                known(&store, &it.name).await?;
+                it.done(session, "deleted", all.delete_dead_letters(&it.name, &it.id).await?)?;
+            }
         }
         Ok(Done::Well)
     }
@@ -274,20 +280,27 @@ impl Tail {
         let options =
             SubscriptionOptions { group: self.group, ..SubscriptionOptions::after(info.start_position) }.manual();
         let (handle, mut events) = store.subscriptions().subscribe(&self.name, info.filter, options).await?;
-        let mut left = self.limit.unwrap_or(u64::MAX);
-        while left > 0 {
-            let next = tokio::select! {
-                next = events.recv() => next,
-                _interrupted = tokio::signal::ctrl_c() => None,
-            };
-            let Some(event) = next else { break };
-            let shown = Shown::new(&event);
-            session.out.show_line(&shown, || self.columns.line(&shown))?;
-            // what was printed was seen: nothing else of it can fail
-            handle.ack(event.global_seq).await?;
-            left -= 1;
-        }
-        Ok(handle.shutdown().await?)
+        let printing = async {
+            let mut left = self.limit.unwrap_or(u64::MAX);
+            let mut stopped = std::pin::pin!(interrupted());
+            while left > 0 {
+                let next = tokio::select! {
+                    next = events.recv() => next,
+                    () = &mut stopped => None,
+                };
+                let Some(event) = next else { break };
+                let shown = Shown::new(&event);
+                session.out.show_line(&shown, || self.columns.line(&shown))?;
+                // what was printed was seen: nothing else of it can fail
+                handle.ack(event.global_seq).await?;
+                left -= 1;
+            }
+            Ok(())
+        };
+        let printed = printing.await;
+        // the others need not wait until its leases run out, also when nobody reads any more
+        let left = handle.shutdown().await;
+        printed.and(left.map_err(Failure::from))
     }
 }
 

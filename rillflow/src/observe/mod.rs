@@ -6,7 +6,8 @@
 //! conventions name them: `db.system.name`, `db.namespace` (the schema), `db.operation.name`, `db.collection.name`; and
 //! `otel.name`, `otel.kind`, `otel.status_code`, `error.type`, as `tracing-opentelemetry` reads them. Operations are
 //! `append`, `commit`, `load`, `decide`, `read`, `query`, `project`, `deliver`, `ack`, `publish` of a relay, and `put`, `get`.. of documents, each named like the
-//! method that does it. `rillflow.stream_id`, `rillflow.events` and `rillflow.position` say more where there is more.
+//! method that does it. A result read as a stream is one `query` from the first poll to the last row, an error, or the drop;
+//! a dropped one is done, not failed. Events read as a stream are a `read` for each page. `rillflow.stream_id`, `rillflow.events` and `rillflow.position` say more where there is more.
 //!
 //! # Trace context
 //!

@@ -49,13 +49,40 @@ impl<'c> Operation<'c> {
     /// As [`run_any`](Self::run_any), and tells how it went.
     pub(crate) async fn run<T>(self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let result = self.run_any(work).await;
-        if let Err(error) = &result {
-            let name = name_of(error);
-            self.span.record("otel.status_code", "ERROR");
-            self.span.record("error.type", name.as_str());
-            measure::failed(self.name, self.collection, name);
-        }
+        self.went(result.as_ref().err());
         result
+    }
+
+    /// As [`run`](Self::run), of work whose reader may have had enough at any time: dropped, it is done as well, and took
+    /// as long as until then.
+    pub(crate) async fn run_while_wanted<T>(self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let timed = Timed { began: Some(measure::begin()), operation: &self };
+        let result = work.instrument(self.span.clone()).await;
+        drop(timed);
+        self.went(result.as_ref().err());
+        result
+    }
+
+    fn went(&self, error: Option<&crate::Error>) {
+        let Some(error) = error else { return };
+        let name = name_of(error);
+        self.span.record("otel.status_code", "ERROR");
+        self.span.record("error.type", name.as_str());
+        measure::failed(self.name, self.collection, name);
+    }
+}
+
+/// Tells how long an operation took, when it is dropped.
+struct Timed<'o> {
+    began: Option<measure::Began>,
+    operation: &'o Operation<'o>,
+}
+
+impl Drop for Timed<'_> {
+    fn drop(&mut self) {
+        if let Some(began) = self.began.take() {
+            measure::operation(began, self.operation.name, self.operation.collection);
+        }
     }
 }
 

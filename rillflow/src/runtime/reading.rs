@@ -94,14 +94,17 @@ pub(crate) fn stream_all(
     pages(limit, (after, None), move |(after, mark), limit| {
         let (core, filter) = (core.clone(), filter.clone());
         async move {
-            let mut conn = core.pool.acquire().await?;
-            let mark = match mark {
-                Some(mark) => mark,
-                None => marks::safe_mark(&mut conn, &core.texts).await?.mark,
+            let reading = async {
+                let mut conn = core.pool.acquire().await?;
+                let mark = match mark {
+                    Some(mark) => mark,
+                    None => marks::safe_mark(&mut conn, &core.texts).await?.mark,
+                };
+                let page = read_filtered(&mut conn, &core.texts, after, mark, &filter, limit).await?;
+                let after = page.last().map_or(mark, |it| it.global_seq);
+                Ok((page, (after, Some(mark))))
             };
-            let page = read_filtered(&mut conn, &core.texts, after, mark, &filter, limit).await?;
-            let after = page.last().map_or(mark, |it| it.global_seq);
-            Ok((page, (after, Some(mark))))
+            operation!(&core, "read", "events").run(reading).await
         }
     })
 }

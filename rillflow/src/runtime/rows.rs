@@ -12,17 +12,20 @@ use tokio::sync::mpsc::{Sender, channel};
 use super::SharedCore;
 use super::connections::Connection;
 use crate::Result;
+use crate::observe::operation;
 use crate::storage::rows::{Reader, Statement, fetch};
 
 /// How long the rest of an answer that nobody wants may take, before it ends with its connection.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// The items that `reader` makes of a statement's rows.
+/// The items that `reader` makes of a statement's rows: an operation `query` on `collection`, from the first poll to the
+/// last row, an error, or the drop.
 ///
 /// What is in memory is one item, one row and a socket's buffer: a slow reader makes the server wait. No task is
 /// spawned; what is not polled does not run.
 pub(crate) fn stream<R: Reader + 'static>(
     core: SharedCore,
+    collection: Box<str>,
     statement: Result<Statement>,
     reader: R,
 ) -> impl Stream<Item = Result<R::Item>> + Send + 'static
@@ -30,7 +33,7 @@ where
     R::Item: 'static,
 {
     let (items, mut received) = channel(1);
-    let mut source = Box::pin(read_into(items, core, statement, reader)).fuse();
+    let mut source = Box::pin(read_into(items, core, collection, statement, reader)).fuse();
     poll_fn(move |cx| {
         if let ready @ std::task::Poll::Ready(_) = received.poll_recv(cx) {
             return ready;
@@ -44,6 +47,7 @@ where
 async fn read_into<R: Reader>(
     items: Sender<Result<R::Item>>,
     core: SharedCore,
+    collection: Box<str>,
     statement: Result<Statement>,
     mut reader: R,
 ) {
@@ -65,7 +69,7 @@ async fn read_into<R: Reader>(
         }
         Ok(())
     };
-    if let Err(error) = reading.await {
+    if let Err(error) = operation!(&core, "query", &*collection).run_while_wanted(reading).await {
         let _received = items.send(Err(error)).await;
     }
 }

@@ -180,7 +180,8 @@ impl<R: DeserializeOwned> DynamicQuery<'_, R> {
         R: Send + 'static,
     {
         let statement = dynamic::statement(&self.core.texts, &self.ctx);
-        QueryStream::new(self.core, statement, dynamic::Parsed::new(self.ctx.table))
+        let name = self.ctx.name().to_owned();
+        QueryStream::new(self.core, &name, statement, dynamic::Parsed::new(self.ctx.table))
     }
 
     /// The first that is found.

@@ -137,9 +137,11 @@ impl Store {
     /// for the server's refusal.
     ///
     /// ```no_run
-    /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
+    /// # use rillflow::{Event, Expected};
+    /// # async fn example(store: rillflow::Store, order: uuid::Uuid) -> rillflow::Result<()> {
     /// let mut tx = store.begin().await?;
-    /// sqlx::query("UPDATE stock SET left = left - 1").execute(&mut *tx).await?;
+    /// // statements of your own run on `&mut *tx`
+    /// store.events().append_in_tx(&mut tx, order, Expected::NoStream, [Event::new("placed", &42)]).await?;
     /// tx.commit().await?;
     /// # Ok(())
     /// # }

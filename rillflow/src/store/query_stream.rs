@@ -22,21 +22,25 @@ use crate::storage::rows::{Decoded, Json, Reader, Statement};
 /// holds a connection, and on the server a snapshot that keeps VACUUM from the rows deleted since: do not leave it half
 /// read. It borrows nothing, may be sent anywhere, and loses nothing when a `next()` is given up. Dropped early, it gives
 /// its connection back, or closes it when much is still to come; nothing stays locked.
+///
+/// Its span `query` and its time begin with the first poll and end with the last row, an error, or the drop; what its
+/// reader does between two rows is in that time. A drop counts as done, not as an error: the reader had enough.
 #[must_use = "a stream reads nothing before it is polled"]
 pub struct QueryStream<T>(BoxStream<'static, Result<T>>);
 
 impl<T: Send + 'static> QueryStream<T> {
     pub(super) fn new(
         core: &SharedCore,
+        collection: &str,
         statement: Result<Statement>,
         reader: impl Reader<Item = T> + 'static,
     ) -> Self {
-        Self(rows::stream(core.clone(), statement, reader).boxed())
+        Self(rows::stream(core.clone(), collection.into(), statement, reader).boxed())
     }
 
     /// The results of a typed query.
     pub(super) fn typed(core: &SharedCore, query: impl Query<Vec<T>> + 'static) -> Self {
-        Self::new(core, queries::statement(&core.texts, &query), Decoded::new(query))
+        Self::new(core, query.name(), queries::statement(&core.texts, &query), Decoded::new(query))
     }
 }
 
@@ -97,6 +101,6 @@ impl Store {
         query: impl Query<Vec<T>> + 'static,
         format: JsonFormat,
     ) -> QueryStream<Vec<u8>> {
-        QueryStream::new(&self.core, queries::statement(&self.core.texts, &query), Json::new(format))
+        QueryStream::new(&self.core, query.name(), queries::statement(&self.core.texts, &query), Json::new(format))
     }
 }

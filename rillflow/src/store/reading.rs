@@ -194,6 +194,8 @@ impl ReadAll<'_> {
 }
 
 /// Events as they are read. It borrows nothing, may be sent anywhere, and loses nothing when a `next()` is given up.
+///
+/// Each page that it reads is an operation `read`, with its span and its time; between two pages nothing is under way.
 #[must_use = "a stream reads nothing before it is polled"]
 pub struct EventStream(BoxStream<'static, Result<EventEnvelope>>);
 

@@ -1,6 +1,6 @@
 //! A fresh database that is dropped with its value.
 
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::Connection;
 
 use super::keeper::{self, Keeper};
 use super::server::{self, Server};
@@ -10,9 +10,9 @@ use crate::{Error, Result};
 
 /// A database of its own for one test, dropped when the value is.
 ///
-/// Dropping ends every connection to it. That happens in the background, except on the server of `DATABASE_URL`,
-/// where the drop waits for it, since nobody else would clean up. Databases of a test process that was killed are
-/// dropped by the next one.
+/// Dropping ends every connection to it and every transaction prepared in it. That happens in the background, except on
+/// the server of `DATABASE_URL`, where the drop waits for it, since nobody else would clean up. Databases of a test
+/// process that was killed are dropped by the next one.
 ///
 /// ```no_run
 /// # async fn example() -> rillflow::Result<()> {
@@ -73,7 +73,7 @@ impl TestDatabase {
         Self::on(server, Some(&template)).await
     }
 
-    async fn on(server: Server, template: Option<&str>) -> Result<Self> {
+    pub(super) async fn on(server: Server, template: Option<&str>) -> Result<Self> {
         let admin_url = server.admin_url();
         let keeper = keeper::of(&server)?;
         let name = keeper.name();
@@ -106,8 +106,7 @@ impl TestDatabase {
     /// [`Error::Development`] when the server cannot be reached, [`Error::Database`] when it refuses.
     pub async fn close(mut self) -> Result<()> {
         let mut conn = server::connect(&self.server.admin_url()).await?;
-        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        sqlx::query(AssertSqlSafe(drop)).execute(&mut conn).await.map_err(Error::Database)?;
+        keeper::drop_database(&mut conn, &self.url, &self.name).await?;
         self.dropped = true;
         conn.close().await.map_err(Error::Database)
     }

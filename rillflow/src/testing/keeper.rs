@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as wait};
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::mpsc;
 
 use super::server::{self, Server};
 use super::sweep;
 use super::template::now;
+use crate::dev::url;
 use crate::{Error, Result};
 
 /// How long dropping a value waits for its database to be dropped, where it waits at all.
@@ -74,6 +75,7 @@ fn start(url: String) -> Result<Keeper> {
 }
 
 async fn keep(url: String, name: String, mut queue: mpsc::UnboundedReceiver<Job>) {
+    let of = |database: &str| url::with_database(&url, database);
     let mut conn = connect(&url, &name).await.ok();
     if let Some(conn) = &mut conn {
         sweep::sweep(conn).await;
@@ -85,7 +87,7 @@ async fn keep(url: String, name: String, mut queue: mpsc::UnboundedReceiver<Job>
                 conn = connect(&url, &name).await.ok();
             }
             let Some(open) = &mut conn else { break };
-            match drop_database(open, &database).await {
+            match drop_database(open, &of(&database), &database).await {
                 Ok(()) => break,
                 Err(error) => tracing::debug!(%error, database, "a test database was not dropped"),
             }
@@ -103,7 +105,32 @@ async fn connect(url: &str, name: &str) -> Result<PgConnection> {
     Ok(conn)
 }
 
-async fn drop_database(conn: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+/// Drops a database with all that is connected to it, and with the transactions that were prepared in it.
+pub(super) async fn drop_database(conn: &mut PgConnection, url: &str, name: &str) -> Result<()> {
     let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-    sqlx::query(AssertSqlSafe(drop)).execute(conn).await.map(|_| ())
+    let dropped = sqlx::query(AssertSqlSafe(&*drop)).execute(&mut *conn).await;
+    let Err(error) = dropped else { return Ok(()) };
+    let prepared = prepared_in(conn, name).await?;
+    if prepared.is_empty() {
+        return Err(Error::Database(error));
+    }
+    roll_back(url, &prepared).await?;
+    sqlx::query(AssertSqlSafe(drop)).execute(conn).await.map_err(Error::Database)?;
+    Ok(())
+}
+
+/// `DROP DATABASE` refuses to end them, also with `FORCE`.
+async fn prepared_in(conn: &mut PgConnection, name: &str) -> Result<Vec<String>> {
+    let of_database = sqlx::query_scalar("SELECT gid FROM pg_prepared_xacts WHERE database = $1").bind(name);
+    of_database.fetch_all(conn).await.map_err(Error::Database)
+}
+
+/// A prepared transaction can be ended only from its own database.
+async fn roll_back(url: &str, prepared: &[String]) -> Result<()> {
+    let mut conn = server::connect(url).await?;
+    for gid in prepared {
+        let rollback = format!("ROLLBACK PREPARED '{}'", gid.replace('\'', "''"));
+        sqlx::query(AssertSqlSafe(rollback)).execute(&mut conn).await.map_err(Error::Database)?;
+    }
+    conn.close().await.map_err(Error::Database)
 }

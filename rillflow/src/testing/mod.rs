@@ -4,6 +4,7 @@
 //! - [`assert_projection_agrees`]: a projection comes to the same in whatever way it is run.
 //! - [`assert_schema_lock!`](assert_schema_lock): what is stored can still be read.
 //! - [`TestDatabase`]: a PostgreSQL database that lives as long as the test.
+//! - [`torture`]: writers, readers and bystanders at once on a server, then every event is counted.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -25,6 +26,7 @@ mod lock;
 mod server;
 mod sweep;
 mod template;
+pub mod torture;
 
 #[doc(inline)]
 pub use crate::__assert_schema_lock as assert_schema_lock;

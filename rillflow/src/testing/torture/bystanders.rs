@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use rillflow::{Error, Expected, Store};
-use sqlx::{Connection, PgConnection, PgPool};
+use crate::{Error, Expected, Store};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ pub(super) async fn prepare(pool: &PgPool) -> sqlx::Result<()> {
 /// Starts those that never append: whoever waits for one of them waits for nothing.
 pub(super) async fn start(
     pool: &PgPool,
-    elsewhere: Option<&str>,
+    elsewhere: &str,
     stopped: &watch::Receiver<bool>,
 ) -> sqlx::Result<JoinSet<sqlx::Result<()>>> {
     let mut bystanders = JoinSet::new();
@@ -33,9 +33,7 @@ pub(super) async fn start(
     if may_prepare(pool).await? {
         bystanders.spawn(leave_prepared_behind(pool.clone(), stopped.clone()));
     }
-    if let Some(url) = elsewhere {
-        bystanders.spawn(write_elsewhere(PgConnection::connect(url).await?, stopped.clone()));
-    }
+    bystanders.spawn(write_elsewhere(PgConnection::connect(elsewhere).await?, stopped.clone()));
     Ok(bystanders)
 }
 
@@ -79,10 +77,9 @@ async fn leave_prepared_behind(pool: PgPool, stopped: watch::Receiver<bool>) -> 
     let mut conn = pool.acquire().await?;
     sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
     sqlx::raw_sql(WRITE).execute(&mut *conn).await?;
-    sqlx::raw_sql("PREPARE TRANSACTION 'torture-bystander'").execute(&mut *conn).await?;
+    let name = prepare_transaction(&mut conn).await?;
     end_of(stopped).await;
-    sqlx::raw_sql("ROLLBACK PREPARED 'torture-bystander'").execute(&mut *conn).await?;
-    Ok(())
+    end_prepared(&mut conn, "ROLLBACK", &name).await
 }
 
 /// An append that is prepared and left for a while: the one thing here that readers have to wait for.
@@ -104,8 +101,20 @@ async fn prepared_append(store: &Store, pool: &PgPool, number: i64, wait: Durati
     let mut conn = pool.acquire().await?;
     sqlx::raw_sql("BEGIN").execute(&mut *conn).await?;
     store.events().append_in_tx(&mut conn, Uuid::now_v7(), Expected::NoStream, [ticked(number)]).await?;
-    sqlx::raw_sql("PREPARE TRANSACTION 'torture-append'").execute(&mut *conn).await?;
+    let name = prepare_transaction(&mut conn).await?;
     tokio::time::sleep(wait.min(Duration::from_secs(3))).await;
-    sqlx::raw_sql("COMMIT PREPARED 'torture-append'").execute(&mut *conn).await?;
+    end_prepared(&mut conn, "COMMIT", &name).await?;
+    Ok(())
+}
+
+/// Prepares under a name that nobody else has: names belong to the server, and another torture may run on it.
+async fn prepare_transaction(conn: &mut PgConnection) -> sqlx::Result<String> {
+    let name = format!("rillflow-torture-{}", Uuid::now_v7());
+    sqlx::raw_sql(AssertSqlSafe(format!("PREPARE TRANSACTION '{name}'"))).execute(conn).await?;
+    Ok(name)
+}
+
+async fn end_prepared(conn: &mut PgConnection, how: &str, name: &str) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(format!("{how} PREPARED '{name}'"))).execute(conn).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rillflow::{Error, Store};
+use crate::{Error, Store};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;

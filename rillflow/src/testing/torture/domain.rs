@@ -1,6 +1,6 @@
 //! The events that are counted, and the read model that counts them too.
 
-use rillflow::{Document, Event, EventEnvelope, projection};
+use crate::{Document, Event, EventEnvelope, projection};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
