@@ -50,7 +50,8 @@ async fn take(rx: &mut SubscriptionReceiver, count: usize) -> Vec<EventEnvelope>
     let mut taken = Vec::new();
     while taken.len() < count {
         let next = tokio::time::timeout(SOON, rx.recv()).await;
-        taken.push(next.expect("an event in time").expect("the subscription goes on"));
+        let Ok(next) = next else { panic!("no more than {:?} in time, of {count}", positions(&taken)) };
+        taken.push(next.expect("the subscription goes on"));
     }
     taken
 }

@@ -78,9 +78,11 @@ impl Members {
     /// Ends a membership at once: what it holds is free.
     pub(super) async fn leave(membership: Membership, shared: &Shared) -> Result<()> {
         let core = membership.core.clone();
+        core.members.state().joined.remove(&membership.member);
+        // a statement under way is awaited: given up with its task, it would bring the member back when it is done
+        let _nobody_tends = core.members.tending.lock().await;
         drop(membership);
         let dropped = shared.dropped();
-        let _nobody_tends = core.members.tending.lock().await;
         let mut conn = core.pool.acquire().await?;
         let answer = asked(subscriptions::leave(&mut conn, &core.texts, &shared.key, shared.member, &dropped)).await;
         answer.settle(conn)
