@@ -36,6 +36,7 @@ impl Layout {
     }
 
     /// Makes the schema of a store on a database.
+    #[cfg_attr(not(feature = "cli"), allow(unused_variables, reason = "the command line alone is told where it is"))]
     pub(crate) async fn make(self, store: &Store, url: &str) -> TestResult {
         match self {
             Self::Sync => return Ok(store.schema().sync(&SchemaConfig::single_tenant()).await.map(drop)?),
