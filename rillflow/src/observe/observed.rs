@@ -1,6 +1,7 @@
 //! One operation: its span, its time, its error.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tracing::field::display;
@@ -39,7 +40,14 @@ impl<'c> Operation<'c> {
     }
 
     /// Runs it in its span, and tells how long it took.
-    pub(crate) async fn run_any<T>(&self, work: impl Future<Output = T>) -> T {
+    ///
+    /// What it runs is put on the heap before anybody holds it: a future is moved from hand to hand, whole, until it is
+    /// polled, and each `async fn` that takes one has room for it twice.
+    pub(crate) fn run_any<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        self.timed(Box::pin(work))
+    }
+
+    async fn timed<T>(&self, work: Pin<Box<impl Future<Output = T>>>) -> T {
         let began = measure::begin();
         let result = if self.span.is_disabled() { work.await } else { work.instrument(self.span.clone()).await };
         measure::operation(began, self.name, self.collection);
@@ -47,10 +55,13 @@ impl<'c> Operation<'c> {
     }
 
     /// As [`run_any`](Self::run_any), and tells how it went.
-    pub(crate) async fn run<T>(self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let result = self.run_any(work).await;
-        self.went(result.as_ref().err());
-        result
+    pub(crate) fn run<T>(self, work: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
+        let work = Box::pin(work);
+        async move {
+            let result = self.timed(work).await;
+            self.went(result.as_ref().err());
+            result
+        }
     }
 
     /// As [`run`](Self::run), of work whose reader may have had enough at any time: dropped, it is done as well, and took
@@ -172,5 +183,25 @@ impl<'c> Appending<'c> {
                 Some(error) => sink.record(id, "failed", stream, format!("{event}: {}", name_of(error))),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_holds_an_operation_does_not_hold_all_that_it_runs() {
+        let operation = || Operation::new("append", "events", Span::none());
+        let work = || async {
+            let much = [1_u8; 64 * 1024];
+            tokio::task::yield_now().await;
+            much.len()
+        };
+        let run = operation().run(async { Ok(work().await) });
+        assert!(size_of_val(&run) < 1024, "{}", size_of_val(&run));
+        assert_eq!(run.await.unwrap_or_default(), 64 * 1024);
+        let operation = operation();
+        assert!(size_of_val(&operation.run_any(work())) < 1024);
     }
 }
