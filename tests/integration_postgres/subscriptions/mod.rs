@@ -12,6 +12,7 @@ mod epochs;
 mod faults;
 /// Members that share a subscription.
 mod groups;
+#[cfg(feature = "nats")]
 mod nats;
 /// What is seen of a subscription by those who watch.
 mod observed;

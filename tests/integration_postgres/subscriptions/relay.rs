@@ -208,6 +208,7 @@ async fn events_become_messages_with_the_ids_of_the_events() -> TestResult {
     Ok(())
 }
 
+#[cfg(feature = "nats")]
 #[tokio::test]
 async fn jetstream_gets_every_message_once_though_the_relay_dies_in_between() -> TestResult {
     let Some(server) = super::nats::Server::start().await? else { return Ok(()) };
