@@ -6,7 +6,7 @@ use quote::quote;
 use syn::punctuated::Pair;
 use syn::token::Paren;
 use syn::visit_mut::{self, VisitMut};
-use syn::{BinOp, Expr, ExprTuple, ItemFn, Token, UnOp, parse_quote};
+use syn::{BinOp, Expr, ExprPath, ExprTuple, Ident, ItemFn, Path, Token, UnOp, parse_quote};
 
 /// A statement for the function's body: its chain over typed steps, in a function that takes the same arguments.
 pub(crate) fn chain(function: &ItemFn) -> TokenStream {
@@ -37,13 +37,19 @@ impl VisitMut for Written {
             }
             Expr::Unary(unary) if matches!(unary.op, UnOp::Not(_)) => *expr = (*unary.expr).clone(),
             Expr::Struct(row) => *expr = tuple(row.fields.iter().map(|field| field.expr.clone())),
-            Expr::Call(call) if is_query(&call.func) && call.args.is_empty() => {
-                *expr = parse_quote!(::rillflow::__private::steps(#call));
+            Expr::Call(call) if call.args.is_empty() => {
+                if let Some((document, query)) = query_of(&call.func) {
+                    *expr = parse_quote!(::rillflow::__private::Steps::<#document>::#query());
+                }
             }
             Expr::MethodCall(call) => match (&*call.method.to_string(), call.args.first_mut()) {
                 ("any", Some(Expr::Closure(closure))) => {
                     let body = &closure.body;
                     closure.body = parse_quote!(::rillflow::__private::any_condition(#body));
+                }
+                ("get", Some(key)) => {
+                    let map = &call.receiver;
+                    *expr = parse_quote!(::rillflow::__private::entry_of(#map, #key));
                 }
                 ("include" | "include_many", _) => {
                     if let Some(document) = call.turbofish.take() {
@@ -57,8 +63,13 @@ impl VisitMut for Written {
     }
 }
 
-fn is_query(function: &Expr) -> bool {
-    matches!(function, Expr::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "query"))
+/// `Customer::query` as the document and the word.
+fn query_of(function: &Expr) -> Option<(Path, Ident)> {
+    let Expr::Path(ExprPath { qself: None, path, .. }) = function else { return None };
+    let mut document = path.clone();
+    let query = document.segments.pop()?.ident;
+    document.segments.pop_punct();
+    (query == "query" && !document.segments.is_empty()).then_some((document, query))
 }
 
 fn is_condition(op: &BinOp) -> bool {

@@ -58,7 +58,7 @@ pub use scalar::{float, integer};
 pub use search::*;
 pub use select::*;
 pub use several::Queries;
-pub use steps::{GroupSteps, Steps, any_condition, steps};
+pub use steps::{GroupSteps, Steps, any_condition, entry_of};
 
 use super::SqlValue;
 use crate::Result;

@@ -6,9 +6,9 @@
 use std::marker::PhantomData;
 
 use super::condition::Everything;
-use super::find::Find;
+use super::entry::Key;
 use super::group::Group;
-use super::path::Tag;
+use super::path::{At, Column, DocumentValue, Map, Path, PathSet, Tag};
 use crate::model::Document;
 
 /// The steps of a query over one collection.
@@ -19,14 +19,21 @@ pub struct Steps<D>(Tag<D>);
 #[derive(Debug)]
 pub struct GroupSteps<D>(Tag<D>);
 
-/// What stands behind `Document::query()`.
-pub fn steps<D: Document>(_: Find<D>) -> Steps<D> {
-    Steps(PhantomData)
-}
-
 /// Stands for the condition of an `any`.
 pub fn any_condition<R, D: 'static>(_: R) -> Everything<D> {
     Everything::NEW
+}
+
+/// Stands for `map.get(key)`.
+#[allow(clippy::type_complexity, reason = "a name would hide what the closure sees")]
+pub fn entry_of<P: Path, K>(
+    _: Column<P>,
+    _: K,
+) -> <Option<<P::Value as Map>::Item> as DocumentValue>::Paths<At<P, Key<P::Value, String>>>
+where
+    P::Value: Map,
+{
+    PathSet::NEW
 }
 
 /// Steps with one closure over the fields.
@@ -90,6 +97,11 @@ macro_rules! everywhere {
 }
 
 impl<D: Document> Steps<D> {
+    /// Begins a query over the collection.
+    pub fn query() -> Self {
+        Self(PhantomData)
+    }
+
     over_fields! {
         /// Only documents that fulfil the condition, and those before it.
         filter
