@@ -31,6 +31,7 @@ mod scalar;
 mod search;
 mod select;
 mod several;
+mod steps;
 
 pub use aggregate::*;
 pub use as_json::AsJson;
@@ -57,6 +58,7 @@ pub use scalar::{float, integer};
 pub use search::*;
 pub use select::*;
 pub use several::Queries;
+pub use steps::{GroupSteps, Steps, any_condition, entry_of};
 
 use super::SqlValue;
 use crate::Result;
