@@ -4,6 +4,7 @@ pub(crate) mod aggregate;
 pub(crate) mod checks;
 pub(crate) mod condition;
 pub(crate) mod document;
+pub(crate) mod editor;
 pub(crate) mod event;
 mod fields;
 pub(crate) mod handlers;

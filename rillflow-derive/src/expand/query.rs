@@ -8,6 +8,7 @@ use syn::{ItemFn, ReturnType, Type, TypeParamBound};
 
 use super::checks::checks;
 use super::condition::condition;
+use super::editor;
 use super::operands::{Values, literal_type};
 use super::output::output;
 use super::paths::{reference, with_paths};
@@ -89,7 +90,8 @@ pub(crate) fn refused(query: Option<&CompiledQuery>, function: &ItemFn) -> Token
         _ => quote!(::core::unreachable!()),
     };
     let (attrs, vis, sig) = (&function.attrs, &function.vis, &function.sig);
-    quote! { #[allow(unused_variables)] #(#attrs)* #vis #sig { #used #body } }
+    let chain = editor::chain(function);
+    quote! { #[allow(unused_variables)] #(#attrs)* #vis #sig { #chain #used #body } }
 }
 
 fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
@@ -102,7 +104,8 @@ fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
     {
         opaque.bounds.push(syn::parse_quote!(use<>));
     }
-    quote! { #(#attrs)* #vis #sig { #body } }
+    let chain = editor::chain(function);
+    quote! { #(#attrs)* #vis #sig { #chain #body } }
 }
 
 /// `__STATEMENT`, and `__DECODE` for its rows.

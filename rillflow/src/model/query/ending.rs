@@ -63,7 +63,8 @@ where
 
     /// At most `size` documents that come after the cursor, or the first ones without a cursor.
     ///
-    /// However far a page is, it costs the same. What is written meanwhile moves nothing: no document is seen twice or
+    /// However far a page is, it costs the same, unless the first key of the order may be missing: then PostgreSQL passes
+    /// over what is before it in the index. What is written meanwhile moves nothing: no document is seen twice or
     /// left out unless its own place in the order changes. The id ends the order, so that equal keys do no harm.
     pub fn page(self, after: impl After, size: i64) -> Paged<Self> {
         Paged::new(self, after, size)

@@ -36,6 +36,7 @@ mod scalar;
 mod search;
 mod select;
 mod several;
+mod steps;
 mod trail;
 
 pub use aggregate::*;
@@ -68,6 +69,7 @@ pub use scalar::{float, integer};
 pub use search::*;
 pub use select::*;
 pub use several::Queries;
+pub use steps::{GroupSteps, Steps, any_condition, entry_of};
 pub use trail::{ColumnOf, Trail};
 
 use super::SqlValue;

@@ -86,17 +86,24 @@ const fn delivers(index: &IndexDefinition, filter: &Node, order: &[SortKey]) -> 
     if index.unique && pinned == index.keys.len() {
         return true;
     }
-    let mut i = 0;
+    let (mut i, mut at) = (0, pinned);
+    let mut reversed = false;
     while i < order.len() {
+        // what is the same everywhere needs no order
+        if pins(filter, order[i].path) {
+            i += 1;
+            continue;
+        }
         if i > 0 && is_id(order[i].path) {
             return true;
         }
-        let at = pinned + i;
         if at >= index.keys.len() || !same_path(index.keys[at].path, order[i].path) {
             return false;
         }
         let (key, wanted) = (&index.keys[at], &order[i]);
-        let reversed = index.keys[pinned].descending != order[0].descending;
+        if at == pinned {
+            reversed = key.descending != wanted.descending;
+        }
         if (key.descending != wanted.descending) != reversed {
             return false;
         }
@@ -104,7 +111,7 @@ const fn delivers(index: &IndexDefinition, filter: &Node, order: &[SortKey]) -> 
         if wanted.path.nullable && (key.nulls_first != wanted.nulls_first) != reversed {
             return false;
         }
-        i += 1;
+        (i, at) = (i + 1, at + 1);
     }
     true
 }
