@@ -178,7 +178,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("             -> {} ({:?})", customer.email, customer.tier);
     }
 
-    store.wait_for("customer-sales", last, Duration::from_secs(10)).await?;
+    // a run that was killed keeps the projection for the 15 seconds of its lease
+    store.wait_for("customer-sales", last, Duration::from_secs(30)).await?;
     println!("Read model   customer-sales, caught up to position {last}");
     for customer in [&kim, &bo] {
         let Some((sales, version)) = store.docs().get::<CustomerSales>(&customer.id).await? else { continue };
