@@ -4,6 +4,7 @@
 //! second run goes on where the first one stopped.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -132,7 +133,17 @@ impl SalesProjection {
 // ---- the story --------------------------------------------------------------------------------------------------------
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match story().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn story() -> Result<(), Box<dyn Error>> {
     let database = dev::database_named("quickstart").await?;
     println!("Database     {database}");
     println!("Look inside  {}\n", database.psql());
