@@ -78,7 +78,7 @@ impl Handling<'_> {
             }
         }
         copy.finish().await?;
-        if !changed.is_empty() && !documents::write_batch(&mut tx, texts, collection, changed).await? {
+        if !changed.is_empty() && !documents::write_batch(&mut tx, texts, collection, changed, None).await? {
             return Ok(false);
         }
         tx.commit().await?;

@@ -11,7 +11,7 @@ use super::backoff::Backoff;
 use super::daemon::DaemonConfig;
 use super::owned::{Ended, Owned};
 use super::rebuild::rebuild;
-use super::{SharedCore, Task};
+use super::{SharedCore, Task, inline};
 use crate::model::{Registered, Shard};
 use crate::storage::projections::{self, Lease, Tended, Wanted};
 use crate::{Error, Result};
@@ -26,6 +26,8 @@ pub(super) struct Tender {
     running: HashMap<Arc<str>, Running>,
     /// Those whose stored read model is of an older version: built anew beside it.
     rebuilding: HashMap<Arc<str>, Task>,
+    /// Whether every inline read model was found to be of this program's version, or of a newer one.
+    inline_serves: bool,
     /// Those that failed, until when they rest.
     resting: HashMap<Arc<str>, (Backoff, Instant)>,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
@@ -47,13 +49,14 @@ impl Tender {
             stop,
             running: HashMap::new(),
             rebuilding: HashMap::new(),
+            inline_serves: false,
             resting: HashMap::new(),
             ended: mpsc::unbounded_channel(),
         }
     }
 
     pub(super) async fn run(mut self) {
-        if self.core.behind().next().is_none() {
+        if self.core.projections.is_empty() {
             // the daemon went away, or says so
             let _stop = self.stop.changed().await;
             return;
@@ -81,6 +84,12 @@ impl Tender {
 
     async fn beat(&mut self) -> Result<()> {
         let core = self.core.clone();
+        if !self.inline_serves {
+            self.look_at_inline().await?;
+        }
+        if core.behind().next().is_none() {
+            return Ok(());
+        }
         let now = Instant::now();
         let wanted: Vec<_> = core
             .behind()
@@ -93,6 +102,15 @@ impl Tender {
         for (name, token) in self.reconcile(tended) {
             projections::release_lease(&mut conn, &core.texts, &name, token).await?;
         }
+        Ok(())
+    }
+
+    /// Has inline read models of an older version built anew, until there is none.
+    async fn look_at_inline(&mut self) -> Result<()> {
+        let stale = inline::stale(&mut *self.core.pool.acquire().await?, &self.core).await?;
+        self.inline_serves = stale.is_empty();
+        self.rebuilding.retain(|_, task| !task.is_finished());
+        stale.iter().for_each(|name| self.rebuild(name));
         Ok(())
     }
 
