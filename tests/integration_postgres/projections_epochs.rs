@@ -6,6 +6,7 @@ use rillflow::{Error, Store};
 use crate::epochs::restore_to;
 use crate::orders::{CustomerId, CustomerSales, SalesProjection};
 use crate::projections_admin::place;
+use crate::projections_rebuild::quick;
 use crate::support::{TestResult, append_raw, store_with};
 
 const SALES: &str = "customer-sales";
@@ -96,5 +97,31 @@ async fn a_checkpoint_set_by_hand_is_good_for_the_next_epoch_too() -> TestResult
     let next = place(&store, kim, 3).await?;
     store.projections().run_until_idle(SALES).await?;
     assert_eq!(folded(&store, kim).await?, [first, next]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_that_a_restore_took_away_are_not_handled_from_memory() -> TestResult {
+    let (_db, store) = store_with(|it| it.projection::<SalesProjection>(Async)).await?;
+    let kim = CustomerId::default();
+    let daemon = store.start_daemon_with(quick()).await?;
+    let first = place(&store, kim, 1).await?;
+    store.wait_for(SALES, first, Duration::from_secs(10)).await?;
+    // read by the daemon of this process, which goes on through the restore
+    let lost = place(&store, kim, 2).await?;
+    store.wait_for(SALES, lost, Duration::from_secs(10)).await?;
+
+    restore_to(&store, first).await?;
+    let row = format!(
+        "UPDATE docs_customer_sales SET doc = jsonb_set(doc, '{{positions}}', '[{first}]'); \
+         UPDATE projections SET position = {first}, event_position = {first}, lease_owner = NULL, \
+         event_id = (SELECT event_id FROM events WHERE global_seq = {first})"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(row)).execute(store.pool()).await?;
+    store.events().begin_epoch().await?;
+    let next = place(&store, kim, 3).await?;
+    store.wait_for(SALES, next, Duration::from_secs(10)).await?;
+    assert_eq!(folded(&store, kim).await?, [first, next]);
+    daemon.shutdown().await;
     Ok(())
 }

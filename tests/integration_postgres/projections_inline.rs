@@ -14,6 +14,15 @@ use crate::support::{Db, TestResult, store_with, tick};
 /// What the log makes of it, `factor` times. Inline, documents see events in the order of commits, which is not always that
 /// of positions.
 async fn assert_complete(store: &Store, factor: i64) -> TestResult {
+    // an append that was refused holds the mark until it is rolled back
+    let last: i64 = sqlx::query_scalar("SELECT max(global_seq) FROM events").fetch_one(store.pool()).await?;
+    let settled = async {
+        while store.events().safe_mark().await? < last {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, Error>(())
+    };
+    tokio::time::timeout(SOON, settled).await??;
     let mut expected: BTreeMap<Uuid, (i64, usize, BTreeSet<i64>)> = BTreeMap::new();
     for event in store.events().read_all(0, 1_000_000).await? {
         if &*event.typ == "order-placed"
@@ -91,9 +100,12 @@ async fn in_a_rolling_deploy_no_read_model_is_half_of_one_version_and_half_of_th
     };
     tokio::time::timeout(SOON, swapped).await??;
     let after: Vec<_> = refused.iter().map(|it| it.load(Ordering::Relaxed)).collect();
-    while refused[0].load(Ordering::Relaxed) < after[0] + 3 {
-        tokio::task::yield_now().await;
-    }
+    let refused_now = async {
+        while refused[0].load(Ordering::Relaxed) < after[0] + 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, refused_now).await?;
     place(&new, customers[0], 1).await?;
     stop.store(true, Ordering::Relaxed);
     for writer in writers {

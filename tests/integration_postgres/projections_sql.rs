@@ -274,3 +274,36 @@ async fn what_was_skipped_is_requeued_in_its_order_behind_what_came_after_it() -
     assert_eq!(projections.dlq_requeue("done", letters[0].id).await?.applied, 1);
     Ok(())
 }
+
+/// A handler that is no `async fn`: it panics before there is a future.
+struct Hasty;
+
+impl rillflow::projections::ProjectionHandler for Hasty {
+    fn apply(
+        &self,
+        event_type: &str,
+        _: &rillflow::RawJson,
+        at: &EventEnvelope,
+        _: &mut Transaction<'_, Postgres>,
+    ) -> impl Future<Output = Result<(), rillflow::BoxError>> + Send {
+        assert!(at.global_seq > 1, "no {event_type} at the beginning");
+        std::future::ready(Ok(()))
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        OnFailure::Skip
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_before_its_future_is_there_stops_nothing() -> TestResult {
+    let (_db, store) = store_with(|it| it.projection_handler("hasty", Hasty)).await?;
+    let daemon = store.start_daemon_with(config()).await?;
+    place(&store, CustomerId::default(), 1).await?;
+    let last = place(&store, CustomerId::default(), 2).await?;
+    store.wait_for("hasty", last, Duration::from_secs(10)).await?;
+    let letters = store.projections().dlq_list("hasty", 10).await?;
+    assert!(letters[0].error.as_deref().is_some_and(|it| it.contains("at the beginning")), "{letters:?}");
+    daemon.shutdown().await;
+    Ok(())
+}

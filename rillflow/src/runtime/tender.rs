@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -16,6 +17,9 @@ use crate::model::{Registered, Shard};
 use crate::storage::projections::{self, Lease, Tended, Wanted};
 use crate::{Error, Result};
 
+/// How long the server may take to answer a beat, at least.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The task that holds a process's leases: one statement per beat for all of them.
 pub(super) struct Tender {
     core: SharedCore,
@@ -28,6 +32,8 @@ pub(super) struct Tender {
     rebuilding: HashMap<Arc<str>, Task>,
     /// Whether every inline read model was found to be of this program's version, or of a newer one.
     inline_serves: bool,
+    /// A beat had no answer: those that run here may wait for one in vain as well.
+    silent: bool,
     /// Those that failed, until when they rest.
     resting: HashMap<Arc<str>, (Backoff, Instant)>,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
@@ -50,6 +56,7 @@ impl Tender {
             running: HashMap::new(),
             rebuilding: HashMap::new(),
             inline_serves: false,
+            silent: false,
             resting: HashMap::new(),
             ended: mpsc::unbounded_channel(),
         }
@@ -98,7 +105,17 @@ impl Tender {
         let resting: Vec<_> = self.resting.iter().filter(|it| it.1.1 > now).map(|(name, _)| &**name).collect();
         let (owner, ttl) = (self.owner, self.config.lease_ttl);
         let mut conn = core.pool.acquire().await?;
-        let tended = projections::tend_leases(&mut conn, &core.texts, owner, ttl, &wanted, &resting).await?;
+        let tending = projections::tend_leases(&mut conn, &core.texts, owner, ttl, &wanted, &resting);
+        let Ok(tended) = tokio::time::timeout(ttl.max(PATIENCE), tending).await else {
+            drop(conn.detach());
+            self.silent = true;
+            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from PostgreSQL in time");
+            return Err(sqlx::Error::Io(late).into());
+        };
+        let tended = tended?;
+        if std::mem::take(&mut self.silent) {
+            self.running.clear(); // they go on where they were, on connections that answer
+        }
         for (name, token) in self.reconcile(tended) {
             projections::release_lease(&mut conn, &core.texts, &name, token).await?;
         }
@@ -117,7 +134,8 @@ impl Tender {
     /// Starts what was taken and stops what was lost. Returns leases that nobody here runs under.
     fn reconcile(&mut self, tended: Tended) -> Vec<(String, i64)> {
         let still = |name: &str, token| tended.held.iter().any(|held| held.0 == name && held.1 == token);
-        self.running.retain(|name, running| still(name, running.token));
+        // one whose task ended without a word, as by a panic, is given back, and taken anew
+        self.running.retain(|name, running| still(name, running.token) && !running.task.is_finished());
         let runs = |name: &str, token| self.running.get(name).is_some_and(|it| it.token == token);
         let unused = tended.held.iter().filter(|held| !runs(&held.0, held.1));
         let unused = unused.map(|(name, token, _)| (name.clone(), *token)).collect();
