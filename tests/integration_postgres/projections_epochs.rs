@@ -118,6 +118,15 @@ async fn events_that_a_restore_took_away_are_not_handled_from_memory() -> TestRe
          event_id = (SELECT event_id FROM events WHERE global_seq = {first})"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(row)).execute(store.pool()).await?;
+    // it is taken up where the restore left it, and passes what it knew the log to hold
+    let taken_up = async {
+        while kept(&store).await?.1 < lost {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, sqlx::Error>(())
+    };
+    tokio::time::timeout(Duration::from_secs(10), taken_up).await??;
+    assert_eq!(folded(&store, kim).await?, [first], "the second is in no log any more");
     store.events().begin_epoch().await?;
     let next = place(&store, kim, 3).await?;
     store.wait_for(SALES, next, Duration::from_secs(10)).await?;

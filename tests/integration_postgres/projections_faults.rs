@@ -246,7 +246,7 @@ async fn a_daemon_whose_connections_never_answer_again_goes_on_with_new_ones() -
     let (db, store) = both().await?;
     let proxy = proxy::Proxy::start(db.url()).await?;
     let behind = with_both(Store::builder(&proxy.url), false)
-        .max_connections(4)
+        .max_connections(8)
         .connect_timeout(Duration::from_secs(2))
         .build()
         .await?;
@@ -256,7 +256,12 @@ async fn a_daemon_whose_connections_never_answer_again_goes_on_with_new_ones() -
     assert_folded(&store).await?;
 
     // as when the server's machine loses its power: what was asked is never answered, and nothing is closed
+    let mut lock = store.pool().begin().await?;
+    sqlx::raw_sql("LOCK TABLE effects IN EXCLUSIVE MODE").execute(&mut *lock).await?;
+    place(&store, kim, 2).await?;
+    crate::support::until_somebody_waits(store.pool()).await?;
     proxy.silence();
+    lock.rollback().await?;
     for total in 0..20 {
         place(&store, kim, total).await?;
     }

@@ -44,7 +44,10 @@ async fn assert_complete(store: &Store, factor: i64) -> TestResult {
 }
 
 /// Another program on the same database: it makes no schema.
-async fn program(db: &Db, configure: impl FnOnce(rillflow::StoreBuilder) -> rillflow::StoreBuilder) -> rillflow::Result<Store> {
+async fn program(
+    db: &Db,
+    configure: impl FnOnce(rillflow::StoreBuilder) -> rillflow::StoreBuilder,
+) -> rillflow::Result<Store> {
     configure(Store::builder(db.url())).build().await
 }
 
@@ -70,8 +73,7 @@ async fn in_a_rolling_deploy_no_read_model_is_half_of_one_version_and_half_of_th
     let writers: Vec<_> = [(&old, 1, 2), (&old, 1, 2), (&new, 2, 1), (&new, 2, 1)]
         .into_iter()
         .map(|(store, code, other)| {
-            let (store, stop, customers, refused) =
-                (store.clone(), stop.clone(), customers.clone(), refused.clone());
+            let (store, stop, customers, refused) = (store.clone(), stop.clone(), customers.clone(), refused.clone());
             tokio::spawn(async move {
                 let mut written = 0;
                 while !stop.load(Ordering::Relaxed) {
@@ -153,7 +155,10 @@ async fn whoever_looks_is_told_that_an_inline_model_is_of_another_version() -> T
     // a program without the type knows that there is one
     let stock = program(&db, |it| it).await?;
     assert_eq!(stock.projections().list().await?[0].version, 2);
-    assert!(matches!(old.projections().build_inline().await, Err(Error::ReadModelVersion { stored: 2, wanted: 1, .. })));
+    assert!(matches!(
+        old.projections().build_inline().await,
+        Err(Error::ReadModelVersion { stored: 2, wanted: 1, .. })
+    ));
     Ok(())
 }
 

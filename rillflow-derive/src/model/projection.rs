@@ -3,7 +3,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
-use syn::{LitInt, Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, ReturnType, Type};
+use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitInt, LitStr, ReturnType, Type};
 
 use super::functions::{by_reference, cfgs, is_handler, once_each, plain_function, plain_impl, refuse, text, wanted};
 use super::lookups::{self, Lookup, LookupFunction, Parameter};

@@ -89,14 +89,13 @@ pub(crate) async fn build(core: &SharedCore, config: DaemonConfig) -> Result<Vec
 async fn build_one(core: &SharedCore, registered: &Registered, config: DaemonConfig) -> Result<()> {
     let mut backoff = Backoff::new(FIRST_LOOK, LONGEST_LOOK);
     loop {
+        let stale = check(&mut *core.pool.acquire().await?, core, registered).await;
+        if !matches!(stale, Err(Error::ReadModelVersion { stored, wanted, .. }) if stored < wanted) {
+            return stale;
+        }
         match Box::pin(rebuild(core, registered, config, &mut |_| {})).await {
             Err(Error::RebuildLost { .. }) => tokio::time::sleep(backoff.next()).await,
             built => return built.map(drop),
-        }
-        let mut conn = core.pool.acquire().await?;
-        match check(&mut conn, core, registered).await {
-            Err(Error::ReadModelVersion { stored, wanted, .. }) if stored < wanted => {}
-            built => return built,
         }
     }
 }

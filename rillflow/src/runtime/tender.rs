@@ -14,6 +14,7 @@ use super::owned::{Ended, Owned};
 use super::rebuild::rebuild;
 use super::{SharedCore, Task, inline};
 use crate::model::{Registered, Shard};
+use crate::storage::failure::passing;
 use crate::storage::projections::{self, Lease, Tended, Wanted};
 use crate::{Error, Result};
 
@@ -32,7 +33,7 @@ pub(super) struct Tender {
     rebuilding: HashMap<Arc<str>, Task>,
     /// Whether every inline read model was found to be of this program's version, or of a newer one.
     inline_serves: bool,
-    /// A beat had no answer: those that run here may wait for one in vain as well.
+    /// A beat had no answer, or no connection: those that run here may wait for theirs in vain.
     silent: bool,
     /// Those that failed, until when they rest.
     resting: HashMap<Arc<str>, (Backoff, Instant)>,
@@ -70,6 +71,7 @@ impl Tender {
         }
         while !*self.stop.borrow() {
             if let Err(error) = self.beat().await {
+                self.silent |= passing(&error);
                 tracing::warn!(%error, "could not tend the leases of this process's projections; trying again");
             }
             let next = self.next_beat();
@@ -108,7 +110,6 @@ impl Tender {
         let tending = projections::tend_leases(&mut conn, &core.texts, owner, ttl, &wanted, &resting);
         let Ok(tended) = tokio::time::timeout(ttl.max(PATIENCE), tending).await else {
             drop(conn.detach());
-            self.silent = true;
             let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from PostgreSQL in time");
             return Err(sqlx::Error::Io(late).into());
         };

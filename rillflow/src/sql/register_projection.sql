@@ -4,7 +4,7 @@
 WITH own AS (
     INSERT INTO public.projections (name, version, position, epoch, shards)
     SELECT $1::text, CASE WHEN inline.name IS NULL THEN $2::integer ELSE 0 END,
-        CASE WHEN inline.name IS NULL THEN 0 ELSE greatest(marks.mark, 1) END, marks.epoch, $3::integer
+        CASE WHEN inline.name IS NULL THEN 0 ELSE 1 END, marks.epoch, $3::integer
     FROM public.event_marks AS marks LEFT JOIN public.projections AS inline ON inline.name = $1 || '@inline'
     ON CONFLICT (name) DO NOTHING
     RETURNING name, version, position, epoch, shards

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Roles, Store};
 use crate::Result;
 use crate::model::{Collection, SchemaConfig, SchemaPlan};
-use crate::runtime::{inline, plan};
 use crate::runtime::sync::{self, SchemaChanges, SchemaProgress};
+use crate::runtime::{inline, plan};
 use crate::sql::wanted::{Extensions, Wanted};
 use crate::sql::{SchemaName, Texts};
 

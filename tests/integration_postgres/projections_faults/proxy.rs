@@ -102,12 +102,7 @@ impl Gates {
     }
 }
 
-async fn carry(
-    client: TcpStream,
-    server: Box<dyn Way>,
-    mut cut: broadcast::Receiver<()>,
-    gates: Gates,
-) {
+async fn carry(client: TcpStream, server: Box<dyn Way>, mut cut: broadcast::Receiver<()>, gates: Gates) {
     let (client_read, client_write) = client.into_split();
     let (server_read, server_write) = tokio::io::split(server);
     tokio::select! {
@@ -117,11 +112,7 @@ async fn carry(
     }
 }
 
-async fn one_way(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    mut gates: Gates,
-) {
+async fn one_way(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut gates: Gates) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         gates.open().await;

@@ -97,7 +97,8 @@ impl Subscriptions {
             ..Default::default()
         };
         let (shared, task) = subscriber::subscribe(core, name, source, &subscription).await?;
-        let relay = runtime::Relay { core: core.clone(), shared: shared.clone(), transport, to_message, options, sweeps };
+        let relay =
+            runtime::Relay { core: core.clone(), shared: shared.clone(), transport, to_message, options, sweeps };
         Ok(Relay { running: Running::new(shared, [relay.begin(), task]) })
     }
 }
