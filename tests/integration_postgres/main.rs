@@ -1,5 +1,6 @@
 //! One binary against a real PostgreSQL, through the public API: `cargo test --test integration_postgres`.
 
+mod faults;
 mod orders;
 mod served;
 mod support;
@@ -44,6 +45,8 @@ mod idempotency;
 mod layouts;
 /// Values of maps, as fields.
 mod maps;
+/// Where the meaning of a query could part from that of the same words in Rust.
+mod meaning;
 /// Columns and references inside of what a document holds.
 mod nested_columns;
 /// Spans, metrics, trace context, causality.

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use rillflow::Lifecycle::Async;
 use rillflow::{Error, Store};
 
@@ -7,7 +5,7 @@ use crate::epochs::restore_to;
 use crate::orders::{CustomerId, CustomerSales, SalesProjection};
 use crate::projections_admin::place;
 use crate::projections_rebuild::quick;
-use crate::support::{TestResult, append_raw, store_with};
+use crate::support::{SOON, TestResult, append_raw, store_with};
 
 const SALES: &str = "customer-sales";
 
@@ -78,7 +76,7 @@ async fn an_epoch_that_lost_nothing_is_entered_by_the_daemon_and_doubles_nothing
     let second = place(&store, kim, 2).await?;
 
     let daemon = store.start_daemon().await?;
-    store.wait_for(SALES, second, Duration::from_secs(10)).await?;
+    store.wait_for(SALES, second, SOON).await?;
     daemon.shutdown().await;
     assert_eq!(folded(&store, kim).await?, [first, second]);
     assert_eq!(kept(&store).await?.0, epoch.number);
@@ -106,10 +104,10 @@ async fn events_that_a_restore_took_away_are_not_handled_from_memory() -> TestRe
     let kim = CustomerId::default();
     let daemon = store.start_daemon_with(quick()).await?;
     let first = place(&store, kim, 1).await?;
-    store.wait_for(SALES, first, Duration::from_secs(10)).await?;
+    store.wait_for(SALES, first, SOON).await?;
     // read by the daemon of this process, which goes on through the restore
     let lost = place(&store, kim, 2).await?;
-    store.wait_for(SALES, lost, Duration::from_secs(10)).await?;
+    store.wait_for(SALES, lost, SOON).await?;
 
     restore_to(&store, first).await?;
     let row = format!(
@@ -125,11 +123,11 @@ async fn events_that_a_restore_took_away_are_not_handled_from_memory() -> TestRe
         }
         Ok::<_, sqlx::Error>(())
     };
-    tokio::time::timeout(Duration::from_secs(10), taken_up).await??;
+    tokio::time::timeout(SOON, taken_up).await??;
     assert_eq!(folded(&store, kim).await?, [first], "the second is in no log any more");
     store.events().begin_epoch().await?;
     let next = place(&store, kim, 3).await?;
-    store.wait_for(SALES, next, Duration::from_secs(10)).await?;
+    store.wait_for(SALES, next, SOON).await?;
     assert_eq!(folded(&store, kim).await?, [first, next]);
     daemon.shutdown().await;
     Ok(())

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::orders::{CustomerId, OrderEvent, placed};
 use crate::projections_admin::place;
-use crate::projections_rebuild::{NAME, SOON, Spending, Spendings, next, quick};
-use crate::support::{Db, TestResult, store_with, tick};
+use crate::projections_rebuild::{NAME, Spending, Spendings, next, quick};
+use crate::support::{Db, SOON, TestResult, store_with, tick};
 
 /// What the log makes of it, `factor` times. Inline, documents see events in the order of commits, which is not always that
 /// of positions.

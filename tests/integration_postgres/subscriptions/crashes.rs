@@ -1,4 +1,3 @@
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rillflow::subscriptions::{SubscriptionHandle, SubscriptionOptions};
@@ -6,7 +5,8 @@ use rillflow::{EventEnvelope, Expected, Store};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{SOON, manual, nothing_more, positions, short, subscribe, take, ticks};
+use super::{manual, nothing_more, positions, short, subscribe, take, ticks, until};
+use crate::faults::Process;
 use crate::support::{Db, TestResult, store, store_with, tick};
 
 const URL: &str = "RILLFLOW_TEST_VICTIM_OF";
@@ -76,10 +76,8 @@ fn this_is_the_victim_process() {
     worked.expect("the victim works");
 }
 
-fn start_victim(db: &Db) -> std::io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["--exact", "subscriptions::crashes::this_is_the_victim_process"]).env(URL, db.url());
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+fn start_victim(db: &Db) -> Result<Process, Box<dyn std::error::Error>> {
+    Process::start("subscriptions::crashes::this_is_the_victim_process", &[(URL, db.url())])
 }
 
 #[tokio::test]
@@ -88,17 +86,15 @@ async fn an_event_that_ends_its_process_each_time_becomes_a_dead_letter_and_the_
     let poison = log(&store).await?;
     let mut ended = 0;
     let mut victim = start_victim(&db)?;
-    let deadline = tokio::time::Instant::now() + 2 * SOON;
-    while !nothing_is_left(&store).await? {
-        if victim.try_wait()?.is_some() {
+    until("nothing is left", async || {
+        if victim.has_ended().expect("its state") {
             ended += 1;
-            victim = start_victim(&db)?;
+            victim = start_victim(&db).expect("another one");
         }
-        assert!(tokio::time::Instant::now() < deadline, "not done in time");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    victim.kill()?;
-    victim.wait()?;
+        nothing_is_left(&store).await
+    })
+    .await?;
+    drop(victim);
     println!("{ended} processes ended, {MOST} attempts allowed");
     assert_eq!(ended, MOST);
     assert_all_but(&store, poison, MOST).await
@@ -114,20 +110,12 @@ async fn panics_at_poison(store: &Store) -> rillflow::Result<bool> {
             take_effect(&pool, &event).await.expect("an effect");
         }
     });
-    loop {
-        tokio::select! {
-            ended = &mut work => {
-                handle.shutdown().await?;
-                return Ok(ended.is_err());
-            }
-            () = tokio::time::sleep(Duration::from_millis(20)) => {
-                if nothing_is_left(store).await? {
-                    handle.shutdown().await?;
-                    return Ok(false);
-                }
-            }
-        }
-    }
+    let panicked = tokio::select! {
+        ended = &mut work => ended.is_err(),
+        done = until("nothing is left", async || nothing_is_left(store).await) => done.map(|()| false)?,
+    };
+    handle.shutdown().await?;
+    Ok(panicked)
 }
 
 #[tokio::test]
@@ -135,7 +123,7 @@ async fn an_event_that_its_handler_never_survives_becomes_a_dead_letter_and_the_
     let (_db, store) = store().await?;
     let poison = log(&store).await?;
     let mut panics = 0;
-    while tokio::time::timeout(SOON, panics_at_poison(&store)).await?? {
+    while panics_at_poison(&store).await? {
         panics += 1;
     }
     println!("{panics} panics, {MOST} attempts allowed");

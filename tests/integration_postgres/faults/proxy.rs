@@ -1,7 +1,7 @@
-//! Stands between a client and PostgreSQL, cuts connections and holds bytes back.
+//! A network between a client and PostgreSQL that cuts connections and holds bytes back.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -9,48 +9,61 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A proxy; its connections end with it.
-pub(super) struct Proxy {
+/// Whether bytes are held back: of connections from now on last, before it of those that went silent.
+type Stalled = Mutex<Vec<watch::Sender<bool>>>;
+
+/// A TCP proxy; its connections end with it.
+pub(crate) struct Proxy {
     url: String,
     cut: watch::Sender<usize>,
-    stalled: watch::Sender<bool>,
+    stalled: Arc<Stalled>,
     connections: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
 impl Proxy {
-    pub(super) async fn start(url: &str) -> Result<Self, Box<dyn std::error::Error>> {
+    pub(crate) async fn start(url: &str) -> Result<Self, Box<dyn std::error::Error>> {
         let options: PgConnectOptions = url.parse()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (user, port) = (options.get_username(), listener.local_addr()?.port());
         let database = options.get_database().unwrap_or_default();
         let url = format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable");
-        let (cut, stalled) = (watch::Sender::new(0), watch::Sender::new(false));
+        let (cut, stalled) = (watch::Sender::new(0), Arc::new(Mutex::new(vec![watch::Sender::new(false)])));
         let connections = Arc::new(AtomicUsize::new(0));
-        let accepting =
-            tokio::spawn(accept(listener, options, cut.subscribe(), stalled.subscribe(), connections.clone()));
+        let accepting = tokio::spawn(accept(listener, options, cut.subscribe(), stalled.clone(), connections.clone()));
         Ok(Self { url, cut, stalled, connections, accepting })
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Cuts every connection.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.cut.send_modify(|it| *it += 1);
     }
 
     /// Holds every byte back; connections stay open.
-    pub(super) fn stall(&self) {
-        self.stalled.send_replace(true);
+    pub(crate) fn stall(&self) {
+        self.hold(true);
     }
 
-    pub(super) fn flow(&self) {
-        self.stalled.send_replace(false);
+    fn hold(&self, back: bool) {
+        let stalled = self.stalled.lock().unwrap_or_else(PoisonError::into_inner);
+        stalled.last().inspect(|it| drop(it.send_replace(back)));
     }
 
-    pub(super) fn connections(&self) -> usize {
+    /// Nothing is heard any more of the connections there are, as of a server that lost its power; new ones work.
+    pub(crate) fn silence(&self) {
+        self.hold(true);
+        self.stalled.lock().unwrap_or_else(PoisonError::into_inner).push(watch::Sender::new(false));
+    }
+
+    pub(crate) fn flow(&self) {
+        self.hold(false);
+    }
+
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 }
@@ -66,12 +79,14 @@ async fn accept(
     listener: TcpListener,
     to: PgConnectOptions,
     cut: watch::Receiver<usize>,
-    stalled: watch::Receiver<bool>,
+    stalled: Arc<Stalled>,
     connections: Arc<AtomicUsize>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
         connections.fetch_add(1, Ordering::Relaxed);
-        let (to, mut cut, stalled) = (to.clone(), cut.clone(), stalled.clone());
+        let held = stalled.lock().unwrap_or_else(PoisonError::into_inner).last().map(watch::Sender::subscribe);
+        let Some(stalled) = held else { return };
+        let (to, mut cut) = (to.clone(), cut.clone());
         cut.mark_unchanged();
         tokio::spawn(async move {
             let through = async {
