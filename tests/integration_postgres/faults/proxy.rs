@@ -50,7 +50,9 @@ impl Proxy {
 
     fn hold(&self, back: bool) {
         let stalled = self.stalled.lock().unwrap_or_else(PoisonError::into_inner);
-        stalled.last().inspect(|it| drop(it.send_replace(back)));
+        if let Some(it) = stalled.last() {
+            it.send_replace(back);
+        }
     }
 
     /// Nothing is heard any more of the connections there are, as of a server that lost its power; new ones work.
