@@ -45,6 +45,8 @@ mod idempotency;
 mod layouts;
 /// Values of maps, as fields.
 mod maps;
+/// Where the meaning of a query could part from that of the same words in Rust.
+mod meaning;
 /// Columns and references inside of what a document holds.
 mod nested_columns;
 /// Spans, metrics, trace context, causality.
@@ -71,6 +73,8 @@ mod projections_at_least;
 mod projections_epochs;
 /// Workers killed, stopped, cut off; two daemons; what is asked of the server.
 mod projections_faults;
+/// Inline projections of a version that is not the stored one's.
+mod projections_inline;
 /// Documents of other collections that handlers look at.
 mod projections_lookups;
 /// Read models built anew beside the live one.

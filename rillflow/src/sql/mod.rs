@@ -53,7 +53,9 @@ statements! {
     REMOVE_TENANT = "remove_tenant.sql";
     ROLE_BYPASSES = "role_bypasses.sql";
 
-    APPEND_ONE = "append_one.sql";
+    APPEND_BEGIN = "append_begin.sql" "append_one.sql";
+    APPEND_NEXT = "append_next.sql" "append_one.sql";
+    APPEND_EACH = "append_each.sql";
     APPEND_MANY = "append_many.sql";
     FIND_APPENDED = "find_appended.sql";
     TAGS_WRITTEN = "tags_written.sql";
@@ -114,6 +116,11 @@ statements! {
     PAUSE_PROJECTION = "pause_projection.sql";
     RESUME_PROJECTION = "resume_projection.sql";
     RESET_CHECKPOINT = "reset_checkpoint.sql";
+
+    REGISTER_INLINE = "register_inline.sql";
+    INLINE_VERSIONS = "inline_versions.sql";
+    INLINE_MODELS = "inline_models.sql";
+    REPLACE_INLINE = "replace_inline.sql";
 
     BEGIN_REBUILD = "begin_rebuild.sql";
     REBUILD_STATUS = "rebuild_status.sql";
@@ -239,4 +246,5 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (9, "schema", include_str!("../../migrations/0009_schema.sql")),
     (10, "shards", include_str!("../../migrations/0010_shards.sql")),
     (11, "subscriptions_runtime", include_str!("../../migrations/0011_subscriptions_runtime.sql")),
+    (12, "far_dates", include_str!("../../migrations/0012_far_dates.sql")),
 ];
