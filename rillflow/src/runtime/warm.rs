@@ -85,6 +85,11 @@ impl Lent<'_> {
         self.conn.begin().await
     }
 
+    /// Closes it without a word: it does not answer.
+    pub(crate) fn give_up(self) {
+        drop(self.conn.detach());
+    }
+
     /// Lets it rest after its answer was read to the end; unless somebody may be waiting for a connection of the pool.
     pub(crate) fn rest(self) {
         let Self { core, conn, taken } = self;

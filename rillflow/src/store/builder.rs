@@ -109,7 +109,9 @@ impl StoreBuilder {
 
     /// Keeps the state of an aggregate as a document: its `Document` derive says where. The document's id is the stream's.
     ///
-    /// The projection is called as the aggregate's streams. It reads the aggregate's events wherever they are.
+    /// The projection is called as the aggregate's streams. It reads the aggregate's events wherever they are. Its version is
+    /// the aggregate's `snapshot_version`: with a new one the documents are built anew. Behind the appends it can be split:
+    /// `#[aggregate(.., shards = 4)]` says how it begins, [`split`](crate::store::Projections::split) changes that.
     ///
     /// ```
     /// # use rillflow::{Aggregate, Document, Event, Lifecycle, Store, handlers};
