@@ -9,6 +9,7 @@ pub(crate) mod event;
 mod fields;
 pub(crate) mod handlers;
 mod indexes;
+mod operands;
 pub(crate) mod output;
 pub(crate) mod paths;
 pub(crate) mod projection;

@@ -6,14 +6,15 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 
 use super::aggregate::{Aggregating, Max, Mean, Min, Numeric, Sum, SumOf, aggregate_of};
+use super::capability::Orderable;
 use super::condition::Condition;
 use super::find::{Definition, Find, ROWS, Scope, Selected, as_of};
 use super::grouped::{Distinct, GroupRows, Grouped};
 use super::order::OrderBy;
 use super::paging::{After, Cursor, NumberedPage, Page};
-use super::path::{Column, Orderable, Path, ScalarOf, Tag};
+use super::path::{Column, Path, ScalarOf, Tag};
 use super::related::WithRelated;
-use super::select::{Decode, at_most_one, count, existence, numbered_page, page};
+use super::result::{Decode, at_most_one, count, existence, numbered_page, page};
 use super::tree::{Arity, Operand, Output, Statement, Take};
 use crate::model::{Document, SqlType, SqlValue};
 

@@ -5,10 +5,11 @@
 
 use std::marker::PhantomData;
 
+use super::capability::Map;
 use super::condition::Everything;
 use super::entry::Key;
 use super::group::Group;
-use super::path::{At, Column, DocumentValue, Map, Path, PathSet, Tag};
+use super::path::{At, Column, DocumentValue, Path, PathSet, Tag};
 use crate::model::Document;
 
 /// The steps of a query over one collection.
