@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use rillflow::projection_runtime::ProjectionWorkerConfig;
-use rillflow::projections::OnFailure;
-use rillflow::{DaemonConfig, Error, EventEnvelope, Store, projection};
+use rillflow::projections::{OnFailure, ProjectionHandler};
+use rillflow::{BoxError, DaemonConfig, Error, EventEnvelope, RawJson, Store, projection};
 use sqlx::{Postgres, Transaction};
 
 use crate::orders::{Cancelled, CustomerId, OrderEvent, Placed, Shipped, placed};
 use crate::projections_admin::place;
-use crate::support::{Db, SOON, TestResult, store_with};
+use crate::support::{Db, SOON, TestResult, store_with, until};
 
 /// What each total does to the handler.
 const REFUSED: i64 = -1;
@@ -306,4 +306,41 @@ async fn a_handler_that_panics_before_its_future_is_there_stops_nothing() -> Tes
     assert!(letters[0].error.as_deref().is_some_and(|it| it.contains("at the beginning")), "{letters:?}");
     daemon.shutdown().await;
     Ok(())
+}
+
+/// Cannot empty what it wrote, and says so with a character that PostgreSQL does not store.
+struct Stubborn<const VERSION: i32>;
+
+impl<const VERSION: i32> ProjectionHandler for Stubborn<VERSION> {
+    async fn apply(
+        &self,
+        _: &str,
+        _: &RawJson,
+        _: &EventEnvelope,
+        _: &mut Transaction<'_, Postgres>,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn reset(&self, _: &mut Transaction<'_, Postgres>) -> Result<(), BoxError> {
+        Err("not to be\0 emptied".into())
+    }
+
+    fn version(&self) -> i32 {
+        VERSION
+    }
+}
+
+#[tokio::test]
+async fn what_stops_a_projection_is_noted_also_when_postgresql_does_not_store_its_words() -> TestResult {
+    let (db, old) = store_with(|it| it.projection_handler("stubborn", Stubborn::<1>)).await?;
+    place(&old, CustomerId::default(), 1).await?;
+    old.projections().run_until_idle("stubborn").await?;
+    let new = Store::builder(db.url()).projection_handler("stubborn", Stubborn::<2>).build().await?;
+    let _daemon = new.start_daemon().await?;
+    let noted = async || {
+        let status = new.projections().status("stubborn").await?;
+        Ok(status.error.is_some_and(|it| it.contains("not to be emptied")))
+    };
+    Ok(until("the failure is noted", noted).await?)
 }

@@ -272,8 +272,8 @@ impl Projector {
     /// Keeps an error where people look for it.
     pub(super) async fn note_failure(&self, error: &Error) -> Result<()> {
         let mut conn = self.core.pool.acquire().await?;
-        let error = storable(&error.to_string());
-        projections::note_failure(&mut conn, &self.core.texts, &self.registered.name, self.token, &error).await
+        let (texts, name) = (&self.core.texts, &self.registered.name);
+        projections::note_failure(&mut conn, texts, name, self.token, &error.to_string()).await
     }
 }
 
