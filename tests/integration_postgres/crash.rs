@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rillflow::{DaemonConfig, Error, Expected, Lifecycle, Store};
 use rillflow_tests::private_server::PrivateServer;
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::PgPool;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use crate::faults::cut_every_50_ms;
 use crate::orders::{CustomerId, CustomerSales, OrderEvent, SalesProjection, placed};
 use crate::support::{TestResult, store_with};
 
@@ -174,14 +175,7 @@ async fn connections_that_are_cut_all_the_time_cost_errors_and_nothing_else() ->
     let (next, stop, mut told) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)), Told::default());
     let writers = start_writers(&store, &next, &stop);
 
-    let mut killer = PgConnection::connect(db.url()).await?;
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-               WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let mut cuts = 0;
-    for _ in 0..60 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        cuts += sqlx::query_scalar::<_, i64>(cut).fetch_one(&mut killer).await?;
-    }
+    let cuts = cut_every_50_ms(db.url(), 60).await?;
     stop.store(true, Ordering::Relaxed);
     join(writers, &mut told).await?;
     until_it_works(&store, &next, &mut told).await?;

@@ -1,5 +1,6 @@
 //! One binary against a real PostgreSQL, through the public API: `cargo test --test integration_postgres`.
 
+mod faults;
 mod orders;
 mod served;
 mod support;

@@ -1,23 +1,19 @@
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rillflow::Lifecycle::Async;
 use rillflow::projections::{OnFailure, ProjectionHandler};
 use rillflow::{BoxError, DaemonConfig, EventEnvelope, RawJson, Store, StoreBuilder};
-use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
+use crate::faults::{Process, Proxy, cut_every_50_ms, say, wait_for_word};
 use crate::orders::{CustomerId, CustomerSales, OrderEvent, SalesProjection};
 use crate::projections_admin::place;
 use crate::support::{Db, TestResult, statements_sent, store_with};
 
-mod proxy;
-
 const SOON: Duration = Duration::from_secs(30);
 const LEASE: Duration = Duration::from_secs(1);
 const URL: &str = "RILLFLOW_TEST_WORKER_OF";
-const SAYS: &str = "worker says ";
 
 /// One row per event. In the second process it stops once within, after its effect and before the checkpoint.
 struct Effects {
@@ -34,8 +30,8 @@ impl ProjectionHandler for Effects {
     ) -> Result<(), BoxError> {
         sqlx::query("INSERT INTO effects (position) VALUES ($1)").bind(at.global_seq).execute(&mut **tx).await?;
         if self.pauses.swap(false, Ordering::Relaxed) {
-            println!("{SAYS}inside");
-            tokio::task::spawn_blocking(|| std::io::stdin().lock().read_line(&mut String::new())).await??;
+            say("inside");
+            wait_for_word().await?;
         }
         Ok(())
     }
@@ -90,37 +86,11 @@ async fn assert_folded(store: &Store) -> TestResult {
     Ok(())
 }
 
-/// A process that runs the daemon on the same database, and stops within its handler.
-struct Worker {
-    child: Child,
-    stdin: ChildStdin,
-}
-
-impl Worker {
-    /// Starts one and waits until it is within its handler.
-    fn start_and_wait_until_inside(db: &Db) -> Result<Self, Box<dyn std::error::Error>> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--exact", "projections_faults::this_is_the_worker_process", "--nocapture"]).env(URL, db.url());
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let (stdin, stdout) = (child.stdin.take().ok_or("no stdin")?, child.stdout.take().ok_or("no stdout")?);
-        let mut lines = BufReader::new(stdout).lines();
-        let inside = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains(&format!("{SAYS}inside"))));
-        inside.ok_or("the worker ended early")??;
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(Self { child, stdin })
-    }
-
-    fn signal(&self, signal: &str) -> TestResult {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status()?;
-        sent.success().then_some(()).ok_or_else(|| "the signal was not sent".into())
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // it may have been killed already
-        let _ended = self.child.kill().and_then(|()| self.child.wait());
-    }
+/// A process that runs the daemon on the same database; returns once it stands within its handler.
+fn start_worker_and_wait_until_inside(db: &Db) -> Result<Process, Box<dyn std::error::Error>> {
+    let mut worker = Process::start("projections_faults::this_is_the_worker_process", &[(URL, db.url())])?;
+    assert_eq!(worker.hear()?, "inside");
+    Ok(worker)
 }
 
 #[test]
@@ -142,7 +112,7 @@ async fn a_worker_that_is_killed_between_effect_and_checkpoint_leaves_neither() 
     for total in 0..5 {
         place(&store, kim, total).await?;
     }
-    let worker = Worker::start_and_wait_until_inside(&db)?;
+    let worker = start_worker_and_wait_until_inside(&db)?;
     worker.signal("-KILL")?;
     let killed = Instant::now();
 
@@ -162,7 +132,7 @@ async fn an_owner_that_stands_still_is_followed_by_another_and_does_nothing_when
     for total in 0..5 {
         place(&store, kim, total).await?;
     }
-    let mut worker = Worker::start_and_wait_until_inside(&db)?;
+    let mut worker = start_worker_and_wait_until_inside(&db)?;
     worker.signal("-STOP")?; // its transaction is open, and holds the row that the next owner inserts
     let stopped = Instant::now();
     let daemon = store.start_daemon_with(config()).await?;
@@ -171,7 +141,7 @@ async fn an_owner_that_stands_still_is_followed_by_another_and_does_nothing_when
     let left = (LEASE * 3).saturating_sub(stopped.elapsed());
     tokio::time::sleep(left).await;
     worker.signal("-CONT")?;
-    worker.stdin.write_all(b"go on\n")?;
+    worker.give_word()?;
     for total in 5..10 {
         place(&store, kim, total).await?;
     }
@@ -190,14 +160,7 @@ async fn connections_that_are_cut_every_50_ms_cost_no_event_and_double_none() ->
     let mut config = config();
     config.batch_size = 20; // so that there is something to cut
     let daemon = store.start_daemon_with(config).await?;
-    let mut killer = PgConnection::connect(db.url()).await?;
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-               WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let mut cuts = 0;
-    for _ in 0..40 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        cuts += sqlx::query_scalar::<_, i64>(cut).fetch_one(&mut killer).await?;
-    }
+    let cuts = cut_every_50_ms(db.url(), 40).await?;
     assert!(cuts > 20, "{cuts}: hardly anything was cut");
     let settled = async {
         while let Err(error) = assert_folded(&store).await {
@@ -212,8 +175,8 @@ async fn connections_that_are_cut_every_50_ms_cost_no_event_and_double_none() ->
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_network_that_cuts_and_stalls_costs_no_event_and_doubles_none() -> TestResult {
     let (db, store) = both().await?;
-    let proxy = proxy::Proxy::start(db.url()).await?;
-    let behind = with_both(Store::builder(&proxy.url), false).build().await?;
+    let proxy = Proxy::start(db.url()).await?;
+    let behind = with_both(Store::builder(proxy.url()), false).build().await?;
     let first = behind.start_daemon_with(config()).await?;
     let kim = CustomerId::default();
     for total in 0..50 {
@@ -225,13 +188,13 @@ async fn a_network_that_cuts_and_stalls_costs_no_event_and_doubles_none() -> Tes
     assert_folded(&store).await?;
 
     // nothing gets through, and nothing is closed: its leases run out, and another process takes over
-    proxy.stall(true);
+    proxy.stall();
     let second = store.start_daemon_with(config()).await?;
     for total in 0..50 {
         place(&store, kim, total).await?;
     }
     assert_folded(&store).await?;
-    proxy.stall(false);
+    proxy.flow();
     for total in 0..50 {
         place(&store, kim, total).await?;
     }

@@ -1,4 +1,3 @@
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rillflow::subscriptions::{SubscriptionHandle, SubscriptionOptions};
@@ -7,6 +6,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{SOON, manual, nothing_more, positions, short, subscribe, take, ticks};
+use crate::faults::Process;
 use crate::support::{Db, TestResult, store, store_with, tick};
 
 const URL: &str = "RILLFLOW_TEST_VICTIM_OF";
@@ -76,10 +76,8 @@ fn this_is_the_victim_process() {
     worked.expect("the victim works");
 }
 
-fn start_victim(db: &Db) -> std::io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["--exact", "subscriptions::crashes::this_is_the_victim_process"]).env(URL, db.url());
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+fn start_victim(db: &Db) -> Result<Process, Box<dyn std::error::Error>> {
+    Process::start("subscriptions::crashes::this_is_the_victim_process", &[(URL, db.url())])
 }
 
 #[tokio::test]
@@ -90,15 +88,14 @@ async fn an_event_that_ends_its_process_each_time_becomes_a_dead_letter_and_the_
     let mut victim = start_victim(&db)?;
     let deadline = tokio::time::Instant::now() + 2 * SOON;
     while !nothing_is_left(&store).await? {
-        if victim.try_wait()?.is_some() {
+        if victim.has_ended()? {
             ended += 1;
             victim = start_victim(&db)?;
         }
         assert!(tokio::time::Instant::now() < deadline, "not done in time");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    victim.kill()?;
-    victim.wait()?;
+    drop(victim);
     println!("{ended} processes ended, {MOST} attempts allowed");
     assert_eq!(ended, MOST);
     assert_all_but(&store, poison, MOST).await

@@ -1,15 +1,15 @@
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rillflow::subscriptions::{SubscriptionHandle, SubscriptionOptions, SubscriptionReceiver};
 use rillflow::{Error, EventEnvelope, Expected, Store};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::PgPool;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::{manual, short, subscribe, until};
+use crate::faults::{Process, Proxy, cut_every_50_ms};
 use crate::support::{Db, TestResult, store_with, tick};
 
 const STREAMS: i64 = 12;
@@ -105,14 +105,7 @@ async fn every_connection_cut_every_50_ms_and_each_effect_is_there_once() -> Tes
         handles.push(start_member(&store, &mut members).await?);
     }
     let writer = start_writer(&store, &stop);
-    let mut killer = PgConnection::connect(db.url()).await?;
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-               WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let mut cuts = 0;
-    for _ in 0..60 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        cuts += sqlx::query_scalar::<_, i64>(cut).fetch_one(&mut killer).await?;
-    }
+    let cuts = cut_every_50_ms(db.url(), 60).await?;
     stop.store(true, Ordering::Relaxed);
     let appended = writer.await?;
     println!("{cuts} connections cut, {appended} events");
@@ -136,29 +129,8 @@ async fn a_member_in_a_process_of_its_own() -> TestResult {
     Ok(())
 }
 
-/// A member process; killed with its value.
-struct Process(Child);
-
-impl Process {
-    fn start(url: &str) -> std::io::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--exact", "subscriptions::faults::a_member_in_a_process_of_its_own"]).env(MEMBER, url);
-        Ok(Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?))
-    }
-
-    fn signal(&self, signal: &str) -> std::io::Result<()> {
-        let status = Command::new("kill").args([signal, &self.0.id().to_string()]).status()?;
-        assert!(status.success(), "kill {signal}");
-        Ok(())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // one that has ended is no trouble
-        let _ended = self.0.kill();
-        let _ended = self.0.wait();
-    }
+fn start_member_process(db: &Db) -> Result<Process, Box<dyn std::error::Error>> {
+    Process::start("subscriptions::faults::a_member_in_a_process_of_its_own", &[(MEMBER, db.url())])
 }
 
 async fn until_members(store: &Store, count: usize) -> rillflow::Result<()> {
@@ -175,7 +147,8 @@ async fn until_members(store: &Store, count: usize) -> rillflow::Result<()> {
 async fn members_that_are_killed_or_stand_still_and_return_double_and_lose_nothing() -> TestResult {
     let (db, store) = database().await?;
     let stop = Arc::new(AtomicBool::new(false));
-    let (killed, frozen, _steady) = (Process::start(db.url())?, Process::start(db.url())?, Process::start(db.url())?);
+    let (killed, frozen) = (start_member_process(&db)?, start_member_process(&db)?);
+    let _steady = start_member_process(&db)?;
     let writer = start_writer(&store, &stop);
     until_members(&store, 3).await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -219,7 +192,7 @@ async fn a_handler_that_dies_between_effect_and_acknowledgement_leaves_neither()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_network_that_cuts_and_stalls_is_survived() -> TestResult {
     let (db, store) = database().await?;
-    let proxy = super::proxy::Proxy::start(db.url()).await?;
+    let proxy = Proxy::start(db.url()).await?;
     let behind = Store::builder(proxy.url()).max_connections(4).connect_timeout(Duration::from_secs(2)).build().await?;
     let (stop, mut members) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
     let through = start_member(&behind, &mut members).await?;

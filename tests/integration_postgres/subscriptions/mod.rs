@@ -15,7 +15,6 @@ mod groups;
 mod nats;
 /// What is seen of a subscription by those who watch.
 mod observed;
-mod proxy;
 /// From the outbox, and from events, to another system.
 mod relay;
 /// Many stores, one connection that listens.

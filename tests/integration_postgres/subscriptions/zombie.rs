@@ -1,5 +1,3 @@
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rillflow::subscriptions::SubscriptionOptions;
@@ -7,11 +5,11 @@ use rillflow::{Expected, Store};
 use uuid::Uuid;
 
 use super::{manual, short, subscribe, take, until};
+use crate::faults::{Process, say, wait_for_word};
 use crate::support::{Db, TestResult, store_with, tick};
 
 const URL: &str = "RILLFLOW_TEST_ZOMBIE_OF";
 const WHERE: &str = "RILLFLOW_TEST_ZOMBIE_STANDS";
-const SAYS: &str = "zombie says ";
 const EFFECT: &str = "INSERT INTO effects (position, number, by) VALUES ($1, $2::text::bigint, $3)";
 
 fn options() -> SubscriptionOptions {
@@ -19,43 +17,8 @@ fn options() -> SubscriptionOptions {
 }
 
 /// A process that owns the subscription, and stands still in a transaction with an effect in it.
-struct Zombie {
-    child: Child,
-    stdin: ChildStdin,
-    says: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-impl Zombie {
-    fn start(db: &Db, stands: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--exact", "subscriptions::zombie::this_is_the_zombie_process", "--nocapture"]);
-        command.env(URL, db.url()).env(WHERE, stands);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let (stdin, stdout) = (child.stdin.take().ok_or("no stdin")?, child.stdout.take().ok_or("no stdout")?);
-        Ok(Self { child, stdin, says: BufReader::new(stdout).lines() })
-    }
-
-    /// The next that it says.
-    fn hear(&mut self) -> Result<String, Box<dyn std::error::Error>> {
-        for line in &mut self.says {
-            if let Some((_, said)) = line?.split_once(SAYS) {
-                return Ok(said.to_owned());
-            }
-        }
-        Err("the process ended early".into())
-    }
-
-    fn signal(&self, signal: &str) -> TestResult {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status()?;
-        sent.success().then_some(()).ok_or_else(|| "the signal was not sent".into())
-    }
-}
-
-impl Drop for Zombie {
-    fn drop(&mut self) {
-        // it may have ended already
-        let _ended = self.child.kill().and_then(|()| self.child.wait());
-    }
+fn start_zombie(db: &Db, stands: &str) -> Result<Process, Box<dyn std::error::Error>> {
+    Process::start("subscriptions::zombie::this_is_the_zombie_process", &[(URL, db.url()), (WHERE, stands)])
 }
 
 #[test]
@@ -76,11 +39,11 @@ async fn stand(url: &str, stands: &str) -> TestResult {
     if stands == "after" {
         handle.ack_in_tx(&mut tx, event.global_seq).await?;
     }
-    println!("{SAYS}inside");
-    tokio::task::spawn_blocking(|| std::io::stdin().lock().read_line(&mut String::new())).await??;
+    say("inside");
+    wait_for_word().await?;
     let acked = if stands == "before" { handle.ack_in_tx(&mut tx, event.global_seq).await } else { Ok(()) };
     let committed = tx.commit().await;
-    println!("{SAYS}{}", if acked.is_ok() && committed.is_ok() { "done" } else { "refused" });
+    say(if acked.is_ok() && committed.is_ok() { "done" } else { "refused" });
     std::future::pending().await
 }
 
@@ -112,7 +75,7 @@ async fn an_owner_that_stands_still_within_its_transaction_for_three_leases_comm
         for number in 0..5 {
             store.events().append_stream(stream, Expected::Any, [tick(number)]).await?;
         }
-        let mut zombie = Zombie::start(&db, stands)?;
+        let mut zombie = start_zombie(&db, stands)?;
         assert_eq!(zombie.hear()?, "inside");
         zombie.signal("-STOP")?;
         let stopped = Instant::now();
@@ -133,7 +96,7 @@ async fn an_owner_that_stands_still_within_its_transaction_for_three_leases_comm
         println!("stands {stands} its acknowledgement: taken over {:?} after SIGSTOP", stopped.elapsed());
         tokio::time::sleep((3 * options().lease_ttl).saturating_sub(stopped.elapsed())).await;
         zombie.signal("-CONT")?;
-        zombie.stdin.write_all(b"go on\n")?;
+        zombie.give_word()?;
         assert_eq!(zombie.hear()?, "refused");
         store.events().append_stream(stream, Expected::Any, [tick(5)]).await?;
         assert_done(&store).await?;

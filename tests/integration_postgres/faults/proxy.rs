@@ -1,4 +1,4 @@
-//! Stands between a client and PostgreSQL, cuts connections and holds bytes back.
+//! A network between a client and PostgreSQL that cuts connections and holds bytes back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,8 +9,8 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A proxy; its connections end with it.
-pub(super) struct Proxy {
+/// A TCP proxy; its connections end with it.
+pub(crate) struct Proxy {
     url: String,
     cut: watch::Sender<usize>,
     stalled: watch::Sender<bool>,
@@ -19,7 +19,7 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    pub(super) async fn start(url: &str) -> Result<Self, Box<dyn std::error::Error>> {
+    pub(crate) async fn start(url: &str) -> Result<Self, Box<dyn std::error::Error>> {
         let options: PgConnectOptions = url.parse()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let (user, port) = (options.get_username(), listener.local_addr()?.port());
@@ -32,25 +32,25 @@ impl Proxy {
         Ok(Self { url, cut, stalled, connections, accepting })
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Cuts every connection.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.cut.send_modify(|it| *it += 1);
     }
 
     /// Holds every byte back; connections stay open.
-    pub(super) fn stall(&self) {
+    pub(crate) fn stall(&self) {
         self.stalled.send_replace(true);
     }
 
-    pub(super) fn flow(&self) {
+    pub(crate) fn flow(&self) {
         self.stalled.send_replace(false);
     }
 
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 }

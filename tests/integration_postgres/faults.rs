@@ -1,0 +1,24 @@
+//! What tests do to a store: connections that are cut, a network that stalls, processes that stand still or are killed.
+
+mod process;
+mod proxy;
+
+use std::time::Duration;
+
+pub(crate) use process::{Process, say, wait_for_word};
+pub(crate) use proxy::Proxy;
+use sqlx::{Connection, PgConnection};
+
+/// Has the server end every connection to a database but its own, so many times, 50 ms apart: time enough for most
+/// statements to be under way and for few to be done. Returns how many it ended.
+pub(crate) async fn cut_every_50_ms(url: &str, times: u32) -> sqlx::Result<i64> {
+    let mut killer = PgConnection::connect(url).await?;
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let mut cuts = 0;
+    for _ in 0..times {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        cuts += sqlx::query_scalar::<_, i64>(cut).fetch_one(&mut killer).await?;
+    }
+    Ok(cuts)
+}
