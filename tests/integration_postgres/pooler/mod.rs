@@ -10,11 +10,12 @@ use rillflow::subscriptions::{SubscriptionFilter, SubscriptionOptions};
 use rillflow::{
     Error, Expected, Lifecycle, Message, Pooler, SchemaConfig, Severity, Store, StoreBuilder, TagQuery, TenancyMode,
 };
+use rillflow_tests::private_server::PrivateServer;
 use uuid::Uuid;
 
 use self::bouncer::Bouncer;
 use crate::orders::{Customer, CustomerId, CustomerSales, Order, SalesProjection, customer, placed};
-use crate::support::{Db, TestResult, tick};
+use crate::support::{Db, TestResult, tick, until_somebody_waits};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -180,7 +181,8 @@ async fn tenants_share(bouncer: &Bouncer, db: &Db, pooler: Pooler) -> TestResult
     }
     daemon.shutdown().await;
 
-    let refused = through(bouncer, db, pooler).tenants(TenancyMode::TenantColumn).build().await.unwrap_err();
+    let refused =
+        through(bouncer, db, pooler).tenants(TenancyMode::TenantColumn).build().await.expect_err("it sets sessions");
     assert!(matches!(&refused, Error::Pooler { help, .. } if help.contains("session mode")), "{refused:?}");
     Ok(())
 }
@@ -243,6 +245,28 @@ async fn a_pooler_that_does_not_keep_prepared_statements_is_refused_as_one_that_
     let builder = Store::builder(bouncer.url(db.name())).pooler(declared(&db).keeps_prepared_statements());
     let refused = builder.build().await.unwrap_err();
     assert!(matches!(&refused, Error::Pooler { help, .. } if help.contains("max_prepared_statements")), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_append_whose_server_dies_behind_the_pooler_has_an_unknown_outcome() -> TestResult {
+    for keeps in [false, true] {
+        let Some(mut server) = PrivateServer::start(&[]).await? else { return Ok(()) };
+        let url = server.create_database("crash").await?;
+        let Some(bouncer) = Bouncer::start(&url, 4, "").await? else { return Ok(()) };
+        let pooler = Pooler::transaction().direct_url(&url);
+        let pooler = if keeps && bouncer.keeps_statements() { pooler.keeps_prepared_statements() } else { pooler };
+        let (direct, held) = (Store::connect(&url).await?, Uuid::now_v7());
+        direct.schema().sync(&SchemaConfig::single_tenant()).await?;
+        let store = Store::builder(bouncer.url("crash")).pooler(pooler).build().await?;
+        let mut open = direct.pool().begin().await?;
+        direct.events().append_in_tx(&mut open, held, Expected::Any, [tick(0)]).await?;
+        let waits = tokio::spawn(async move { store.events().append_stream(held, Expected::Any, [tick(1)]).await });
+        until_somebody_waits(direct.pool()).await?;
+        server.kill()?;
+        let answer = waits.await?;
+        assert!(matches!(answer, Err(Error::OutcomeUnknown { .. })), "keeps statements {keeps}: {answer:?}");
+    }
     Ok(())
 }
 
