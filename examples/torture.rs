@@ -1,5 +1,5 @@
 //! Writers, readers and bystanders do to a store all that they may, then every event is counted:
-//! `cargo run --release --example torture -- --seconds 60 --writers 16`.
+//! `cargo run --release --features cli --example torture -- --seconds 60 --writers 16`.
 //!
 //! Uses databases of its own on the server of `DATABASE_URL` when it is set; otherwise a PostgreSQL of its own, with
 //! `fsync` on and prepared transactions allowed, that is gone afterwards. Ends with 1 when anything was lost, doubled,

@@ -15,9 +15,8 @@ use rillflow::dev::Postgres;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::Failure;
+use crate::waiting::SOON;
 
-/// How long a server may take to start, recovery included, or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Ends the server and removes its folder once our end of its standard input is closed, whatever closed it.
@@ -133,7 +132,7 @@ impl PrivateServer {
         let pid = postmaster.id().to_string();
         self.postmaster = Some(postmaster);
         let since = Instant::now();
-        while since.elapsed() < PATIENCE {
+        while since.elapsed() < SOON {
             let state = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
             let mut lines = state.lines().map(str::trim);
             if lines.next() == Some(&*pid) && lines.nth(6) == Some("ready") {
@@ -151,7 +150,7 @@ impl PrivateServer {
     ///
     /// # Errors
     ///
-    /// When one is still there after a minute.
+    /// When one is still there after a while.
     pub fn kill(&mut self) -> Result<(), Failure> {
         let Some(mut postmaster) = self.postmaster.take() else { return Ok(()) };
         // stopped first, so that it starts no process while we count them
@@ -162,7 +161,7 @@ impl PrivateServer {
         let since = Instant::now();
         // a child that is left keeps the shared memory, and the server would refuse to start
         while children.iter().any(|&pid| parent_of(pid).is_some()) {
-            if since.elapsed() > PATIENCE {
+            if since.elapsed() > SOON {
                 return Err("a killed process of the server is still there".into());
             }
             std::thread::sleep(PAUSE);

@@ -1,7 +1,6 @@
-use std::time::Duration;
-
 use rillflow::{Event, Expected, Store};
 use rillflow_tests::private_server::PrivateServer;
+use rillflow_tests::waiting::{SOON, until};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -159,7 +158,7 @@ async fn a_projection_that_is_behind_says_why() -> TestResult {
     let counter = cli.store.aggregate::<Counter>(Uuid::now_v7());
     let appended = counter.append(Expected::Any, vec![CounterEvent::Inc(Inc { by: 1 })]).await?;
     let daemon = cli.store.start_daemon().await?;
-    cli.store.wait_for("my_projection", appended.position(), Duration::from_secs(30)).await?;
+    cli.store.wait_for("my_projection", appended.position(), SOON).await?;
     assert!(finding(&cli.diagnosis(), "projection").starts_with("ok: `my_projection` is up to date"));
     daemon.shutdown().await;
 
@@ -202,14 +201,9 @@ async fn invalid_indexes_and_dead_rows_are_found() -> TestResult {
     cli.execute("DO $$ BEGIN FOR i IN 1..1500 LOOP UPDATE event_marks SET mark = 0; END LOOP; END $$").await?;
     let said = finding(&cli.diagnosis(), "index");
     assert!(said.contains("of docs_customers is invalid") && said.contains("REINDEX INDEX CONCURRENTLY"), "{said}");
-    let seen = async {
-        // the server tells its figures when the session that made them rests
-        while !finding(&cli.diagnosis(), "bloat").contains("VACUUM \"public\".\"event_marks\"") {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), seen).await?;
-    Ok(())
+    // the server tells its figures when the session that made them rests
+    let seen = async || Ok(finding(&cli.diagnosis(), "bloat").contains("VACUUM \"public\".\"event_marks\""));
+    Ok(until("the dead rows", seen).await?)
 }
 
 #[tokio::test]

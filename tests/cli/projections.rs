@@ -3,6 +3,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 use rillflow::Expected;
+use rillflow_tests::waiting::{blocking_until, until};
 use uuid::Uuid;
 
 use crate::domain::{Counter, CounterEvent, Inc, Total};
@@ -122,19 +123,19 @@ impl Running {
     }
 
     /// Scrapes until the page names all of these.
-    fn until_seen(&self, names: &[&str]) -> TestResult {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        loop {
-            let mut scrape = TcpStream::connect(&self.addr)?;
-            scrape.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-            let mut page = String::new();
-            scrape.read_to_string(&mut page)?;
-            if names.iter().all(|name| page.contains(name)) {
-                return Ok(());
-            }
-            assert!(std::time::Instant::now() < deadline, "{names:?} are not all in {page}");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+    fn until_seen(&self, names: &[&str]) {
+        blocking_until(&format!("{names:?} in the metrics"), || {
+            let page = self.scrape().expect("a page");
+            names.iter().all(|name| page.contains(name))
+        });
+    }
+
+    fn scrape(&self) -> std::io::Result<String> {
+        let mut scrape = TcpStream::connect(&self.addr)?;
+        scrape.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut page = String::new();
+        scrape.read_to_string(&mut page)?;
+        Ok(page)
     }
 
     fn stop(mut self) -> TestResult {
@@ -145,13 +146,7 @@ impl Running {
 }
 
 async fn until_counted(store: &rillflow::Store, id: Uuid) -> TestResult {
-    let seen = async {
-        while store.docs().get::<Total>(&id).await?.is_none() {
-            tokio::task::yield_now().await;
-        }
-        Ok::<_, rillflow::Error>(())
-    };
-    Ok(tokio::time::timeout(std::time::Duration::from_secs(60), seen).await??)
+    Ok(until("its document", async || Ok(store.docs().get::<Total>(&id).await?.is_some())).await?)
 }
 
 const MARK: [&str; 3] = ["rillflow_mark_position", "rillflow_mark_lag", "rillflow_mark_age_seconds"];
@@ -162,10 +157,10 @@ async fn run_serves_metrics_until_it_is_told_to_stop() -> TestResult {
     let id = count(&cli, 5).await?;
     let owner = Running::begin(&cli, &[])?;
     until_counted(&cli.store, id).await?;
-    owner.until_seen(&["rillflow_projection_position{projection=\"my_projection\"}", MARK[0], MARK[1], MARK[2]])?;
+    owner.until_seen(&["rillflow_projection_position{projection=\"my_projection\"}", MARK[0], MARK[1], MARK[2]]);
     // one that has no projection to run, as another owns it, tells of the mark too
     let other = Running::begin(&cli, &[])?;
-    other.until_seen(&MARK)?;
+    other.until_seen(&MARK);
     other.stop()?;
     owner.stop()
 }
@@ -183,7 +178,7 @@ async fn run_serves_all_tenants_on_few_connections() -> TestResult {
         tenant.aggregate::<Counter>(id).append(Expected::Any, vec![CounterEvent::Inc(Inc { by: 3 })]).await?;
         until_counted(&tenant, id).await?;
     }
-    running.until_seen(&["rillflow_projection_position"])?;
+    running.until_seen(&["rillflow_projection_position"]);
     running.stop()?;
     assert_eq!(cli.mounted(&["projections", "run", "--all-tenants", "--tenant", "acme"]).code, Some(2));
     assert_eq!(cli.mounted(&["projections", "run", "--connections", "2"]).code, Some(2));

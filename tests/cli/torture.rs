@@ -1,9 +1,8 @@
-use std::future::Future;
 use std::process::Stdio;
-use std::time::Duration;
 
 use rillflow::testing::TestDatabase;
 use rillflow_tests::private_server::PrivateServer;
+use rillflow_tests::waiting::until;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
@@ -23,19 +22,6 @@ async fn made(server: &PrivateServer) -> Result<Vec<String>, sqlx::Error> {
     let names = sqlx::query_scalar(MADE).fetch_all(&mut conn).await?;
     conn.close().await?;
     Ok(names)
-}
-
-/// Asks until there is an answer.
-async fn until<T, F: Future<Output = Option<T>>>(ask: impl Fn() -> F) -> Result<T, Box<dyn std::error::Error>> {
-    let asking = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    Ok(tokio::time::timeout(Duration::from_secs(60), asking).await?)
 }
 
 #[tokio::test]
@@ -71,7 +57,7 @@ async fn an_event_that_vanishes_under_torture_is_3() -> TestResult {
     let mut command = stock();
     command.args(["torture", "--seconds", "3", "--writers", "4", "--json", "--database-url", &url]);
     let torture = tokio::task::spawn_blocking(move || run(&mut command));
-    until(|| async { vandalized(&server).await.ok().filter(|&gone| gone > 0) }).await?;
+    until("it vandalized", async || Ok(vandalized(&server).await.is_ok_and(|gone| gone > 0))).await?;
     let json: Value = serde_json::from_str(&torture.await?.found())?;
     assert_eq!((&json["clean"], &json["faults"]["lost"]), (&Value::from(false), &Value::from(1)), "{json:#}");
     assert_eq!(made(&server).await?, Vec::<String>::new());
@@ -99,7 +85,7 @@ async fn a_torture_that_is_interrupted_leaves_no_database_and_no_prepared_transa
     let mut command = stock();
     command.args(["torture", "--seconds", "600", "--writers", "2", "--database-url", &server.url("postgres")]);
     let torture = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    until(|| async { prepared(&server).await.ok().filter(|&it| it > 0) }).await?;
+    until("a prepared transaction", async || Ok(prepared(&server).await.is_ok_and(|it| it > 0))).await?;
     run(std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", torture.id())])).ok();
     let ended = tokio::task::spawn_blocking(move || torture.wait_with_output()).await??;
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");

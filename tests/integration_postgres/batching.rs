@@ -1,11 +1,9 @@
-use std::time::Duration;
-
 use rillflow::{Error, Event, Expected, Store};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::support::{
-    TestResult, statements_about, statements_sent, store_with, tick, transactions, until_somebody_waits,
+    SOON, TestResult, statements_about, statements_sent, store_with, tick, transactions, until_somebody_waits,
 };
 
 /// Holds a stream's row, as an open append of somebody else does.
@@ -97,7 +95,7 @@ async fn a_stream_that_somebody_holds_holds_up_only_its_own_callers() -> TestRes
         })
         .collect();
     for other in others {
-        tokio::time::timeout(Duration::from_secs(20), other).await???;
+        tokio::time::timeout(SOON, other).await???;
     }
     assert!(stuck.iter().all(|it| !it.is_finished()));
     open.commit().await?;

@@ -1,12 +1,10 @@
 //! A tenant in a schema that Citus keeps on one node: runs where `RILLFLOW_CITUS_URL` names a coordinator.
 
-use std::time::Duration;
-
 use rillflow::{Expected, Lifecycle, SchemaConfig, Store, TenancyMode};
 use uuid::Uuid;
 
 use crate::orders::{Customer, CustomerId, CustomerSales, SalesProjection, customer, placed};
-use crate::support::TestResult;
+use crate::support::{SOON, TestResult};
 
 #[tokio::test]
 async fn tenants_in_distributed_schemas_are_whole_stores() -> TestResult {
@@ -34,7 +32,7 @@ async fn tenants_in_distributed_schemas_are_whole_stores() -> TestResult {
             let stream = Uuid::now_v7();
             let appended = tenant.events().append_stream(stream, Expected::NoStream, [placed(kim, n)]).await?;
             assert!(tenant.events().append_stream(stream, Expected::NoStream, [placed(kim, n)]).await.is_err());
-            tenant.wait_for("customer-sales", appended.position(), Duration::from_secs(30)).await?;
+            tenant.wait_for("customer-sales", appended.position(), SOON).await?;
         }
         let sales = tenant.docs().get::<CustomerSales>(&kim).await?.ok_or("the read model")?.0;
         assert_eq!((sales.orders, sales.positions.is_sorted()), (10, true));

@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use crate::faults::cut_every_50_ms;
 use crate::orders::{CustomerId, CustomerSales, OrderEvent, SalesProjection, placed};
-use crate::support::{TestResult, store_with};
+use crate::support::{SOON, TestResult, store_with, until};
 
 const WRITERS: usize = 8;
 const STREAMS: usize = 20;
-/// Every call must have ended by then, well or not.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// So many numbers are given out in each round.
+const ROUND: i64 = 500;
 
 /// What the writers were told about their events, by number.
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ async fn write(store: Store, streams: Arc<Vec<Uuid>>, next: Arc<AtomicI64>, stop
         let events = [placed(customer, number), placed(customer, number + 1)];
         let log = store.events();
         let append = log.append_stream(stream, Expected::Any, events);
-        let answer = tokio::time::timeout(DEADLINE, append).await.expect("no call may hang");
+        let answer = tokio::time::timeout(SOON, append).await.expect("every call ends, well or not");
         told.note(number, &answer);
         if answer.is_err() {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -119,7 +119,7 @@ async fn until_it_works(store: &Store, next: &AtomicI64, told: &mut Told) -> Tes
             }
         }
     };
-    Ok(tokio::time::timeout(DEADLINE, works).await?)
+    Ok(tokio::time::timeout(SOON, works).await?)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -133,7 +133,8 @@ async fn an_acknowledged_append_survives_a_server_that_is_killed() -> TestResult
     for round in 1..=3 {
         let stop = Arc::new(AtomicBool::new(false));
         let writers = start_writers(&store, &next, &stop);
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        let enough = next.load(Ordering::Relaxed) + ROUND;
+        until("writers are at work", async || Ok(next.load(Ordering::Relaxed) > enough)).await?;
         server.kill()?;
         stop.store(true, Ordering::Relaxed);
         join(writers, &mut told).await?;
@@ -186,7 +187,7 @@ async fn connections_that_are_cut_all_the_time_cost_errors_and_nothing_else() ->
     println!("{cuts} connections cut: acknowledged {acknowledged}, unknown {unknown}, failed {failed}");
     assert!(unknown + failed > 0 && acknowledged > 100, "nothing was cut, or nothing got through");
     let last = store.events().read_all(0, i64::MAX).await?.last().map_or(0, |it| it.global_seq);
-    store.wait_for("customer-sales", last, DEADLINE).await?;
+    store.wait_for("customer-sales", last, SOON).await?;
     let documents = store.docs().query::<CustomerSales>().fetch_all().await?;
     let found: HashMap<_, _> = documents.into_iter().map(|it| (it.id.0, (it.orders, it.total, it.positions))).collect();
     assert_eq!(found, folded(&store).await?);

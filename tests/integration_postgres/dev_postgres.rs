@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use helper::{Folder, Helper, eventually, kill};
+use helper::{Folder, Helper, kill};
 use rillflow::dev::THROW_AWAY_GRACE;
 use rillflow::testing::TestDatabase;
 use rillflow::{Error, Result};
 use sqlx::{Connection, PgConnection};
 
-/// What a busy machine may add to a stated time.
-const SLACK: Duration = Duration::from_secs(20);
+use crate::support::{blocking_until, until};
 
 #[test]
 fn a_second_process_uses_the_same_server() {
@@ -35,14 +34,12 @@ fn nothing_is_left_some_seconds_after_the_last_user_was_killed() {
     let two = Helper::start("shared", &folder).expect_ready();
     let server = one.server;
     drop(one);
-    std::thread::sleep(THROW_AWAY_GRACE + Duration::from_secs(2));
+    std::thread::sleep(THROW_AWAY_GRACE + Duration::from_secs(2)); // it would be gone by then
     assert!(helper::is_alive(server), "the second process still uses it");
 
     two.kill();
 
-    eventually(THROW_AWAY_GRACE + SLACK, "server and folder are gone", || {
-        !helper::is_alive(server) && folder.is_empty()
-    });
+    blocking_until("server and folder are gone", || !helper::is_alive(server) && folder.is_empty());
 }
 
 #[test]
@@ -80,9 +77,7 @@ fn a_nanny_that_was_killed_is_replaced() {
     one.kill();
     two.kill();
 
-    eventually(THROW_AWAY_GRACE + SLACK, "server and folder are gone", || {
-        !helper::is_alive(server) && folder.is_empty()
-    });
+    blocking_until("server and folder are gone", || !helper::is_alive(server) && folder.is_empty());
 }
 
 #[test]
@@ -125,12 +120,12 @@ fn the_persistent_server_stays_while_a_client_is_connected() {
     let client = runtime.block_on(PgConnection::connect(&url)).expect("a client");
     one.kill();
 
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(Duration::from_secs(4)); // it would be stopped by then
     assert!(helper::is_alive(server), "somebody looks into it");
     runtime.block_on(client.close()).expect("the client leaves");
 
-    eventually(SLACK, "the server is stopped", || !helper::is_alive(server));
-    eventually(SLACK, "only the data are left", || folder.holds_only_data());
+    blocking_until("the server is stopped", || !helper::is_alive(server));
+    blocking_until("only the data are left", || folder.holds_only_data());
 }
 
 #[test]
@@ -161,7 +156,7 @@ fn a_wrong_choice_of_postgresql_is_explained() {
 fn a_folder_that_others_can_write_to_is_refused() {
     let folder = Folder::new("hostile");
     Helper::start("shared", &folder).expect_ready().kill();
-    eventually(THROW_AWAY_GRACE + SLACK, "the folder is gone", || folder.is_empty());
+    blocking_until("the folder is gone", || folder.is_empty());
     let base = folder.path.join(format!("rillflow-pg-{}", helper::own_uid()));
     fs::create_dir(&base).expect("a folder");
     fs::set_permissions(&base, fs::Permissions::from_mode(0o777)).expect("open to all");
@@ -180,7 +175,7 @@ fn a_temporary_folder_too_long_for_a_socket_works() {
 
     helper.kill();
 
-    eventually(THROW_AWAY_GRACE + SLACK, "server, folder and socket are gone", || {
+    blocking_until("server, folder and socket are gone", || {
         !helper::is_alive(server) && folder.is_empty() && !socket.exists()
     });
 }
@@ -216,15 +211,11 @@ async fn a_dropped_database_is_gone_although_somebody_was_connected() -> Result<
     drop(dropped);
 
     let mut conn = PgConnection::connect(other.url()).await.map_err(Error::Database)?;
-    for _ in 0..1000 {
-        let found =
-            sqlx::query("SELECT FROM pg_database WHERE datname = $1").bind(&name).fetch_optional(&mut conn).await;
-        if found.map_err(Error::Database)?.is_none() {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("{name} is still there");
+    until("it is gone", async || {
+        let found = sqlx::query("SELECT FROM pg_database WHERE datname = $1").bind(&name);
+        Ok(found.fetch_optional(&mut conn).await?.is_none())
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@ use rillflow_tests::private_server::PrivateServer;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::{TestResult, append_raw, store, tick};
+use crate::support::{TestResult, append_raw, store, tick, until_true};
 
 async fn append(store: &Store, number: i64) -> rillflow::Result<i64> {
     Ok(store.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(number)]).await?.position())
@@ -101,16 +101,6 @@ async fn what_a_reader_passed_without_an_event_is_looked_at_again_in_another_epo
     Ok(())
 }
 
-async fn until(pool: &PgPool, question: &'static str) -> sqlx::Result<()> {
-    let asked = async {
-        while !sqlx::query_scalar::<_, bool>(question).fetch_one(pool).await? {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-}
-
 #[tokio::test]
 async fn after_a_failover_no_position_is_used_twice_and_readers_ahead_are_told() -> TestResult {
     let Some(mut server) = PrivateServer::start(&[]).await? else { return Ok(()) };
@@ -121,12 +111,12 @@ async fn after_a_failover_no_position_is_used_twice_and_readers_ahead_are_told()
     let mut behind = Checkpoint::default();
     assert_eq!(read_on(&primary, &mut behind, &["tick"]).await?, [kept]);
     let standby = PgPool::connect(&standby_server.url("orders")).await?;
-    until(&standby, "SELECT EXISTS (SELECT FROM events)").await?;
+    until_true(&standby, "SELECT EXISTS (SELECT FROM events)").await?;
 
     // replication stops, an event is appended and read, the primary dies
     sqlx::raw_sql("ALTER SYSTEM SET primary_conninfo = ''").execute(&standby).await?;
     sqlx::raw_sql("SELECT pg_reload_conf()").execute(&standby).await?;
-    until(&standby, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)").await?;
+    until_true(&standby, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)").await?;
     let lost = append(&primary, 2).await?;
     let mut ahead = behind;
     assert_eq!(read_on(&primary, &mut ahead, &["tick"]).await?, [lost]);

@@ -1,11 +1,9 @@
-use std::time::Duration;
-
 use rillflow::{Aggregate, Document, Event, EventEnvelope, Expected, Lifecycle, handlers, projection};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{TestResult, append_raw, store_with, tick};
+use crate::support::{SOON, TestResult, append_raw, store_with, tick};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Deposited {
@@ -100,7 +98,7 @@ async fn a_projection_asks_the_database_for_old_names_too() -> TestResult {
     let daemon = store.start_daemon().await?;
 
     let last = store.events().append_stream(id, Expected::Any, [old(1)]).await?.position();
-    store.wait_for("balances", last, Duration::from_secs(10)).await?;
+    store.wait_for("balances", last, SOON).await?;
 
     let (balance, _) = store.docs().get::<Balance>(&id).await?.ok_or("no balance")?;
     assert_eq!((balance.cents, balance.names), (407, vec!["paid".into(), "deposited".into(), "paid".into()]));

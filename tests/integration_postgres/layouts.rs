@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+#[cfg(feature = "cli")]
 use std::process::Command;
 
 use rillflow::{SchemaConfig, Store, StoreBuilder};
@@ -16,6 +17,7 @@ pub(crate) enum Layout {
     /// `store.schema().sync(..)`.
     Sync,
     /// The stock binary's `schema sync`, and the patch of the documents, which it does not know.
+    #[cfg(feature = "cli")]
     Cli,
     /// What `sqlx migrate run` does with `migrations/`, and the patch. The files are written for `public`.
     Sqlx,
@@ -26,16 +28,19 @@ impl Layout {
     pub(crate) fn of_this_run() -> Self {
         match std::env::var("RILLFLOW_TEST_LAYOUT").as_deref() {
             Err(_) | Ok("sync") => Self::Sync,
+            #[cfg(feature = "cli")]
             Ok("cli") => Self::Cli,
             Ok("sqlx") => Self::Sqlx,
-            Ok(other) => panic!("RILLFLOW_TEST_LAYOUT={other} is unknown: sync, cli or sqlx"),
+            Ok(other) => panic!("RILLFLOW_TEST_LAYOUT={other} is unknown: sync, sqlx or, with the feature `cli`, cli"),
         }
     }
 
     /// Makes the schema of a store on a database.
+    #[cfg_attr(not(feature = "cli"), allow(unused_variables, reason = "the command line alone is told where it is"))]
     pub(crate) async fn make(self, store: &Store, url: &str) -> TestResult {
         match self {
             Self::Sync => return Ok(store.schema().sync(&SchemaConfig::single_tenant()).await.map(drop)?),
+            #[cfg(feature = "cli")]
             Self::Cli => {
                 let mut stock = Command::new(env!("CARGO_BIN_EXE_rillflow-stock"));
                 let synced = stock.args(["schema", "sync", "--database-url", url, "--schema", store.schema_name()]);
@@ -175,7 +180,13 @@ async fn catalog(pool: &PgPool) -> sqlx::Result<Vec<String>> {
 #[tokio::test]
 async fn the_command_line_and_plain_migrations_make_what_a_sync_makes() -> TestResult {
     let mut catalogs = Vec::new();
-    for layout in [Layout::Sync, Layout::Cli, Layout::Sqlx] {
+    let layouts = [
+        Layout::Sync,
+        #[cfg(feature = "cli")]
+        Layout::Cli,
+        Layout::Sqlx,
+    ];
+    for layout in layouts {
         let db = Db::create().await?;
         let store = Store::builder(db.url()).document::<Customer>().build().await?;
         layout.make(&store, db.url()).await?;

@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
@@ -11,7 +10,7 @@ use tracing::span::{Attributes, Id, Record};
 use uuid::Uuid;
 
 use crate::orders::{self, CustomerId, Order, SalesProjection, customer, placed};
-use crate::support::{TestResult, store, store_with};
+use crate::support::{SOON, TestResult, store, store_with};
 
 /// One span: its name and fields.
 pub(crate) type Seen = (&'static str, HashMap<String, String>);
@@ -179,7 +178,7 @@ async fn the_span_of_a_projections_batch_is_linked_to_the_appends() -> TestResul
     let spans = Spans::default();
     let listening = spans.listen();
     let daemon = store.start_daemon().await?;
-    store.wait_for("customer-sales", last, Duration::from_secs(30)).await?;
+    store.wait_for("customer-sales", last, SOON).await?;
     drop(listening);
     daemon.shutdown().await;
     let seen = spans.0.lock().expect("nobody panicked").iter().any(|(name, fields)| {
@@ -205,7 +204,7 @@ async fn a_sink_draws_what_ran_under_a_correlation_id() -> TestResult {
     let lost = store.events().append_with(id, Expected::NoStream, [Event::new("tick", &1)], &options).await;
     assert!(lost.is_err());
     let daemon = store.start_daemon().await?;
-    store.wait_for("customer-sales", appended.position(), Duration::from_secs(30)).await?;
+    store.wait_for("customer-sales", appended.position(), SOON).await?;
     daemon.shutdown().await;
     let expected = format!(
         "sequenceDiagram\n    participant p0 as caller\n    participant p1 as web\n    participant p2 as stream {id}\n    \

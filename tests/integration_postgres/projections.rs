@@ -9,9 +9,7 @@ use uuid::Uuid;
 use crate::orders::{
     Cancelled, CustomerId, CustomerSales, NotOpen, Order, OrderEvent, OrderId, Placed, SalesProjection, Shipped, placed,
 };
-use crate::support::{TestResult, append_raw, store_with, tick};
-
-const SOON: Duration = Duration::from_secs(10);
+use crate::support::{SOON, TestResult, append_raw, store_with, tick};
 
 /// A second read model: one document per order, by its stream.
 #[derive(Clone, Debug, Serialize, Deserialize, Document)]

@@ -1,12 +1,10 @@
-use std::time::Duration;
-
 use rillflow::Lifecycle::Async;
 use rillflow::{Error, Store};
 
 use crate::epochs::restore_to;
 use crate::orders::{CustomerId, CustomerSales, SalesProjection};
 use crate::projections_admin::place;
-use crate::support::{TestResult, append_raw, store_with};
+use crate::support::{SOON, TestResult, append_raw, store_with};
 
 const SALES: &str = "customer-sales";
 
@@ -77,7 +75,7 @@ async fn an_epoch_that_lost_nothing_is_entered_by_the_daemon_and_doubles_nothing
     let second = place(&store, kim, 2).await?;
 
     let daemon = store.start_daemon().await?;
-    store.wait_for(SALES, second, Duration::from_secs(10)).await?;
+    store.wait_for(SALES, second, SOON).await?;
     daemon.shutdown().await;
     assert_eq!(folded(&store, kim).await?, [first, second]);
     assert_eq!(kept(&store).await?.0, epoch.number);

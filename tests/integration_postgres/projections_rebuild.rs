@@ -9,9 +9,8 @@ use uuid::Uuid;
 
 use crate::orders::{Cancelled, CustomerId, OrderEvent, Placed, Shipped, placed};
 use crate::projections_admin::place;
-use crate::support::{TestResult, store_with};
+use crate::support::{SOON, TestResult, store_with};
 
-const SOON: Duration = Duration::from_secs(20);
 const NAME: &str = "spendings";
 
 /// What a customer spent, with an index of each kind of name.

@@ -10,9 +10,8 @@ use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::orders::{Cancelled, CustomerId, OrderEvent, Placed, SalesProjection, Shipped, placed};
-use crate::support::{TestResult, store_with};
+use crate::support::{SOON, TestResult, store_with, until};
 
-const SOON: Duration = Duration::from_secs(30);
 const NAME: &str = "order-journals";
 
 /// Every event of an order, in order: a double, a missing and a misplaced one show.
@@ -106,17 +105,13 @@ async fn shards_are_spread_over_processes_and_keep_each_streams_order() -> TestR
     store.wait_for(NAME, last, SOON).await?;
     assert_eq!(stored(&store).await?, folded(&store, 1).await?);
 
-    let spread = async {
-        loop {
-            let status = store.projections().status(NAME).await?;
-            let owners: BTreeSet<_> = status.shards.iter().filter_map(|it| it.owner).collect();
-            if owners.len() == 2 && status.shards.iter().all(|it| it.owner.is_some()) {
-                return Ok::<_, Error>(status);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let status = tokio::time::timeout(SOON, spread).await??;
+    until("each has some shards", async || {
+        let status = store.projections().status(NAME).await?;
+        let owners: BTreeSet<_> = status.shards.iter().filter_map(|it| it.owner).collect();
+        Ok(owners.len() == 2 && status.shards.iter().all(|it| it.owner.is_some()))
+    })
+    .await?;
+    let status = store.projections().status(NAME).await?;
     assert_eq!((status.shards.len(), status.name.as_str()), (4, NAME));
     assert_eq!(store.projections().list().await?.len(), 1, "shards are parts of one projection");
 
@@ -330,14 +325,9 @@ async fn an_sql_projection_that_says_so_is_split_and_a_new_version_empties_it_on
     let new = Store::builder(db.url()).projection_handler("totals", Totals::<2>).build().await?;
     let daemon = new.start_daemon_with(quick()).await?;
     let last = place(&new, order(0), 1).await?;
-    let done = async {
-        // the checkpoint of the old version is past it until the new one began
-        while new.projections().status("totals").await?.version == 1 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        new.wait_for("totals", last, SOON).await
-    };
-    tokio::time::timeout(SOON, done).await??;
+    // the checkpoint of the old version is past it until the new one began
+    until("the new one began", async || Ok(new.projections().status("totals").await?.version > 1)).await?;
+    new.wait_for("totals", last, SOON).await?;
     assert_eq!(sum(&new).await?, (12, 122));
     daemon.shutdown().await;
     Ok(())

@@ -7,7 +7,7 @@ use sqlx::{Postgres, Transaction};
 
 use crate::orders::{Cancelled, CustomerId, OrderEvent, Placed, Shipped, placed};
 use crate::projections_admin::place;
-use crate::support::{Db, TestResult, store_with};
+use crate::support::{Db, SOON, TestResult, store_with};
 
 /// What each total does to the handler.
 const REFUSED: i64 = -1;
@@ -91,7 +91,7 @@ async fn an_sql_projection_writes_with_its_checkpoint() -> TestResult {
     let daemon = store.start_daemon().await?;
     place(&store, kim, 3).await?;
     let last = place(&store, kim, 4).await?;
-    store.wait_for("totals", last, Duration::from_secs(10)).await?;
+    store.wait_for("totals", last, SOON).await?;
     assert_eq!(written(&store).await?, [3, 4]);
     daemon.shutdown().await;
     Ok(())
@@ -209,12 +209,12 @@ async fn the_owner_of_a_projection_goes_on_after_a_requeue() -> TestResult {
     let kim = CustomerId::default();
     let daemon = store.start_daemon_with(config()).await?;
     let bad = place(&store, kim, REFUSED).await?;
-    store.wait_for("totals", bad, Duration::from_secs(10)).await?;
+    store.wait_for("totals", bad, SOON).await?;
     sqlx::raw_sql("DELETE FROM refused").execute(store.pool()).await?;
     let letter = store.projections().dlq_list("totals", 10).await?.remove(0);
     store.projections().dlq_requeue("totals", letter.id).await?;
     let last = place(&store, kim, 7).await?;
-    store.wait_for("totals", last, Duration::from_secs(10)).await?;
+    store.wait_for("totals", last, SOON).await?;
     assert_eq!(written(&store).await?, [REFUSED, 7]);
     daemon.shutdown().await;
     Ok(())

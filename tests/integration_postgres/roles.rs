@@ -1,11 +1,10 @@
 use rillflow::{Error, Expected, Lifecycle, SchemaConfig, Store, StoreBuilder};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
-use std::time::Duration;
 use uuid::Uuid;
 
 use crate::orders::{Customer, CustomerId, CustomerSales, SalesProjection, customer, placed};
-use crate::support::{Db, TestResult, store_with, tick};
+use crate::support::{Db, SOON, TestResult, store_with, tick};
 
 fn everything(it: StoreBuilder) -> StoreBuilder {
     it.document::<Customer>().projection::<SalesProjection>(Lifecycle::Async)
@@ -109,7 +108,7 @@ async fn a_daemon_keeps_read_models_and_appends_nothing() -> TestResult {
     let running = daemon.start_daemon().await?;
     let kim = CustomerId::default();
     let appended = store.events().append_stream(Uuid::now_v7(), Expected::Any, [placed(kim, 5)]).await?;
-    daemon.wait_for("customer-sales", appended.position(), Duration::from_secs(30)).await?;
+    daemon.wait_for("customer-sales", appended.position(), SOON).await?;
     assert_eq!(store.docs().get::<CustomerSales>(&kim).await?.map(|it| it.0.total), Some(5));
     assert!(is_denied(daemon.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)]).await));
     for forbidden in ["DELETE FROM events", "UPDATE streams SET version = 0", "DROP TABLE projections"] {

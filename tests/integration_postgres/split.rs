@@ -4,7 +4,7 @@ use rillflow::{Aggregate, Document, Error, Event, EventSet, Expected, TagQuery, 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::support::{TestResult, append_raw, store, store_with};
+use crate::support::{SOON, TestResult, append_raw, store, store_with};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Opened {
@@ -112,7 +112,7 @@ async fn one_stored_event_is_read_as_several_wherever_events_are_read() -> TestR
 
     // a projection that knows of one part gets the old event too, at its place
     let _daemon = store.start_daemon().await?;
-    store.wait_for("mails", 3, std::time::Duration::from_secs(20)).await?;
+    store.wait_for("mails", 3, SOON).await?;
     let mail = store.docs().get::<Mail>(&id.0).await?.map(|it| it.0).ok_or("no mail")?;
     assert_eq!((mail.email.as_str(), mail.places), ("new", vec![(old, 1), (3, 2)]));
     Ok(())

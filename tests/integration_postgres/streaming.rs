@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::orders::{Customer, CustomerId, customer};
-use crate::support::{Db, TestResult, statements_sent, store, store_with};
+use crate::support::{Db, TestResult, statements_sent, store, store_with, until_true};
 
 /// Numbers that the server makes as they are read; counts how many were decoded.
 struct Numbers {
@@ -44,17 +44,14 @@ const A_MILLION: &str = "SELECT to_jsonb(n) FROM generate_series(1, 1000000) AS 
 /// The padding is sent too: some gigabytes, more than any socket's buffer holds.
 const ENDLESS: &str = "SELECT to_jsonb(n), repeat('x', 10000) FROM generate_series(1, 1000000) AS n";
 
-/// Waits until as many sessions beside the one that asks are in this state.
-async fn until(pool: &PgPool, state: &str, wanted: i64) -> sqlx::Result<()> {
-    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND pid <> pg_backend_pid() AND state = 'active' AND wait_event LIKE $1";
-    let looking = async {
-        while sqlx::query_scalar::<_, i64>(count).bind(state).fetch_one(pool).await? != wanted {
-            tokio::task::yield_now().await;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(Duration::from_secs(60), looking).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+/// Waits until one session can send no more, as nobody reads.
+async fn until_the_server_waits(pool: &PgPool) -> rillflow::Result<()> {
+    until_true(
+        pool,
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() \
+         AND pid <> pg_backend_pid() AND state = 'active' AND wait_event = 'ClientWrite'",
+    )
+    .await
 }
 
 #[tokio::test]
@@ -79,7 +76,7 @@ async fn the_first_row_is_there_while_the_server_waits_to_send_the_last() -> Tes
     let (query, decoded) = numbers(ENDLESS);
     let mut rows = store.query_stream(query);
     assert_eq!(rows.try_next().await?, Some(1));
-    until(store.pool(), "ClientWrite", 1).await?;
+    until_the_server_waits(store.pool()).await?;
     assert!(decoded.load(SeqCst) <= 2);
     assert_eq!(rows.try_next().await?, Some(2), "and it goes on");
     Ok(())
@@ -97,7 +94,7 @@ async fn a_stream_dropped_early_leaves_neither_a_lock_nor_a_lost_connection() ->
         // two hundred megabytes, of which one row is read
         let mut all = store.query_json_stream(Customer::query(), JsonFormat::Lines);
         assert!(all.try_next().await?.is_some_and(|it| it.len() > 100_000));
-        until(store.pool(), "ClientWrite", 1).await?;
+        until_the_server_waits(store.pool()).await?;
     }
     let mut short = store.query_stream(numbers("SELECT to_jsonb(n) FROM generate_series(1, 5) AS n").0);
     assert_eq!(short.try_next().await?, Some(1));

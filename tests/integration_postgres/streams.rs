@@ -2,7 +2,7 @@ use rillflow::{DecideError, Error, Expected, Lifecycle, StreamId};
 use uuid::Uuid;
 
 use crate::orders::{CustomerId, CustomerSales, NotOpen, Order, SalesProjection, placed};
-use crate::support::{TestResult, store, store_with, tick, until_somebody_waits};
+use crate::support::{SOON, TestResult, store, store_with, tick, until_somebody_waits};
 
 #[tokio::test]
 async fn the_state_of_a_stream_is_known_without_its_events() -> TestResult {
@@ -156,17 +156,16 @@ async fn events_go_only_with_their_whole_stream_whatever_a_session_sets() -> Tes
 async fn a_projection_goes_on_when_the_event_at_its_checkpoint_was_deleted() -> TestResult {
     let (_db, store) = store_with(|builder| builder.projection::<SalesProjection>(Lifecycle::Async)).await?;
     let (id, customer) = (Uuid::now_v7(), CustomerId::default());
-    let wait = std::time::Duration::from_secs(20);
     let first = store.aggregate::<Order>(id).append(Expected::Any, vec![placed(customer, 1)]).await?;
     let daemon = store.start_daemon().await?;
-    store.wait_for("customer-sales", first.position(), wait).await?;
+    store.wait_for("customer-sales", first.position(), SOON).await?;
     daemon.shutdown().await;
 
     store.events().delete_stream(id).await?;
 
     let next = store.aggregate::<Order>(Uuid::now_v7()).append(Expected::Any, vec![placed(customer, 2)]).await?;
     let _daemon = store.start_daemon().await?;
-    store.wait_for("customer-sales", next.position(), wait).await?;
+    store.wait_for("customer-sales", next.position(), SOON).await?;
     let sales = store.docs().get::<CustomerSales>(&customer).await?.ok_or("a document")?;
     assert_eq!(sales.0.total, 3);
     Ok(())

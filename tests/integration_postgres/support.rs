@@ -2,6 +2,7 @@
 
 use rillflow::testing::TestDatabase;
 use rillflow::{Event, Store, StoreBuilder, TenancyMode};
+pub(crate) use rillflow_tests::waiting::{SOON, blocking_until, until};
 use sqlx::PgPool;
 
 use crate::layouts::Layout;
@@ -61,17 +62,18 @@ pub(crate) fn tick(number: i64) -> Event {
 }
 
 /// Returns once some session of this database waits for a lock.
-pub(crate) async fn until_somebody_waits(pool: &PgPool) -> sqlx::Result<()> {
-    let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity \
-                   WHERE datname = current_database() AND wait_event_type = 'Lock')";
-    let looking = async {
-        while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await? {
-            tokio::task::yield_now().await;
-        }
-        Ok(())
-    };
-    // a test that waits for what never comes must fail, not hang
-    tokio::time::timeout(std::time::Duration::from_secs(60), looking).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+pub(crate) async fn until_somebody_waits(pool: &PgPool) -> rillflow::Result<()> {
+    until_true(
+        pool,
+        "SELECT EXISTS (SELECT FROM pg_stat_activity \
+         WHERE datname = current_database() AND wait_event_type = 'Lock')",
+    )
+    .await
+}
+
+/// Returns once the server says yes.
+pub(crate) async fn until_true(pool: &PgPool, question: &'static str) -> rillflow::Result<()> {
+    until(question, async || Ok(sqlx::query_scalar(question).fetch_one(pool).await?)).await
 }
 
 thread_local! {

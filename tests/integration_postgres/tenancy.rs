@@ -10,9 +10,7 @@ use rillflow::{
 use uuid::Uuid;
 
 use crate::orders::{Customer, CustomerId, CustomerSales, Order, SalesProjection, customer, placed};
-use crate::support::{Db, TestResult, common_role, tick};
-
-const SOON: Duration = Duration::from_secs(30);
+use crate::support::{Db, SOON, TestResult, common_role, tick, until_true};
 
 async fn tenanted(connections: u32) -> Result<(Db, TenantedStore), Box<dyn std::error::Error>> {
     tenanted_by(TenancyMode::SchemaPerTenant, connections).await
@@ -363,15 +361,9 @@ async fn one_daemon_serves_all(mode: TenancyMode) -> TestResult {
         assert_eq!(sales, Some((1, n as i64)), "{name}");
     }
     // the store's, the daemon's, one that listens, this one; the listener of fewer tenants closes behind its successor
-    let few = format!("SELECT count(*) <= {} FROM pg_stat_activity WHERE datname = current_database()", 4 + 2 + 1 + 1);
+    let few = "SELECT count(*) <= 4 + 2 + 1 + 1 FROM pg_stat_activity WHERE datname = current_database()";
     let looker = sqlx::PgPool::connect(db.url()).await?;
-    let settle = async {
-        while !sqlx::query_scalar::<_, bool>(sqlx::AssertSqlSafe(few.clone())).fetch_one(&looker).await? {
-            tokio::task::yield_now().await;
-        }
-        Ok::<(), sqlx::Error>(())
-    };
-    tokio::time::timeout(SOON, settle).await??;
+    until_true(&looker, few).await?;
     daemon.shutdown().await;
     Ok(())
 }

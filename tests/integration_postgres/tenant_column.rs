@@ -10,9 +10,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::orders::{Customer, CustomerId, CustomerSales, SalesProjection, customer, placed};
-use crate::support::{Db, TestResult, common_role, statements_sent, tick};
-
-const SOON: Duration = Duration::from_secs(30);
+use crate::support::{Db, SOON, TestResult, common_role, statements_sent, tick};
 
 async fn shared(connections: u32) -> Result<(Db, TenantedStore), Box<dyn std::error::Error>> {
     let db = Db::create().await?;

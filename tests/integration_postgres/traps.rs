@@ -8,24 +8,11 @@ use sqlx::{Connection, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::orders::{CustomerId, CustomerSales, SalesProjection, placed};
-use crate::support::{TestResult, store, store_with, tick};
-
-const SOON: Duration = Duration::from_secs(20);
+use crate::support::{SOON, TestResult, store, store_with, tick, until_true};
 
 /// The positions that a reader may see.
 async fn seen(store: &Store) -> rillflow::Result<Vec<i64>> {
     Ok(store.events().read_all(0, 1000).await?.iter().map(|e| e.global_seq).collect())
-}
-
-/// Returns once `question` is answered with yes.
-async fn until(pool: &PgPool, question: &'static str) -> sqlx::Result<()> {
-    let asked = async {
-        while !sqlx::query_scalar::<_, bool>(question).fetch_one(pool).await? {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        Ok(())
-    };
-    tokio::time::timeout(SOON, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 #[tokio::test]
@@ -46,7 +33,7 @@ async fn mark_and_rows_in_one_statement_would_lose_an_event() -> TestResult {
         sqlx::query_as::<_, (i64, Vec<i64>)>(rows).fetch_one(&mut naive).await
     });
     let waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted)";
-    until(store.pool(), waiting).await?;
+    until_true(store.pool(), waiting).await?;
     open.commit().await?;
     gate.rollback().await?;
 
@@ -83,7 +70,7 @@ async fn the_end_of_the_snapshot_as_an_epoch_would_lose_an_event() -> TestResult
     store.schema().sync(&Default::default()).await?;
     // a first append, so that the mark of it is published and the marker sleeps
     store.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)]).await?;
-    until(store.pool(), "SELECT mark = 1 FROM event_marks").await?;
+    until_true(store.pool(), "SELECT mark = 1 FROM event_marks").await?;
     let mut open = store.pool().begin().await?;
     let appended = store.events().append_in_tx(&mut open, Uuid::now_v7(), Expected::Any, [tick(2)]).await?;
 
@@ -152,19 +139,19 @@ async fn a_standby_reads_up_to_the_published_mark_and_computes_none() -> TestRes
     let standby = Store::connect(&standby_server.url("orders")).await?;
 
     primary.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)]).await?;
-    until(standby.pool(), "SELECT mark = 1 FROM event_marks").await?;
+    until_true(standby.pool(), "SELECT mark = 1 FROM event_marks").await?;
     assert_eq!(seen(&standby).await?, [1]);
 
     let mut open = primary.pool().begin().await?;
     primary.events().append_in_tx(&mut open, Uuid::now_v7(), Expected::Any, [tick(2)]).await?;
     primary.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(3)]).await?;
-    until(standby.pool(), "SELECT EXISTS (SELECT FROM events WHERE global_seq = 3)").await?;
+    until_true(standby.pool(), "SELECT EXISTS (SELECT FROM events WHERE global_seq = 3)").await?;
     let naive: i64 = sqlx::query_scalar(NAIVE_MARK).fetch_one(standby.pool()).await?;
     assert!(naive >= 3, "computed on the standby, the mark would be {naive}, and 2 would be lost");
     assert_eq!(seen(&standby).await?, [1], "3 has arrived, but 2 comes before it");
 
     open.commit().await?;
-    until(standby.pool(), "SELECT mark = 3 FROM event_marks").await?;
+    until_true(standby.pool(), "SELECT mark = 3 FROM event_marks").await?;
     assert_eq!(seen(&standby).await?, [1, 2, 3]);
     Ok(())
 }
@@ -184,12 +171,12 @@ async fn a_promoted_standby_goes_on_and_its_projection_agrees_with_its_own_histo
     let kept = append(&primary, 1).await?.position();
     primary.wait_for("customer-sales", kept, SOON).await?;
     let standby = PgPool::connect(&standby_server.url("orders")).await?;
-    until(&standby, "SELECT EXISTS (SELECT FROM projections WHERE position >= 1)").await?;
+    until_true(&standby, "SELECT EXISTS (SELECT FROM projections WHERE position >= 1)").await?;
 
     // replication stops, events go on, the primary dies
     sqlx::raw_sql("ALTER SYSTEM SET primary_conninfo = ''").execute(&standby).await?;
     sqlx::raw_sql("SELECT pg_reload_conf()").execute(&standby).await?;
-    until(&standby, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)").await?;
+    until_true(&standby, "SELECT NOT EXISTS (SELECT FROM pg_stat_wal_receiver)").await?;
     let lost = append(&primary, 10).await?.position();
     primary.wait_for("customer-sales", lost, SOON).await?;
     drop(daemon);

@@ -1,12 +1,10 @@
-use std::time::Duration;
-
 use futures_util::FutureExt;
 use rillflow::testing::TestDatabase;
 use rillflow::{Document, Store};
 use sqlx::PgPool;
 
 use crate::orders::{Customer, customer};
-use crate::support::{Db, TestResult};
+use crate::support::{Db, SOON, TestResult, until};
 
 /// A store of so many connections, with customers 0 to 9.
 async fn filled(connections: u32) -> Result<(Db, Store), Box<dyn std::error::Error>> {
@@ -19,12 +17,8 @@ async fn filled(connections: u32) -> Result<(Db, Store), Box<dyn std::error::Err
 
 /// Returns once the pool has all of its connections.
 async fn until_all_are_back(pool: &PgPool) -> TestResult {
-    let looking = async {
-        while pool.size() == 0 || pool.num_idle() != pool.size() as usize {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    Ok(tokio::time::timeout(Duration::from_secs(60), looking).await?)
+    let all_are_idle = async || Ok(pool.size() > 0 && pool.num_idle() == pool.size() as usize);
+    Ok(until("all connections are back", all_are_idle).await?)
 }
 
 async fn read_all(store: &Store) -> rillflow::Result<()> {
@@ -44,7 +38,7 @@ async fn connections_that_rest_go_back_to_the_pool_when_nobody_reads() -> TestRe
     }
     assert!(store.pool().size() <= 4);
     read_all(&store).await?;
-    tokio::time::timeout(Duration::from_secs(60), store.pool().close()).await?;
+    tokio::time::timeout(SOON, store.pool().close()).await?;
     assert!(read_all(&store).await.is_err(), "a closed pool is closed for readers too");
     Ok(())
 }
@@ -70,7 +64,7 @@ async fn readers_never_keep_the_pool_from_others() -> TestResult {
             Ok::<_, Box<dyn std::error::Error>>(())
         };
         let both = futures_util::future::try_join(futures_util::future::try_join_all(readers), other);
-        tokio::time::timeout(Duration::from_secs(60), both).await??;
+        tokio::time::timeout(SOON, both).await??;
     }
     Ok(())
 }

@@ -5,13 +5,14 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rillflow::dev::{Postgres, database_named};
 use rillflow::testing::TestDatabase;
 use rillflow::{Error, Result};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
+
+use crate::support::blocking_until;
 
 const TASK: &str = "RILLFLOW_TEST_TASK";
 const MARK: &str = "helper says ";
@@ -221,7 +222,7 @@ async fn describe(server: &Postgres, url: &str, runs: i64) -> Result<Value> {
 pub(super) fn kill(pid: u32) {
     let killed = Command::new("/bin/sh").args(["-c", &format!("kill -9 {pid}")]).stderr(Stdio::null()).status();
     killed.expect("/bin/sh runs");
-    eventually(Duration::from_secs(10), "a killed process is gone", || !is_alive(pid));
+    blocking_until("a killed process is gone", || !is_alive(pid));
 }
 
 pub(super) fn is_alive(pid: u32) -> bool {
@@ -236,12 +237,4 @@ pub(super) fn own_uid() -> u32 {
     let uid = fs::metadata(&probe).expect("its owner").uid();
     fs::remove_file(&probe).expect("removed");
     uid
-}
-
-pub(super) fn eventually(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !is_so() {
-        assert!(since.elapsed() < patience, "not within {patience:?}: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }

@@ -3,7 +3,6 @@
 mod bouncer;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use rillflow::subscriptions::{SubscriptionFilter, SubscriptionOptions};
@@ -15,9 +14,7 @@ use uuid::Uuid;
 
 use self::bouncer::Bouncer;
 use crate::orders::{Customer, CustomerId, CustomerSales, Order, SalesProjection, customer, placed};
-use crate::support::{Db, TestResult, tick, until_somebody_waits};
-
-const SOON: Duration = Duration::from_secs(30);
+use crate::support::{Db, SOON, TestResult, tick, until_somebody_waits};
 
 fn declared(db: &Db) -> Pooler {
     Pooler::transaction().direct_url(db.url())

@@ -102,7 +102,7 @@ async fn a_refused_event_comes_again_before_the_others_of_its_stream() -> TestRe
     let rest = ticks(&store, one, 1..3).await?;
     let (handle, mut rx) = subscribe(&store, "nack", manual()).await?;
     assert_eq!(positions(&take(&mut rx, 1).await), of_one);
-    handle.nack(of_one[0], Duration::from_millis(500), "not now").await?;
+    handle.nack(of_one[0], Duration::from_secs(3), "not now").await?; // ten times as long as `nothing_more` waits
     assert_eq!(positions(&take(&mut rx, 1).await), of_two, "another stream goes on");
     nothing_more(&mut rx).await;
     handle.ack(of_two[0]).await?;

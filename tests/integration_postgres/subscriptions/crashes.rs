@@ -5,7 +5,7 @@ use rillflow::{EventEnvelope, Expected, Store};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{SOON, manual, nothing_more, positions, short, subscribe, take, ticks};
+use super::{manual, nothing_more, positions, short, subscribe, take, ticks, until};
 use crate::faults::Process;
 use crate::support::{Db, TestResult, store, store_with, tick};
 
@@ -86,15 +86,14 @@ async fn an_event_that_ends_its_process_each_time_becomes_a_dead_letter_and_the_
     let poison = log(&store).await?;
     let mut ended = 0;
     let mut victim = start_victim(&db)?;
-    let deadline = tokio::time::Instant::now() + 2 * SOON;
-    while !nothing_is_left(&store).await? {
-        if victim.has_ended()? {
+    until("nothing is left", async || {
+        if victim.has_ended().expect("its state") {
             ended += 1;
-            victim = start_victim(&db)?;
+            victim = start_victim(&db).expect("another one");
         }
-        assert!(tokio::time::Instant::now() < deadline, "not done in time");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        nothing_is_left(&store).await
+    })
+    .await?;
     drop(victim);
     println!("{ended} processes ended, {MOST} attempts allowed");
     assert_eq!(ended, MOST);
@@ -111,20 +110,12 @@ async fn panics_at_poison(store: &Store) -> rillflow::Result<bool> {
             take_effect(&pool, &event).await.expect("an effect");
         }
     });
-    loop {
-        tokio::select! {
-            ended = &mut work => {
-                handle.shutdown().await?;
-                return Ok(ended.is_err());
-            }
-            () = tokio::time::sleep(Duration::from_millis(20)) => {
-                if nothing_is_left(store).await? {
-                    handle.shutdown().await?;
-                    return Ok(false);
-                }
-            }
-        }
-    }
+    let panicked = tokio::select! {
+        ended = &mut work => ended.is_err(),
+        done = until("nothing is left", async || nothing_is_left(store).await) => done.map(|()| false)?,
+    };
+    handle.shutdown().await?;
+    Ok(panicked)
 }
 
 #[tokio::test]
@@ -132,7 +123,7 @@ async fn an_event_that_its_handler_never_survives_becomes_a_dead_letter_and_the_
     let (_db, store) = store().await?;
     let poison = log(&store).await?;
     let mut panics = 0;
-    while tokio::time::timeout(SOON, panics_at_poison(&store)).await?? {
+    while panics_at_poison(&store).await? {
         panics += 1;
     }
     println!("{panics} panics, {MOST} attempts allowed");

@@ -133,6 +133,12 @@ fn start_member_process(db: &Db) -> Result<Process, Box<dyn std::error::Error>> 
     Process::start("subscriptions::faults::a_member_in_a_process_of_its_own", &[(MEMBER, db.url())])
 }
 
+async fn until_more_is_done(pool: &PgPool) -> rillflow::Result<()> {
+    let done = async || Ok::<i64, Error>(sqlx::query_scalar("SELECT count(*) FROM effects").fetch_one(pool).await?);
+    let enough = done().await? + 20;
+    until("more effects", async || Ok(done().await? >= enough)).await
+}
+
 async fn until_members(store: &Store, count: usize) -> rillflow::Result<()> {
     until("members", || async {
         let status = store.subscriptions().group_status("faults", "workers").await?;
@@ -151,13 +157,13 @@ async fn members_that_are_killed_or_stand_still_and_return_double_and_lose_nothi
     let _steady = start_member_process(&db)?;
     let writer = start_writer(&store, &stop);
     until_members(&store, 3).await?;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until_more_is_done(store.pool()).await?;
     drop(killed);
     frozen.signal("-STOP")?;
-    tokio::time::sleep(3 * member().lease_ttl).await;
+    until_members(&store, 1).await?;
     frozen.signal("-CONT")?;
     until_members(&store, 2).await?;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until_more_is_done(store.pool()).await?;
     stop.store(true, Ordering::Relaxed);
     let appended = writer.await?;
     println!("{appended} events");
@@ -198,13 +204,14 @@ async fn a_network_that_cuts_and_stalls_is_survived() -> TestResult {
     let through = start_member(&behind, &mut members).await?;
     let writer = start_writer(&store, &stop);
     for _ in 0..6 {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until_more_is_done(store.pool()).await?;
         proxy.cut();
     }
     proxy.stall();
+    // longer than its lease, and shorter than it takes a connection to be given up
     tokio::time::sleep(Duration::from_millis(1500)).await;
     proxy.flow();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until_more_is_done(store.pool()).await?;
     stop.store(true, Ordering::Relaxed);
     let appended = writer.await?;
     println!("{appended} events, {} connections through the proxy", proxy.connections());

@@ -12,6 +12,7 @@ mod epochs;
 mod faults;
 /// Members that share a subscription.
 mod groups;
+#[cfg(feature = "nats")]
 mod nats;
 /// What is seen of a subscription by those who watch.
 mod observed;
@@ -29,10 +30,7 @@ use rillflow::subscriptions::{SubscriptionFilter, SubscriptionHandle, Subscripti
 use rillflow::{EventEnvelope, Expected, Store};
 use uuid::Uuid;
 
-use crate::support::tick;
-
-/// What must come, comes within this; a test that waits for what never comes must fail, not hang.
-const SOON: Duration = Duration::from_secs(20);
+use crate::support::{SOON, tick, until};
 
 /// Appends ticks to a stream, one append each, and returns their positions.
 async fn ticks(store: &Store, stream: Uuid, numbers: std::ops::Range<i64>) -> rillflow::Result<Vec<i64>> {
@@ -89,17 +87,4 @@ fn assert_stream_order<'e>(events: impl IntoIterator<Item = &'e (Uuid, i64)>) {
         let before = last.insert(*stream, *version).unwrap_or(0);
         assert!(before < *version, "{stream}: {version} after {before}");
     }
-}
-
-/// Waits until something holds.
-async fn until<F: Future<Output = rillflow::Result<bool>>>(
-    what: &str,
-    mut holds: impl FnMut() -> F,
-) -> rillflow::Result<()> {
-    let deadline = tokio::time::Instant::now() + SOON;
-    while !holds().await? {
-        assert!(tokio::time::Instant::now() < deadline, "{what}: not in time");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Ok(())
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use self::fill::{Book, book, configured, impatient, order};
 use crate::orders::{Customer, CustomerId, CustomerSales, Order, OrderState, customer, placed};
-use crate::support::{Db, TestResult};
+use crate::support::{Db, SOON, TestResult};
 
 /// Every layout that was in use, by its last migration, as `pg_dump --inserts` of a database with data in it.
 const LAYOUTS: &[(u32, &str)] = &[
@@ -128,7 +128,7 @@ async fn the_store_goes_on(store: &Store) -> TestResult {
     let kim = CustomerId(Uuid::from_u128(7));
     let daemon = store.start_daemon().await?;
     let appended = store.events().append_stream(Uuid::now_v7(), Expected::NoStream, [placed(kim, 100)]).await?;
-    store.wait_for("customer-sales", appended.position(), std::time::Duration::from_secs(20)).await?;
+    store.wait_for("customer-sales", appended.position(), SOON).await?;
     let sales = store.docs().get::<CustomerSales>(&kim).await?.ok_or("the read model")?.0;
     assert_eq!((sales.orders, sales.total), (7, 121));
     daemon.shutdown().await;

@@ -1,0 +1,1 @@
+//! Everything that is behind a feature, as `cargo test --workspace` builds it.
