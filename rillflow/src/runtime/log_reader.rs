@@ -33,6 +33,11 @@ struct Window {
 }
 
 impl LogReader {
+    /// Forgets what was read: it may belong to a history that is lost.
+    pub(super) async fn forget(&self) {
+        *self.0.lock().await = Window::default();
+    }
+
     /// Events for `reader` after `after` and up to `until`, which is no further than a mark computed earlier.
     pub(super) async fn read(
         &self,
