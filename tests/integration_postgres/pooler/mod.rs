@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use self::bouncer::Bouncer;
 use crate::orders::{Customer, CustomerId, CustomerSales, Order, SalesProjection, customer, placed};
-use crate::support::{Db, SOON, TestResult, tick, until_somebody_waits};
+use crate::support::{Db, SOON, TestResult, tick, until_somebody_waits, until_true};
+use crate::traps::given_up;
 
 fn declared(db: &Db) -> Pooler {
     Pooler::transaction().direct_url(db.url())
@@ -154,6 +155,27 @@ async fn many_clients(bouncer: &Bouncer, db: &Db, pooler: Pooler) -> TestResult 
     .fetch_one(&sqlx::PgPool::connect(db.url()).await?)
     .await?;
     assert!(servers <= 2, "{servers} servers");
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_given_up_at_any_moment_keep_no_server_of_the_pooler() -> TestResult {
+    for (db, bouncer, pooler) in poolers().await? {
+        let store = through(&bouncer, &db, pooler).build().await?;
+        store.schema().sync(&SchemaConfig::single_tenant()).await?;
+        let direct = sqlx::PgPool::connect(db.url()).await?;
+        let none_open = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity \
+                         WHERE datname = current_database() AND state = 'idle in transaction')";
+        for polls in (1..6).cycle().take(20) {
+            given_up(polls, store.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)])).await;
+            until_true(&direct, none_open).await?;
+            given_up(polls, store.docs().count::<Customer>()).await;
+            until_true(&direct, none_open).await?;
+        }
+        // every connection of the store, while the pooler has two servers
+        let all = (0..12).map(|_| async { store.docs().count::<Customer>().await });
+        tokio::time::timeout(SOON, futures_util::future::try_join_all(all)).await??;
+    }
     Ok(())
 }
 
