@@ -206,7 +206,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// A dynamic query that cannot be asked; nothing was sent.
+    /// A query that cannot be asked, such as one for the first -1 documents, or by a regular expression that is none.
     #[error("cannot query: {problem}")]
     InvalidQuery {
         /// What is wrong with it.

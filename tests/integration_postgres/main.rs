@@ -45,6 +45,8 @@ mod idempotency;
 mod layouts;
 /// Values of maps, as fields.
 mod maps;
+/// Where the meaning of a query could part from that of the same words in Rust.
+mod meaning;
 /// Columns and references inside of what a document holds.
 mod nested_columns;
 /// Spans, metrics, trace context, causality.

@@ -148,6 +148,10 @@ async fn a_patch_that_does_not_fit_is_refused_and_changes_nothing() -> TestResul
     assert!(matches!(&below, Ok(2)), "1 + MIN is within: {below:?}");
     let below = docs.patch::<Thing>(&1, |t, p| p.increment(t.big, -2)).await;
     assert!(matches!(&below, Err(Error::Patch { .. })), "{below:?}");
+    let beyond = docs.patch::<Thing>(&1, |t, p| p.set(t.ratio, f64::MAX).increment(t.ratio, f64::MAX)).await;
+    assert!(matches!(&beyond, Err(Error::Patch { .. })), "{beyond:?}");
+    let without_id = docs.patch::<Thing>(&1, |t, p| p.rename("id", t.nick_name)).await;
+    assert!(matches!(&without_id, Err(Error::Patch { .. })), "a document keeps its id: {without_id:?}");
 
     sqlx::raw_sql("UPDATE docs_things SET doc = doc || '{\"tags\": 5, \"ratio\": \"much\", \"place\": [1]}'")
         .execute(store.pool())
@@ -165,6 +169,15 @@ async fn a_patch_that_does_not_fit_is_refused_and_changes_nothing() -> TestResul
     let refused = docs.patch::<Thing>(&1, |t, p| p.set(t.ratio, f64::NAN).set(t.big, 1)).await;
     assert!(matches!(&refused, Err(Error::Payload { problem: PayloadProblem::NotFinite, .. })), "{refused:?}");
     assert_eq!(json_of(&store, 1).await?, before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_element_inserted_beyond_the_end_of_a_list_is_its_last() -> TestResult {
+    let (_db, store) = filled().await?;
+    store.docs().patch::<Thing>(&1, |t, p| p.insert(t.tags, 7, "b").insert(t.tags, u32::MAX, "c")).await?;
+    let (found, _) = store.docs().get::<Thing>(&1).await?.ok_or("it is there")?;
+    assert_eq!(found.tags, ["a", "b", "c"]);
     Ok(())
 }
 

@@ -120,7 +120,7 @@ impl DocumentQueryContext {
         if number == 0 {
             self.mistaken("pages are counted from 1");
         }
-        self.limit(size.into()).offset(i64::from(number.saturating_sub(1)) * i64::from(size))
+        self.limit(size.into()).offset(i64::from(number.saturating_sub(1)).saturating_mul(size.into()))
     }
 
     /// Soft-deleted documents too.

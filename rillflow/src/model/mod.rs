@@ -11,6 +11,7 @@ mod dynamic;
 mod envelope;
 mod event;
 mod finite;
+pub(crate) mod instant;
 mod json;
 pub mod jsonb;
 mod metadata;

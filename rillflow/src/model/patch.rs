@@ -27,6 +27,19 @@ use crate::{Error, Result};
 /// let wrong: fn(<Note as Document>::Paths, Patch<Note>) -> Patch<Note> = |n, p| p.set(n.id, 2);
 /// # std::hint::black_box(wrong);
 /// ```
+///
+/// What a flattened struct holds lies beside the other fields, so a patch changes its fields one by one, not it as a whole:
+///
+/// ```compile_fail,E0080
+/// # use rillflow::{Document, DocumentFields, Patch};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, DocumentFields)]
+/// # struct Stars { given: i64 }
+/// # #[derive(Serialize, Deserialize, Document)]
+/// # struct Note { #[document(id)] id: i64, #[serde(flatten)] stars: Stars }
+/// let wrong: fn(<Note as Document>::Paths, Patch<Note>) -> Patch<Note> = |n, p| p.set(n.stars, Stars { given: 2 });
+/// # std::hint::black_box(wrong);
+/// ```
 #[must_use = "a patch changes nothing before it is returned to `patch`"]
 pub struct Patch<D> {
     /// The changes so far, without brackets, or the first value that cannot be stored.
@@ -208,7 +221,9 @@ impl<D: Document> Patch<D> {
         F: PathTo<Path: Parent<Root = D>>,
         ValueOf<F>: List,
     {
-        self.add(&Change { value: Some(value), at: Some(index), ..Change::at::<F>("insert") })
+        // PostgreSQL counts no further
+        let at = index.min(i32::MAX as u32);
+        self.add(&Change { value: Some(value), at: Some(at), ..Change::at::<F>("insert") })
     }
 
     /// Removes every element that is equal to a value.
@@ -234,7 +249,12 @@ impl<D: Document> Patch<D> {
     where
         F: PathTo<Path: Parent<Root = D>>,
     {
-        self.add(&Change::<()> { from: Some(old_name), ..Change::at::<F>("rename") })
+        let change = Change::<()> { from: Some(old_name), ..Change::at::<F>("rename") };
+        if change.path.len() == 1 && old_name == D::COLLECTION.id_key {
+            let (collection, problem) = (D::COLLECTION.name, "a document keeps its id".to_owned());
+            return Self { changes: self.changes.and(Err(Error::Patch { collection, problem })), ..self };
+        }
+        self.add(&change)
     }
 
     fn what(change: &Change<'_, impl Serialize>) -> String {
@@ -292,6 +312,10 @@ impl<V> Change<'_, V> {
         let info = const {
             let info = <F::Path as Parent>::INFO;
             assert!(!matches!(info.place, Place::Id), "a document keeps its id: a patch cannot change it");
+            assert!(
+                !<F::Path as Path>::FLAT,
+                "a flattened field has no key of its own: a patch changes the fields in it"
+            );
             assert!(!info.conditional, "this is there in one variant only: a patch sets the enum as a whole");
             info
         };

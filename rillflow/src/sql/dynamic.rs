@@ -5,11 +5,13 @@
 //! that every document holds its type, the condition is written in the index's own words, so that the index serves it;
 //! equality elsewhere is containment, which GIN serves.
 
+use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
 
 use crate::model::query::tree::{Deleted, IndexMethod, Node, PathInfo, Place};
 use crate::model::{
-    Comparison, DocumentQueryContext, Fields, JsonPath, Predicate, SortDirection, SqlType, SqlValue, Test, jsonb,
+    Comparison, DocumentQueryContext, Fields, JsonPath, Predicate, SortDirection, SqlType, SqlValue, Test, instant,
+    jsonb,
 };
 use crate::{Error, Result};
 
@@ -326,12 +328,12 @@ fn as_sql(sql_type: SqlType, value: &Value) -> Option<SqlValue> {
         (SqlType::Text, Value::String(text)) => SqlValue::Text(text.clone()),
         (SqlType::Int, Value::Number(number)) => SqlValue::Int(number.as_i64()?),
         (SqlType::Numeric, Value::Number(number)) => SqlValue::Text(number.to_string()),
-        (SqlType::Date, Value::String(text)) => SqlValue::Text(text.parse::<chrono::NaiveDate>().ok()?.to_string()),
+        (SqlType::Date, Value::String(text)) => SqlValue::Text(instant::date(text.parse().ok()?)),
         (SqlType::Float, Value::Number(number)) => SqlValue::Float(number.as_f64()?),
         (SqlType::Bool, Value::Bool(flag)) => SqlValue::Bool(*flag),
         (SqlType::Uuid, Value::String(text)) => SqlValue::Uuid(text.parse().ok()?),
         (SqlType::Time, Value::String(text)) => {
-            SqlValue::Time(chrono::DateTime::parse_from_rfc3339(text).ok()?.to_utc())
+            SqlValue::Time(instant::as_stored(text.parse::<DateTime<FixedOffset>>().ok()?.to_utc()))
         }
         _ => return None,
     })

@@ -240,4 +240,5 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     (9, "schema", include_str!("../../migrations/0009_schema.sql")),
     (10, "shards", include_str!("../../migrations/0010_shards.sql")),
     (11, "subscriptions_runtime", include_str!("../../migrations/0011_subscriptions_runtime.sql")),
+    (12, "far_dates", include_str!("../../migrations/0012_far_dates.sql")),
 ];

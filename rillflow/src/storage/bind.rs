@@ -4,7 +4,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, Postgres};
 
 use crate::model::{SqlType, SqlValue};
-use crate::{Error, Result};
+use crate::{Error, PayloadProblem, Result};
 
 /// The parameters of a statement, in order.
 pub(crate) fn arguments(values: Vec<SqlValue>) -> Result<PgArguments> {
@@ -19,6 +19,14 @@ pub(super) fn add_all(arguments: &mut PgArguments, values: impl IntoIterator<Ite
 }
 
 fn add(arguments: &mut PgArguments, value: SqlValue) -> Result<()> {
+    let texts = match &value {
+        SqlValue::Text(text) => std::slice::from_ref(text),
+        SqlValue::Texts(texts) => texts,
+        _ => &[],
+    };
+    if texts.iter().any(|text| text.contains('\0')) {
+        return Err(Error::Payload { what: "a parameter".to_owned(), problem: PayloadProblem::Nul });
+    }
     match value {
         SqlValue::Null(sql_type) => add_null(arguments, sql_type),
         SqlValue::NullArray(sql_type) => add_null_array(arguments, sql_type),

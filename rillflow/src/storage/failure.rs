@@ -33,6 +33,9 @@ impl From<sqlx::Error> for Error {
                 _ if e.message().starts_with("unsupported startup parameter") => {
                     Self::Pooler { problem: e.message().to_owned(), help: UNDECLARED.to_owned() }
                 }
+                // invalid_row_count_in_limit_clause, .._in_result_offset_clause, invalid_regular_expression,
+                // invalid_escape_sequence
+                Some("2201W" | "2201X" | "2201B" | "22025") => Self::InvalidQuery { problem: e.message().to_owned() },
                 Some("42501") if e.message().contains("row-level security policy \"rillflow_tenant\"") => {
                     Self::NotTheTenants
                 }
@@ -207,6 +210,10 @@ pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection)
         },
         Some("23503") => Error::ForeignKeyViolation { collection, constraint: constraint() },
         Some(PATCH_REFUSED) => Error::Patch { collection, problem: refused.message().to_owned() },
+        // only a patch computes
+        Some("22003") if routine(refused) == Some("float_overflow_error") => {
+            Error::Patch { collection, problem: refused.message().to_owned() }
+        }
         // untranslatable_character, invalid_text_representation, numeric_value_out_of_range, program_limit_exceeded
         // (a key too long for its index, an object too large), statement_too_complex (nesting)
         Some("22P05" | "22P02" | "22003" | "54000" | "54001") => {
@@ -214,6 +221,11 @@ pub(super) fn of_collection(error: sqlx::Error, collection: &'static Collection)
         }
         _ => error.into(),
     }
+}
+
+/// Which function of PostgreSQL's said so.
+fn routine(refused: &dyn DatabaseError) -> Option<&str> {
+    refused.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::routine)
 }
 
 /// The SQLSTATE by which `rillflow_patch` refuses a change.

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::coverage::same_path;
 use super::row::{FromRows, Row};
 use super::tree::{Output, PathInfo, Place, Rows, SortKey, Statement};
-use crate::model::SqlType;
+use crate::model::instant::as_chrono_reads;
+use crate::model::{SqlType, jsonb};
 use crate::{Error, Result};
 
 /// What a page is ordered by.
@@ -202,6 +204,8 @@ impl Cursor {
 
     /// Refuses a cursor of another query.
     pub(crate) fn check(&self, statement: &Statement) -> Result<()> {
+        let unread: &RawValue = serde_json::from_str(&self.0).map_err(|e| invalid(&e.to_string()))?;
+        jsonb::encode(unread, || "a cursor".to_owned()).map_err(|e| invalid(&e.to_string()))?;
         let values: Vec<Json> = serde_json::from_str(&self.0).map_err(|e| invalid(&e.to_string()))?;
         let fits = values.first().and_then(Json::as_u64) == Some(fingerprint(statement).into())
             && values.len() == number_of_keys(statement) + 1
@@ -215,16 +219,16 @@ fn holds(key: PageKey, value: &Json) -> bool {
     match (key.sql_type, value) {
         (_, Json::Null) => key.nullable,
         (SqlType::Json, _) => true,
-        (SqlType::Text, Json::String(text)) => !text.contains('\0'),
+        (SqlType::Text, Json::String(_)) => true,
         (SqlType::Int, Json::Number(number)) => number.is_i64(),
         (SqlType::Float | SqlType::Numeric | SqlType::Decimal, Json::Number(_)) | (SqlType::Bool, Json::Bool(_)) => {
             true
         }
-        (SqlType::Date, Json::String(text)) => text.parse::<NaiveDate>().is_ok(),
+        (SqlType::Date, Json::String(text)) => as_chrono_reads(text).parse::<NaiveDate>().is_ok(),
         (SqlType::TimeOfDay, Json::String(text)) => text.parse::<NaiveTime>().is_ok(),
-        (SqlType::LocalTime, Json::String(text)) => text.parse::<NaiveDateTime>().is_ok(),
+        (SqlType::LocalTime, Json::String(text)) => as_chrono_reads(text).parse::<NaiveDateTime>().is_ok(),
         (SqlType::Uuid, Json::String(text)) => Uuid::parse_str(text).is_ok(),
-        (SqlType::Time, Json::String(text)) => DateTime::parse_from_rfc3339(text).is_ok(),
+        (SqlType::Time, Json::String(text)) => as_chrono_reads(text).parse::<DateTime<FixedOffset>>().is_ok(),
         _ => false,
     }
 }

@@ -287,7 +287,7 @@ where
                 field: F::NAME,
                 sql_type: <F::Value as DocumentValue>::SQL_TYPE,
                 nullable,
-                left_out: F::OPTIONAL && !P::INFO.nullable && !<F::Value as DocumentValue>::NULLABLE,
+                left_out: F::OPTIONAL && !F::CONDITIONAL && !<F::Value as DocumentValue>::NULLABLE,
                 conditional,
                 place: match column_at(&Trail { before: P::TRAIL, field: F::NAME }, P::COLUMNS) {
                     Some(column) => Place::Generated(column),

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use chrono::{DateTime, FixedOffset, Local, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, Utc};
+use chrono::{DateTime, FixedOffset, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use uuid::Uuid;
 
 use super::operand::{ComparableTo, RowCount, Value};
 use super::path::{Column, DocumentValue, Flag, List, Map, Nullable, Orderable, Path, Text};
 use super::presence::Maybe;
 use super::tree::{Arity, Operand};
-use crate::model::{Newtype, SqlType, SqlValue, StreamId};
+use crate::model::{Newtype, SqlType, SqlValue, StreamId, instant};
 
 /// A scalar: its column type, and how it becomes a parameter.
 macro_rules! scalar {
@@ -46,10 +46,9 @@ scalar! {
     f64 as Float + Orderable: |v| *v;
     Uuid as Uuid + Orderable: |v| *v;
     StreamId as Uuid + Orderable: |v| v.0;
-    // PostgreSQL rounds the stored text to microseconds, so the parameter must not be cut off there
-    DateTime<Utc> as Time + Orderable: |v| v.round_subsecs(6);
-    DateTime<FixedOffset> as Time + Orderable: |v| v.to_utc().round_subsecs(6);
-    DateTime<Local> as Time + Orderable: |v| v.to_utc().round_subsecs(6);
+    DateTime<Utc> as Time + Orderable: |v| instant::as_stored(*v);
+    DateTime<FixedOffset> as Time + Orderable: |v| instant::as_stored(v.to_utc());
+    DateTime<Local> as Time + Orderable: |v| instant::as_stored(v.to_utc());
     Cow<'static, str> as Text + Orderable + Text: |v| v.clone().into_owned();
     Box<str> as Text + Orderable + Text: |v| v.to_string();
     Arc<str> as Text + Orderable + Text: |v| v.to_string();
@@ -79,10 +78,9 @@ macro_rules! scalar_as_text {
 scalar_as_text! {
     u64 as Numeric: |v| v.to_string();
     usize as Numeric: |v| v.to_string();
-    NaiveDate as Date: |v| v.to_string();
+    NaiveDate as Date: |v| instant::date(*v);
     NaiveTime as TimeOfDay: |v| v.to_string();
-    // as serde writes it, with a `T` in between
-    NaiveDateTime as LocalTime: |v| format!("{v:?}");
+    NaiveDateTime as LocalTime: |v| instant::local_time(*v);
 }
 #[cfg(feature = "decimal")]
 scalar_as_text! {

@@ -42,7 +42,7 @@ pub struct PathInfo {
     pub sql_type: SqlType,
     /// True when the value may be missing or null.
     pub nullable: bool,
-    /// True when serde leaves the key out for a value that is none of `Option`, such as an empty list.
+    /// True when serde may leave the key out for a value that is none of `Option`, such as an empty list.
     pub left_out: bool,
     /// True when it is there in one variant of an enum only.
     pub conditional: bool,

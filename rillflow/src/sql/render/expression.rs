@@ -270,12 +270,36 @@ impl<const N: usize> Writer<N> {
     }
 
     const fn compare_length(&mut self, path: &PathInfo, operator: Operator, operand: Operand) {
-        // a list that serde left out is an empty one
-        self.put(if path.left_out { "coalesce(jsonb_array_length(" } else { "jsonb_array_length(" });
-        self.json_or_null(path);
-        self.put(if path.left_out { "), 0)" } else { ")" });
-        self.put(operator.sql());
+        let nullable = self.list_length(path);
+        // what has no length has another one, as in Rust
+        self.put(if nullable && matches!(operator, Operator::NotEqual) {
+            " IS DISTINCT FROM "
+        } else {
+            operator.sql()
+        });
         self.operand(operand);
+    }
+
+    /// How many elements a list has, and whether there may be no list. One that serde left out is an empty one, if what
+    /// it lies in is there.
+    const fn list_length(&mut self, path: &PathInfo) -> bool {
+        let within = match path.parent {
+            Some(parent) if path.left_out => parent,
+            _ => {
+                self.put("jsonb_array_length(");
+                self.json_or_null(path);
+                self.put(")");
+                return path.nullable;
+            }
+        };
+        self.put("coalesce(jsonb_array_length(");
+        self.json_or_null(path);
+        self.put(if within.nullable { "), CASE WHEN " } else { "), 0)" });
+        if within.nullable {
+            self.json_or_null(within);
+            self.put(" IS NOT NULL THEN 0 END)");
+        }
+        within.nullable
     }
 
     const fn has_key(&mut self, path: &PathInfo, key: Operand) {

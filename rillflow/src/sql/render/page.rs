@@ -47,9 +47,9 @@ impl<const N: usize> Writer<N> {
             self.direction(key.descending, key.nullable, key.nulls_first);
             i += 1;
         }
-        self.put(" LIMIT ");
+        self.put(" LIMIT least(");
         self.at_least_one(size);
-        self.put(" + 1");
+        self.put(", 9223372036854775806) + 1");
     }
 
     /// Looks for what the filter searches for: a key of the order may go by it, and stands before the filter.
@@ -94,11 +94,12 @@ impl<const N: usize> Writer<N> {
         }
         self.put(" LIMIT ");
         self.at_least_one(size);
-        self.put(" OFFSET (");
+        // the product of two numbers of rows may be none
+        self.put(" OFFSET least((");
         self.at_least_one(number);
-        self.put(" - 1) * ");
+        self.put(" - 1)::numeric * ");
         self.at_least_one(size);
-        self.put(") page");
+        self.put(", 9223372036854775807)::bigint) page");
     }
 
     const fn at_least_one(&mut self, number: Operand) {
