@@ -54,7 +54,9 @@ statements! {
     REMOVE_TENANT = "remove_tenant.sql";
     ROLE_BYPASSES = "role_bypasses.sql";
 
-    APPEND_ONE = "append_one.sql";
+    APPEND_BEGIN = "append_begin.sql" "append_one.sql";
+    APPEND_NEXT = "append_next.sql" "append_one.sql";
+    APPEND_EACH = "append_each.sql";
     APPEND_MANY = "append_many.sql";
     FIND_APPENDED = "find_appended.sql";
     TAGS_WRITTEN = "tags_written.sql";

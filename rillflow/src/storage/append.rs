@@ -1,5 +1,7 @@
 //! Appends: one event in its own form, or any number for any number of streams.
 
+mod each;
+
 use std::collections::BTreeSet;
 
 use sqlx::postgres::{PgArguments, PgRow};
@@ -207,7 +209,8 @@ pub(crate) async fn append(conn: &mut PgConnection, texts: &Texts, append: &Appe
 }
 
 async fn append_one(conn: &mut PgConnection, texts: &Texts, append: &Append, event: &Column) -> Result<Outcome> {
-    let row = query(texts.statement(sql::APPEND_ONE))
+    let text = if append.expected.admits(0) { sql::APPEND_BEGIN } else { sql::APPEND_NEXT };
+    let row = query(texts.statement(text))
         .bind(append.stream_id.0)
         .bind(&append.category)
         .bind(append.expected.as_parameter())
@@ -242,16 +245,28 @@ pub(crate) async fn append_many(
     let mut order: Vec<usize> = (0..appends.len()).collect();
     order.sort_by_key(|&i| appends[i].stream_id);
     let sorted: Vec<&Append> = order.iter().map(|&i| appends[i]).collect();
-    let mut arguments = append_arguments(&sorted, wait)?;
-    let messages: Vec<_> = appends.iter().flat_map(|append| &append.messages).collect();
-    let condition = appends.iter().find_map(|append| append.condition.as_ref());
-    let with = add_beside(&mut arguments, &sorted, condition, &messages)?;
+    let done = match (wait, each::events(&sorted)) {
+        (Some(wait), Some(events)) => each::append(conn, texts, &sorted, &events, wait).await?,
+        _ => append_any(conn, texts, &sorted, wait).await?,
+    };
+    let mut outcomes: Vec<(usize, Outcome)> = order.into_iter().zip(done).collect();
+    outcomes.sort_by_key(|(at, _)| *at);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// Appends any number of events to each stream, sorted by stream, with whatever goes beside them.
+async fn append_any(
+    conn: &mut PgConnection,
+    texts: &Texts,
+    sorted: &[&Append],
+    wait: Option<&str>,
+) -> Result<Vec<Outcome>> {
+    let mut arguments = append_arguments(sorted, wait)?;
+    let messages: Vec<_> = sorted.iter().flat_map(|append| &append.messages).collect();
+    let condition = sorted.iter().find_map(|append| append.condition.as_ref());
+    let with = add_beside(&mut arguments, sorted, condition, &messages)?;
     let rows = query_with(text_for(texts, with), arguments).fetch_all(conn).await?;
-    let mut outcomes: Vec<Outcome> = appends.iter().map(|_| Outcome::NotAsExpected).collect();
-    for ((&at, append), row) in order.iter().zip(sorted).zip(&rows) {
-        outcomes[at] = outcome(append.stream_id, row, 0)?;
-    }
-    Ok(outcomes)
+    sorted.iter().zip(&rows).map(|(append, row)| outcome(append.stream_id, row, 0)).collect()
 }
 
 /// The parameters of the statement for several streams.
