@@ -3,7 +3,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, ReturnType, Type};
+use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitInt, LitStr, ReturnType, Type};
 
 use super::functions::{by_reference, cfgs, is_handler, once_each, plain_function, plain_impl, refuse, text, wanted};
 use super::lookups::{self, Lookup, LookupFunction, Parameter};
@@ -88,7 +88,7 @@ fn documents(
     let required = required(&options, &item.self_ty, problems);
     let version = options::version(options.version.as_ref(), problems);
     let by_stream = by_stream(&options, problems);
-    let shards = shards(&options, problems);
+    let shards = shards(options.shards.as_ref(), problems);
     if let (Some(given), None) = (&options.shards, &options.key) {
         problems.at(
             given.span(),
@@ -149,8 +149,8 @@ fn on_failure(options: &ProjectionOptions, problems: &mut Problems) -> &'static 
 }
 
 /// Into how many shards the user splits it.
-pub(super) fn shards(options: &ProjectionOptions, problems: &mut Problems) -> Option<i32> {
-    let given = options.shards.as_ref()?;
+pub(super) fn shards(given: Option<&LitInt>, problems: &mut Problems) -> Option<i32> {
+    let given = given?;
     match given.base10_parse::<i32>() {
         Ok(shards) if (1..=1024).contains(&shards) => Some(shards),
         _ => {

@@ -51,7 +51,7 @@ pub(crate) fn check(
 ) -> Option<SqlProjection> {
     let required = named(&options, &item.self_ty, problems);
     let version = options::version(options.version.as_ref(), problems);
-    let shards = shards(&options, problems);
+    let shards = shards(options.shards.as_ref(), problems);
     if let Some(key) = &options.key {
         problems.at(key.span(), "an SQL projection names no documents, so it has no key: remove `key = ..`");
     }

@@ -60,6 +60,7 @@ impl Failure {
                     Error::UnknownProjection { .. } => {
                         "the command line has to be mounted in the program that knows it: `rillflow::cli::App::new(..)`"
                     }
+                    Error::ReadModelVersion { .. } => "`rillflow projections rebuild`, by the newest program",
                     Error::TenantNotFound { .. } => {
                         "`rillflow tenants ensure` makes it, `rillflow tenants list` names all"
                     }

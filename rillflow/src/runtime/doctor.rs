@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::Core;
 use super::sessions::Sessions;
+use super::{Core, inline};
 use crate::Result;
 use crate::model::SchemaPlan;
 use crate::sql::MIGRATIONS;
@@ -196,6 +196,11 @@ async fn look_at_store(conn: &mut PgConnection, core: &Core, standby: bool, find
     findings.push(look_at_mark(&mark, &holders));
     let projections = doctor::projections(conn, texts).await?;
     findings.extend(projections.iter().map(|it| look_at_projection(it, &mark)));
+    for (registered, why) in inline::differing(conn, core, texts).await? {
+        let fix =
+            format!("start a daemon of the newest program, or `rillflow projections rebuild {}`", registered.name);
+        findings.push(Finding::new("projection", Severity::Critical, why.to_string(), fix));
+    }
     look_at_tables(conn, core, findings).await
 }
 

@@ -33,11 +33,6 @@ struct Window {
 }
 
 impl LogReader {
-    /// Forgets what was read: it may belong to a history that is lost.
-    pub(super) async fn forget(&self) {
-        *self.0.lock().await = Window::default();
-    }
-
     /// Events for `reader` after `after` and up to `until`, which is no further than a mark computed earlier.
     pub(super) async fn read(
         &self,
@@ -60,6 +55,13 @@ impl LogReader {
         let full = events.len() as i64 == limit;
         let reached = events.last().filter(|_| full).map_or(until, |last| last.global_seq);
         Ok(Events { events, reached })
+    }
+}
+
+impl LogReader {
+    /// Forgets what was read: a projection is taken up, and the history may be another one by now.
+    pub(super) async fn forget(&self) {
+        *self.0.lock().await = Window::default();
     }
 }
 

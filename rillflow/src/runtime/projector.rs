@@ -84,6 +84,7 @@ impl Projector {
             false => restart(core, registered, lease.token).await?.then_some(0),
         };
         let Some(position) = begun else { return Ok(None) };
+        core.log.forget().await;
         let mut conn = core.pool.acquire().await?;
         let parked = match registered.on_failure {
             OnFailure::Park => letters::parked_keys(&mut conn, &core.texts, &registered.name).await?,

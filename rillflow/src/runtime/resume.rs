@@ -8,8 +8,6 @@ use crate::{Error, Result};
 
 /// Where to go on in this history: in another epoch, behind the last event processed. `None`: the lease is lost.
 pub(super) async fn go_on(core: &Core, registered: &Registered, lease: Lease) -> Result<Option<i64>> {
-    // a failover may be why it has to be taken up: what this process read of the log before is not to be relied on
-    core.log.forget().await;
     let (name, kept) = (&*registered.name, lease.checkpoint);
     let mut conn = core.pool.acquire().await?;
     let known = epochs::resume(&mut conn, &core.texts, &kept).await?;

@@ -118,6 +118,11 @@ statements! {
     RESUME_PROJECTION = "resume_projection.sql";
     RESET_CHECKPOINT = "reset_checkpoint.sql";
 
+    REGISTER_INLINE = "register_inline.sql";
+    INLINE_VERSIONS = "inline_versions.sql";
+    INLINE_MODELS = "inline_models.sql";
+    REPLACE_INLINE = "replace_inline.sql";
+
     BEGIN_REBUILD = "begin_rebuild.sql";
     REBUILD_STATUS = "rebuild_status.sql";
     FIND_REBUILD = "find_rebuild.sql";

@@ -70,14 +70,20 @@ pub struct ProjectionStatus {
 
 impl ProjectionStatus {
     /// Of an inline projection, where the log is settled.
-    pub(crate) fn inline(registered: &Registered, position: i64, rebuilding: Option<(i64, i32)>) -> Self {
+    pub(crate) fn inline(
+        name: &str,
+        version: i32,
+        position: i64,
+        rebuilding: Option<(i64, i32)>,
+        error: Option<String>,
+    ) -> Self {
         Self {
-            name: registered.name.to_string(),
-            version: registered.version,
+            name: name.to_owned(),
+            version,
             status: "inline".to_owned(),
             position,
             owner: None,
-            error: None,
+            error,
             rebuilding,
             dead_letters: 0,
             shards: Vec::new(),
@@ -103,6 +109,9 @@ pub struct ShardStatus {
 pub struct ProjectionMetrics {
     /// Its name.
     pub name: String,
+    /// Whether it is applied with each append: then it is never behind, and nobody counts what it does or how fast. A
+    /// failure of it is one of the append, and an event that it fails on is in no log.
+    pub inline: bool,
     /// Every event up to here is in the read model.
     pub position: i64,
     /// How many events it has still to look at. Up to 10,000 they are counted; beyond, it is the difference of positions,
@@ -118,6 +127,23 @@ pub struct ProjectionMetrics {
     pub failures: i64,
     /// How many events are set aside.
     pub dead_letters: i64,
+}
+
+impl ProjectionMetrics {
+    /// Of an inline projection.
+    pub(crate) fn inline(it: ProjectionStatus) -> Self {
+        Self {
+            name: it.name,
+            inline: true,
+            position: it.position,
+            lag_events: 0,
+            lag_seconds: 0.0,
+            processed: 0,
+            events_per_second: 0.0,
+            failures: 0,
+            dead_letters: 0,
+        }
+    }
 }
 
 /// What a beat of the leases found.
@@ -381,6 +407,7 @@ pub(crate) async fn metrics(conn: &mut PgConnection, texts: &Texts, name: &str) 
     let (counted, by_position): (i64, i64) = (row.try_get(5)?, row.try_get(6)?);
     Ok(Some(ProjectionMetrics {
         name: row.try_get(0)?,
+        inline: false,
         position: row.try_get(1)?,
         processed: row.try_get(2)?,
         failures: row.try_get(3)?,

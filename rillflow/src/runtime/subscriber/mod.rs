@@ -3,6 +3,7 @@
 mod aside;
 mod consumer;
 mod members;
+mod running;
 mod start;
 mod tail;
 mod window;
@@ -18,6 +19,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use uuid::Uuid;
 
 pub(crate) use members::Members;
+pub(crate) use running::Running;
 pub(crate) use start::{create, subscribe};
 pub(crate) use tail::tail;
 pub(crate) use window::Limits;
