@@ -11,6 +11,8 @@ mod commands;
 mod docs;
 /// What is wrong, and what to do about it.
 mod doctor;
+/// Lines that cannot be read, readers that are gone, signals.
+mod endings;
 /// Streams, and the log of all events.
 mod events;
 /// Projections, with the stock binary and with a mounted one.

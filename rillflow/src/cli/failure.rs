@@ -90,6 +90,21 @@ impl From<Error> for Failure {
     }
 }
 
+/// What clap says to people, in paragraphs: the problem, tips, the usage, and where to read more.
+impl From<&clap::Error> for Failure {
+    fn from(error: &clap::Error) -> Self {
+        if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Self::usage("a command is missing", "--help names them");
+        }
+        let text = error.to_string();
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut paragraphs = text.split("\n\n").map(one_line);
+        let problem = paragraphs.next().unwrap_or_default();
+        let help = paragraphs.collect::<Vec<_>>().join("; ");
+        Self::usage(problem.trim_start_matches("error: "), help)
+    }
+}
+
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())

@@ -319,11 +319,15 @@ fn ran(session: &mut Session, results: Vec<(String, TickResult)>) -> Result<(), 
 
 async fn run(session: &mut Session, store: &Store, metrics_addr: Option<SocketAddr>) -> Result<(), Failure> {
     serve_metrics(metrics_addr)?;
+    let stopped = interrupted();
     let daemon = store.start_daemon().await?;
-    say_that_it_runs(session, metrics_addr)?;
-    interrupted().await;
+    let said = say_that_it_runs(session, metrics_addr);
+    if said.is_ok() {
+        stopped.await;
+    }
+    // others need not wait until its leases run out, also when nobody reads what it says
     daemon.shutdown().await;
-    Ok(())
+    said
 }
 
 async fn run_all_tenants(
@@ -339,11 +343,14 @@ async fn run_all_tenants(
     }
     let store = session.tenants().await?;
     serve_metrics(metrics_addr)?;
+    let stopped = interrupted();
     let daemon = store.start_daemon(DaemonConfig::default(), connections);
-    say_that_it_runs(session, metrics_addr)?;
-    interrupted().await;
+    let said = say_that_it_runs(session, metrics_addr);
+    if said.is_ok() {
+        stopped.await;
+    }
     daemon.shutdown().await;
-    Ok(())
+    said
 }
 
 fn serve_metrics(addr: Option<SocketAddr>) -> Result<(), Failure> {
