@@ -201,7 +201,8 @@ async fn two_processes_that_build_the_same_model_are_both_ready_afterwards() -> 
     );
     let (one_is, two_is) = (one.projections(), two.projections());
     let (first, second) = tokio::join!(one_is.build_inline(), two_is.build_inline());
-    (first?, second?);
+    first?;
+    second?;
     place(&one, CustomerId::default(), 1).await?;
     place(&two, CustomerId::default(), 1).await?;
     assert_complete(&one, 100).await

@@ -89,7 +89,9 @@ pub(crate) fn refused(query: Option<&CompiledQuery>, function: &ItemFn) -> Token
         (None, ReturnType::Type(_, ty)) if matches!(**ty, Type::ImplTrait(_)) => return TokenStream::new(),
         _ => quote!(::core::unreachable!()),
     };
-    let (attrs, vis, sig) = (&function.attrs, &function.vis, &function.sig);
+    let (attrs, vis, mut sig) = (&function.attrs, &function.vis, function.sig.clone());
+    // it was said already that it cannot be
+    (sig.constness, sig.asyncness) = (None, None);
     let chain = editor::chain(function);
     quote! { #[allow(unused_variables)] #(#attrs)* #vis #sig { #chain #used #body } }
 }
@@ -102,6 +104,9 @@ fn with_body(function: &ItemFn, body: &TokenStream) -> TokenStream {
         && let Type::ImplTrait(opaque) = &mut **ty
         && !opaque.bounds.iter().any(|bound| matches!(bound, TypeParamBound::PreciseCapture(_)))
     {
+        // so it outlives whatever it is said to
+        let bounds = opaque.bounds.iter().filter(|bound| !matches!(bound, TypeParamBound::Lifetime(_)));
+        opaque.bounds = bounds.cloned().collect();
         opaque.bounds.push(syn::parse_quote!(use<>));
     }
     let chain = editor::chain(function);

@@ -45,6 +45,9 @@ pub(crate) fn check(item: &DeriveInput, problems: &mut Problems) -> Option<Aggre
     if stream.is_empty() {
         problems.at(options.stream.span(), "a stream's category is not empty, such as `order`");
     }
+    if stream.contains('\0') {
+        problems.at(options.stream.span(), "PostgreSQL cannot store the NUL character: choose another category");
+    }
     let snapshot_every = options.snapshot_every.as_ref().and_then(|lit| every(lit, problems));
     let snapshot_version = options::version(options.snapshot_version.as_ref(), problems);
     let shards = shards(options.shards.as_ref(), problems);
