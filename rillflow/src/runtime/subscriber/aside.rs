@@ -72,6 +72,7 @@ impl Consumer {
 
     /// Reads what waited long enough to be tried again.
     pub(super) async fn read_again(&self) -> Result<bool> {
+        let _nothing_is_refused = self.shared.aside.lock().await;
         let (held, (room, suspects)) = {
             let mut window = self.shared.window();
             (window.due(Instant::now()), window.room_aside())
