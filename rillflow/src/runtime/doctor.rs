@@ -22,9 +22,6 @@ const UNPUBLISHED: f64 = 10.0;
 /// Another transaction may keep VACUUM away so long.
 const LONG_SNAPSHOT: f64 = 600.0;
 
-/// How long a second connection may take to tell whether a pooler is in between.
-const SECOND_CONNECTION: Duration = Duration::from_secs(2);
-
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -90,8 +87,7 @@ pub(crate) async fn diagnose(core: &Core) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Whether a pooler is in between. One that nobody declared is seen when two connections of ours, of which one holds a
-/// transaction, are answered by one session, or when the other one changes its session.
+/// Whether a pooler is in between.
 async fn look_for_pooler(conn: &mut PgConnection, core: &Core) -> Result<Option<Finding>> {
     match &core.sessions {
         Sessions::Direct(_) => {
@@ -104,18 +100,13 @@ async fn look_for_pooler(conn: &mut PgConnection, core: &Core) -> Result<Option<
         }
         Sessions::Pool => {}
     }
-    let before = doctor::backend(conn).await?;
-    let Ok(Ok(mut other)) = tokio::time::timeout(SECOND_CONNECTION, core.pool.begin()).await else { return Ok(None) };
-    let others = tokio::time::timeout(SECOND_CONNECTION, doctor::backend(&mut other)).await;
-    let after = tokio::time::timeout(SECOND_CONNECTION, doctor::backend(conn)).await;
-    let moved = match (others, after) {
-        (Ok(others), Ok(after)) => others? == before || after? != before,
-        _late => false, // a pooler with one server, or a server that is slow: that is not for us to say
-    };
+    if !core.lends_sessions(conn).await? {
+        return Ok(None);
+    }
     let problem = "a pooler in transaction mode is in between, and nobody declared it";
     let fix =
         "`Store::builder(url).pooler(Pooler::transaction().direct_url(..))`, or give this program the URL past it";
-    Ok(moved.then(|| Finding::new("pooler", Severity::Critical, problem, fix)))
+    Ok(Some(Finding::new("pooler", Severity::Critical, problem, fix)))
 }
 
 fn look_at_server(server: &Server) -> Vec<Finding> {

@@ -30,6 +30,7 @@ statements! {
     APPLIED_MIGRATIONS = "applied_migrations.sql";
     KEEPS_NAMES = "keeps_names.sql";
     BACKEND_PID = "backend_pid.sql";
+    HOLDS_TRANSACTION = "holds_transaction.sql";
     EXTENSION_SCHEMAS = "extension_schemas.sql";
     SCHEMA_CATALOG = "schema_catalog.sql";
     SCHEMA_STATE = "schema_state.sql";

@@ -109,7 +109,8 @@ impl StoreBuilder {
     /// A store in a schema, on connections that are there.
     pub(in crate::store) fn open(self, pool: PgPool, schema: SchemaName) -> Store {
         let texts = self.texts(schema);
-        self.open_on(Connections::of(pool), Arc::new(texts))
+        let pooled = texts.is_pooled();
+        self.open_on(Connections::of(pool).pooled(pooled), Arc::new(texts))
     }
 
     /// A store with these texts, on these connections.
