@@ -1,5 +1,5 @@
 //! Writers, readers and bystanders do to a store all that they may, then every event is counted:
-//! `cargo run --release --features cli --example torture -- --seconds 60 --writers 16`.
+//! `cargo run --release --example torture -- --seconds 60 --writers 16`.
 //!
 //! It is `rillflow torture`, whose flags it takes. Without `DATABASE_URL` it brings a PostgreSQL of its own, with `fsync`
 //! on and prepared transactions allowed, that is gone afterwards.

@@ -1,4 +1,4 @@
-//! Each command of the command line, as a process, against a real PostgreSQL: `cargo test --features cli --test cli`.
+//! Each command of the command line, as a process, against a real PostgreSQL: `cargo test --test cli`.
 
 mod domain;
 mod kit;
