@@ -210,7 +210,7 @@ pub(super) fn take_mark(f: &mut ImplItemFn, mark: &str) -> Option<Span> {
 fn handler(f: &ImplItemFn, document: Option<&Type>) -> syn::Result<Handler> {
     let name = &f.sig.ident;
     let document = document.map_or_else(|| "SomeDocument".to_owned(), text);
-    let event = wanted(f);
+    let event = wanted(f, &document);
     let shape = format!("write `fn {name}(doc: &mut {document}, e: &{event})`");
     if let Some(token) = &f.sig.asyncness {
         return refuse(
@@ -256,7 +256,7 @@ const KEY: Tells =
 /// A function from an event to ids.
 fn key(f: &ImplItemFn, tells: &Tells) -> syn::Result<KeyFunction> {
     let (name, what) = (&f.sig.ident, tells.what);
-    let shape = format!("write `fn {name}(e: &{}) -> SomeId`", wanted(f));
+    let shape = format!("write `fn {name}(e: &{}) -> SomeId`", wanted(f, ""));
     if let Some(token) = &f.sig.asyncness {
         return refuse(token.span(), format!("{what} is told from the event alone, so it cannot be async: {shape}"));
     }

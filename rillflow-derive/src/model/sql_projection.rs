@@ -80,7 +80,7 @@ fn handler(f: &ImplItemFn) -> syn::Result<SqlHandler> {
     let name = &f.sig.ident;
     let shape = format!(
         "write `async fn {name}(tx: &mut Transaction<'_, Postgres>, e: &{}) -> Result<(), SomeError>`",
-        wanted(f)
+        wanted(f, "")
     );
     if f.sig.asyncness.is_none() {
         return refuse(
