@@ -1,4 +1,4 @@
-//! An application's own command line: `cargo run --features cli --example admin -- --help`. With `DATABASE_URL` set,
+//! An application's own command line: `cargo run --example admin -- --help`. With `DATABASE_URL` set,
 //! try `schema plan`, `schema sync`, `doctor`, `docs collections`, `snapshots run-until-idle`.
 
 use std::process::ExitCode;

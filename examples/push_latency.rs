@@ -1,4 +1,4 @@
-//! How soon a subscriber has an event, and what waiting costs: `cargo run --release --features cli --example push_latency`.
+//! How soon a subscriber has an event, and what waiting costs: `cargo run --release --example push_latency`.
 //!
 //! Appends one event after another to an idle store and takes the time until a subscriber has it: one in the same
 //! process, which is woken, and one with a store of its own, as another process would have, which hears of it. Then it

@@ -4,6 +4,7 @@
 //! second run goes on where the first one stopped.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -132,7 +133,17 @@ impl SalesProjection {
 // ---- the story --------------------------------------------------------------------------------------------------------
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match story().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn story() -> Result<(), Box<dyn Error>> {
     let database = dev::database_named("quickstart").await?;
     println!("Database     {database}");
     println!("Look inside  {}\n", database.psql());
@@ -178,7 +189,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("             -> {} ({:?})", customer.email, customer.tier);
     }
 
-    store.wait_for("customer-sales", last, Duration::from_secs(10)).await?;
+    // a run that was killed keeps the projection for the 15 seconds of its lease
+    store.wait_for("customer-sales", last, Duration::from_secs(30)).await?;
     println!("Read model   customer-sales, caught up to position {last}");
     for customer in [&kim, &bo] {
         let Some((sales, version)) = store.docs().get::<CustomerSales>(&customer.id).await? else { continue };

@@ -285,6 +285,19 @@ pub enum Error {
         name: String,
     },
 
+    /// The read model of an inline projection is of another version than this program's code, so an append that would change
+    /// it was refused, and nothing was written. A daemon of the newer program builds it anew by itself, and so does
+    /// [`build_inline`](crate::store::Projections::build_inline).
+    #[error("{}", other_version(.name, *.stored, *.wanted))]
+    ReadModelVersion {
+        /// The projection.
+        name: String,
+        /// The version that built what is stored; 0 when it holds only part of the log, or ran behind the appends.
+        stored: i32,
+        /// The version of this program's code.
+        wanted: i32,
+    },
+
     /// The projection has no dead letter of this id: it was requeued or deleted meanwhile.
     #[error("projection `{projection}` has no dead letter {id}")]
     UnknownDeadLetter {
@@ -507,6 +520,24 @@ pub enum PayloadProblem {
         /// How long it is.
         bytes: usize,
     },
+}
+
+fn other_version(name: &str, stored: i32, wanted: i32) -> String {
+    let model = format!("the read model of the inline projection `{name}`");
+    let build = format!(
+        "appends that change it are refused until it is built anew, which a daemon of this program does by itself, or \
+         `store.projections().build_inline()`, or `rillflow projections rebuild {name}`"
+    );
+    if stored == 0 {
+        format!("{model} does not hold what was appended before: {build}")
+    } else if stored < wanted {
+        format!("{model} is of version {stored}, and this program's code of version {wanted}: {build}")
+    } else {
+        format!(
+            "{model} is of version {stored}, and this program's older code of version {wanted} does not write it: replace \
+             this program; or, to go back, have it rebuild the model, `rillflow projections rebuild {name}`"
+        )
+    }
 }
 
 impl Error {

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::process::{Command, Output, Stdio};
 
 use rillflow::subscriptions::{SubscriptionFilter, SubscriptionOptions};
 use rillflow::{Event, Expected};
@@ -6,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::domain::{Counter, CounterEvent, Customer, Inc};
-use crate::kit::{Cli, Ended, TestResult, mounted, run, stock};
+use crate::kit::{Cli, Ended, TestResult, mounted, nobody, run, stock};
 
 /// One command: a line that works, in this order on one store; one that does not, its exit code, and what it says.
 type Walked = (&'static str, &'static str, i32, &'static str);
@@ -144,13 +145,43 @@ async fn every_command_does_its_work_in_json_and_refuses_what_is_wrong() -> Test
     Ok(())
 }
 
+#[tokio::test]
+async fn every_command_ends_quietly_when_nobody_reads_what_it_says() -> TestResult {
+    let cli = furnished().await?;
+    let mut wrong = Vec::new();
+    for (works, fails, code, _) in COMMANDS {
+        if works.starts_with("subscriptions dlq-requeue") {
+            letters(&cli).await?;
+        }
+        let mut command = mounted();
+        command.args(["--yes", "--log", "off"]).args(works.split_whitespace()).env("DATABASE_URL", cli.db.url());
+        if !works.starts_with('-') {
+            let ended = unread(command.stderr(Stdio::piped()).stdout(nobody()?))?;
+            if (ended.status.code(), &ended.stderr[..]) != (Some(0), b"") {
+                wrong.push(format!("{works}: {ended:?}"));
+            }
+        }
+        let mut command = mounted();
+        command.args(fails.split_whitespace()).env("DATABASE_URL", cli.db.url());
+        let ended = unread(command.stdout(nobody()?).stderr(nobody()?))?;
+        if ended.status.code() != Some(*code) {
+            wrong.push(format!("{fails}: {ended:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+fn unread(command: &mut Command) -> std::io::Result<Output> {
+    command.spawn()?.wait_with_output()
+}
+
 /// Whether it said why, and printed nothing as if it had worked.
 fn refused(ended: &Ended, code: i32, says: &str) -> bool {
     let error: Value = serde_json::from_str(&ended.stderr).unwrap_or_default();
-    let as_json = error["error"].is_string() && error["help"].is_string();
-    // a line that cannot be read may lack --json just as well
-    let said = ended.stderr.contains(says) && (as_json || code == 2) && !ended.stderr.contains("panicked");
-    ended.code == Some(code) && ended.stdout.is_empty() && said
+    let help = error["help"].as_str().is_some();
+    let said = error["error"].as_str().is_some_and(|it| it.contains(says) || ended.stderr.contains(says));
+    ended.code == Some(code) && ended.stdout.is_empty() && said && help
 }
 
 /// Whether it ended well, or found something, and printed JSON.

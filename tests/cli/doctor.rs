@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::domain::{Counter, CounterEvent, Inc};
-use crate::kit::{Cli, TestResult, run, stock};
+use crate::kit::{Cli, README, TestResult, run, stock, without_numbers};
 
 /// The finding of a check, as `severity: problem -> fix`.
 fn finding(diagnosis: &Value, check: &str) -> String {
@@ -30,25 +30,12 @@ impl Cli {
     }
 }
 
-/// Each number as `N`.
-fn without_numbers(text: &str) -> String {
-    let mut words = String::new();
-    for char in text.chars() {
-        match char.is_ascii_digit() {
-            true if words.ends_with('N') => {}
-            true => words.push('N'),
-            false => words.push(char),
-        }
-    }
-    words
-}
-
 #[tokio::test]
 async fn the_readme_shows_what_doctor_prints() -> TestResult {
     let cli = Cli::new().await?;
     append(&cli.store).await?;
     let printed = cli.mounted(&["doctor"]).stdout;
-    let readme = without_numbers(include_str!("../../README.md"));
+    let readme = without_numbers(README);
     // the others tell of what was left open there, and of one database of one version
     let shown =
         |line: &&str| ["schema", "role", "drift", "sequence"].contains(&line.split_whitespace().nth(1).unwrap_or(""));

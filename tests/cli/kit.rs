@@ -6,6 +6,8 @@ use rillflow::testing::TestDatabase;
 use rillflow::{SchemaConfig, Store};
 use serde_json::Value;
 
+pub(crate) const README: &str = include_str!("../../README.md");
+
 /// What a test returns: any error ends it.
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -89,6 +91,12 @@ fn clean(program: &str) -> Command {
     command
 }
 
+/// A pipe whose reader has gone.
+pub(crate) fn nobody() -> std::io::Result<std::io::PipeWriter> {
+    let (_gone, writer) = std::io::pipe()?;
+    Ok(writer)
+}
+
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Ended {
     let Output { status, stdout, stderr } = command.output().expect("the binary runs");
@@ -127,4 +135,24 @@ impl Ended {
         assert!(code == 2 || self.stderr.lines().count() <= 2, "{self:#?}");
         self.stderr
     }
+}
+
+/// Each number as `N`.
+pub(crate) fn without_numbers(text: &str) -> String {
+    let mut words = String::new();
+    for char in text.chars() {
+        match char.is_ascii_digit() {
+            true if words.ends_with('N') => {}
+            true => words.push('N'),
+            false => words.push(char),
+        }
+    }
+    words
+}
+
+/// Holds the readme to what a command prints there, but for its numbers.
+#[track_caller]
+pub(crate) fn the_readme_shows(command: &str, printed: &str) {
+    let shown = without_numbers(&format!("$ admin {command}\n{printed}"));
+    assert!(without_numbers(README).contains(shown.trim_end()), "not in the readme: {shown}");
 }

@@ -1,4 +1,4 @@
-//! Each command of the command line, as a process, against a real PostgreSQL: `cargo test --features cli --test cli`.
+//! Each command of the command line, as a process, against a real PostgreSQL: `cargo test --test cli`.
 
 mod domain;
 mod kit;
@@ -11,6 +11,8 @@ mod commands;
 mod docs;
 /// What is wrong, and what to do about it.
 mod doctor;
+/// Lines that cannot be read, readers that are gone, signals.
+mod endings;
 /// Streams, and the log of all events.
 mod events;
 /// Projections, with the stock binary and with a mounted one.

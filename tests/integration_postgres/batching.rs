@@ -211,3 +211,26 @@ async fn a_large_append_is_whole() -> TestResult {
     assert_eq!(store.events().read_stream(id).await?.len(), 500);
     Ok(())
 }
+
+#[tokio::test]
+async fn what_is_far_larger_than_usual_is_whole_too() -> TestResult {
+    let (_db, store) = store_with(|it| it).await?;
+    let (many, huge) = (Uuid::now_v7(), Uuid::now_v7());
+    let appended = store.events().append_stream(many, Expected::NoStream, (0..100_000).map(tick)).await?;
+    assert_eq!((appended.version, appended.positions.len()), (100_000, 100_000));
+    assert_eq!(store.events().stream_state(many).await?.map(|it| it.version), Some(100_000));
+
+    let text = "x".repeat(16 << 20);
+    store.events().append_stream(huge, Expected::NoStream, [Event::new("page", &text)]).await?;
+    let read = store.events().read_stream(huge).await?;
+    assert_eq!(read[0].body.as_str().len(), text.len() + 2);
+
+    let mut session = store.session();
+    for n in 0..10_000 {
+        session.append(Uuid::now_v7(), Expected::NoStream, [tick(n)])?;
+    }
+    assert_eq!(session.commit().await?.appended.len(), 10_000);
+    let state = "SELECT count(*) = 110001 FROM events";
+    assert!(sqlx::query_scalar::<_, bool>(state).fetch_one(store.pool()).await?);
+    Ok(())
+}

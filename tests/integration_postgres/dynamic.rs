@@ -75,6 +75,7 @@ async fn predicates_find_what_they_say_among_documents_of_any_shape() -> TestRes
         (Predicate::r#in("email", ["a@x", "b@x", "c@x"]), &[0, 1]),
         (Predicate::r#in("n", [json!(9), json!([9])]), &[0, 6]),
         (Predicate::r#in("n", Vec::<i64>::new()), &[]),
+        (Predicate::r#in("email", [Value::Null, json!("a@x")]), &[0, 2, 3, 4, 5, 6, 7, 8]),
         (Predicate::exists("status"), &[0, 1, 2, 3]),
         (Predicate::exists("address.city"), &[0, 2]),
         (Predicate::negate(Predicate::gt("n", 0)), &[3, 4, 5, 6, 7, 8]),

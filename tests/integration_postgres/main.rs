@@ -73,6 +73,8 @@ mod projections_at_least;
 mod projections_epochs;
 /// Workers killed, stopped, cut off; two daemons; what is asked of the server.
 mod projections_faults;
+/// Inline projections of a version that is not the stored one's.
+mod projections_inline;
 /// Documents of other collections that handlers look at.
 mod projections_lookups;
 /// Read models built anew beside the live one.

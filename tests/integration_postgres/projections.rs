@@ -502,7 +502,7 @@ async fn a_handler_deletes_a_document_and_a_later_event_makes_a_new_one() -> Tes
 /// The state of an order as a document of its own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Document, rillflow::Aggregate)]
 #[document(collection = "order_states")]
-#[aggregate(events = OrderEvent, stream = "order-state")]
+#[aggregate(events = OrderEvent, stream = "order-state", snapshot_version = 2, shards = 3)]
 struct OrderDocument {
     #[document(id)]
     id: Uuid,
@@ -530,7 +530,9 @@ async fn the_state_of_an_aggregate_is_kept_as_a_document() -> TestResult {
         let appended = store.events().append_stream(id, Expected::NoStream, events).await?;
         if lifecycle == Async {
             store.projections().run_until_idle("order-state").await?;
+            assert_eq!(store.projections().status("order-state").await?.shards.len(), 3);
         }
+        assert_eq!(store.projections().status("order-state").await?.version, 2);
         store.wait_for("order-state", appended.position(), SOON).await?;
         let state = store.docs().get::<OrderDocument>(&id).await?.map(|(doc, _)| doc);
         assert_eq!(state, Some(OrderDocument { id, total: 9, shipped: true }));

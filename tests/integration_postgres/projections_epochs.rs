@@ -4,6 +4,7 @@ use rillflow::{Error, Store};
 use crate::epochs::restore_to;
 use crate::orders::{CustomerId, CustomerSales, SalesProjection};
 use crate::projections_admin::place;
+use crate::projections_rebuild::quick;
 use crate::support::{SOON, TestResult, append_raw, store_with};
 
 const SALES: &str = "customer-sales";
@@ -94,5 +95,40 @@ async fn a_checkpoint_set_by_hand_is_good_for_the_next_epoch_too() -> TestResult
     let next = place(&store, kim, 3).await?;
     store.projections().run_until_idle(SALES).await?;
     assert_eq!(folded(&store, kim).await?, [first, next]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_that_a_restore_took_away_are_not_handled_from_memory() -> TestResult {
+    let (_db, store) = store_with(|it| it.projection::<SalesProjection>(Async)).await?;
+    let kim = CustomerId::default();
+    let daemon = store.start_daemon_with(quick()).await?;
+    let first = place(&store, kim, 1).await?;
+    store.wait_for(SALES, first, SOON).await?;
+    // read by the daemon of this process, which goes on through the restore
+    let lost = place(&store, kim, 2).await?;
+    store.wait_for(SALES, lost, SOON).await?;
+
+    restore_to(&store, first).await?;
+    let row = format!(
+        "UPDATE docs_customer_sales SET doc = jsonb_set(doc, '{{positions}}', '[{first}]'); \
+         UPDATE projections SET position = {first}, event_position = {first}, lease_owner = NULL, \
+         event_id = (SELECT event_id FROM events WHERE global_seq = {first})"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(row)).execute(store.pool()).await?;
+    // it is taken up where the restore left it, and passes what it knew the log to hold
+    let taken_up = async {
+        while kept(&store).await?.1 < lost {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, sqlx::Error>(())
+    };
+    tokio::time::timeout(SOON, taken_up).await??;
+    assert_eq!(folded(&store, kim).await?, [first], "the second is in no log any more");
+    store.events().begin_epoch().await?;
+    let next = place(&store, kim, 3).await?;
+    store.wait_for(SALES, next, SOON).await?;
+    assert_eq!(folded(&store, kim).await?, [first, next]);
+    daemon.shutdown().await;
     Ok(())
 }

@@ -202,6 +202,35 @@ async fn a_network_that_cuts_and_stalls_costs_no_event_and_doubles_none() -> Tes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_whose_connections_never_answer_again_goes_on_with_new_ones() -> TestResult {
+    let (db, store) = both().await?;
+    let proxy = Proxy::start(db.url()).await?;
+    let behind = with_both(Store::builder(proxy.url()), false)
+        .max_connections(8)
+        .connect_timeout(Duration::from_secs(2))
+        .build()
+        .await?;
+    let daemon = behind.start_daemon_with(config()).await?;
+    let kim = CustomerId::default();
+    place(&store, kim, 1).await?;
+    assert_folded(&store).await?;
+
+    // as when the server's machine loses its power: what was asked is never answered, and nothing is closed
+    let mut lock = store.pool().begin().await?;
+    sqlx::raw_sql("LOCK TABLE effects IN EXCLUSIVE MODE").execute(&mut *lock).await?;
+    place(&store, kim, 2).await?;
+    crate::support::until_somebody_waits(store.pool()).await?;
+    proxy.silence();
+    lock.rollback().await?;
+    for total in 0..20 {
+        place(&store, kim, total).await?;
+    }
+    assert_folded(&store).await?;
+    drop(daemon);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_daemons_of_one_process_and_two_stores_share_the_projections() -> TestResult {
     let (db, store) = both().await?;
     let other = with_both(Store::builder(db.url()), false).build().await?;

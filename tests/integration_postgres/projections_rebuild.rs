@@ -11,20 +11,20 @@ use crate::orders::{Cancelled, CustomerId, OrderEvent, Placed, Shipped, placed};
 use crate::projections_admin::place;
 use crate::support::{SOON, TestResult, store_with};
 
-const NAME: &str = "spendings";
+pub(crate) const NAME: &str = "spendings";
 
 /// What a customer spent, with an index of each kind of name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Document)]
 #[document(collection = "spendings", gin, index(total))]
-struct Spending {
+pub(crate) struct Spending {
     #[document(id)]
-    id: CustomerId,
-    total: i64,
+    pub(crate) id: CustomerId,
+    pub(crate) total: i64,
     /// The positions folded, in order: a double or a missing one shows.
-    positions: Vec<i64>,
+    pub(crate) positions: Vec<i64>,
 }
 
-struct Spendings;
+pub(crate) struct Spendings;
 
 #[projection(name = "spendings", version = 1, events = OrderEvent, document = Spending, ignore(Shipped, Cancelled))]
 impl Spendings {
@@ -40,10 +40,10 @@ impl Spendings {
 }
 
 /// The next version counts cents.
-mod next {
+pub(crate) mod next {
     use super::{Cancelled, CustomerId, OrderEvent, Placed, Shipped, Spending};
 
-    pub(super) struct Spendings;
+    pub(crate) struct Spendings;
 
     #[rillflow::projection(name = "spendings", version = 2, events = OrderEvent, document = Spending, ignore(Shipped, Cancelled))]
     impl Spendings {
@@ -59,7 +59,7 @@ mod next {
     }
 }
 
-fn quick() -> DaemonConfig {
+pub(crate) fn quick() -> DaemonConfig {
     let mut config = DaemonConfig::default();
     config.lease_ttl = Duration::from_millis(600);
     config.first_retry = Duration::from_millis(20);
@@ -289,7 +289,7 @@ async fn an_inline_model_is_rebuilt_under_load_without_losing_an_append() -> Tes
         .execute(store.pool())
         .await?;
     for _ in 0..4 {
-        store.projections().with_config(quick()).rebuild(NAME, |_| {}).await?;
+        store.projections().rebuild(NAME, |_| {}).await?; // its lease is longer than any pause of a busy machine
     }
     stop.store(true, Ordering::Relaxed);
     for writer in writers {
@@ -332,7 +332,7 @@ async fn the_swap_of_an_inline_model_waits_for_appends_under_way_and_those_that_
     place(&store, bo, 100).await?;
     let rebuild = tokio::spawn({
         let store = store.clone();
-        async move { store.projections().with_config(quick()).rebuild(NAME, |_| {}).await }
+        async move { store.projections().rebuild(NAME, |_| {}).await }
     });
     crate::support::until_somebody_waits(store.pool()).await?;
     let late = tokio::spawn({

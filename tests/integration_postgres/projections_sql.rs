@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use rillflow::projection_runtime::ProjectionWorkerConfig;
-use rillflow::projections::OnFailure;
-use rillflow::{DaemonConfig, Error, EventEnvelope, Store, projection};
+use rillflow::projections::{OnFailure, ProjectionHandler};
+use rillflow::{BoxError, DaemonConfig, Error, EventEnvelope, RawJson, Store, projection};
 use sqlx::{Postgres, Transaction};
 
 use crate::orders::{Cancelled, CustomerId, OrderEvent, Placed, Shipped, placed};
 use crate::projections_admin::place;
-use crate::support::{Db, SOON, TestResult, store_with};
+use crate::support::{Db, SOON, TestResult, store_with, until};
 
 /// What each total does to the handler.
 const REFUSED: i64 = -1;
@@ -223,4 +223,124 @@ async fn the_owner_of_a_projection_goes_on_after_a_requeue() -> TestResult {
 #[test]
 fn the_policy_is_part_of_the_projection() {
     assert_eq!(<Totals as rillflow::projections::SqlProjection>::ON_FAILURE, OnFailure::Park);
+}
+
+/// What is done, in the order in which it is done.
+struct Done;
+
+#[projection(name = "done", events = OrderEvent, on_failure = skip, ignore(Shipped, Cancelled))]
+impl Done {
+    async fn on_placed(tx: &mut Transaction<'_, Postgres>, e: &Placed) -> Result<(), rillflow::BoxError> {
+        let insert = "INSERT INTO done (total) SELECT $1 WHERE NOT EXISTS (SELECT FROM refused WHERE total = $1)";
+        match sqlx::query(insert).bind(e.total).execute(&mut **tx).await?.rows_affected() {
+            1 => Ok(()),
+            _ => Err("a total that is refused".into()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_skipped_is_requeued_in_its_order_behind_what_came_after_it() -> TestResult {
+    let (_db, store) = store_with(|it| it.sql_projection::<Done>()).await?;
+    sqlx::raw_sql(
+        "CREATE TABLE done (n serial, total bigint); CREATE TABLE refused (total bigint); \
+         INSERT INTO refused VALUES (-1), (-2), (-3)",
+    )
+    .execute(store.pool())
+    .await?;
+    let (kim, stream, other) = (CustomerId::default(), uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+    for (stream, total) in [(stream, 1), (stream, -1), (stream, 2), (other, -3), (stream, -2), (stream, 3)] {
+        store.events().append_stream(stream, rillflow::Expected::Any, [placed(kim, total)]).await?;
+    }
+    let projections = store.projections().with_config(config());
+    projections.run_until_idle("done").await?;
+    let done = async || -> sqlx::Result<Vec<i64>> {
+        sqlx::query_scalar("SELECT total FROM done ORDER BY n").fetch_all(store.pool()).await
+    };
+    assert_eq!(done().await?, [1, 2, 3], "nothing waits behind what is skipped");
+
+    // the first of the key fails still, so the second is not taken before it
+    sqlx::raw_sql("DELETE FROM refused WHERE total = -2").execute(store.pool()).await?;
+    let key = stream.to_string();
+    let tried = projections.dlq_requeue_key("done", &key).await?;
+    assert_eq!((tried.applied, tried.waiting, tried.failed.is_some()), (0, 2, true));
+    sqlx::raw_sql("DELETE FROM refused").execute(store.pool()).await?;
+    let tried = projections.dlq_requeue_key("done", &key).await?;
+    assert_eq!((tried.applied, tried.waiting, tried.failed.is_some()), (2, 0, false));
+    assert_eq!(done().await?, [1, 2, 3, -1, -2], "in their order, and later than what came after them");
+    let letters = projections.dlq_list("done", 10).await?;
+    assert_eq!(letters.iter().map(|it| it.keys.clone()).collect::<Vec<_>>(), [[other.to_string()]]);
+    assert_eq!(projections.dlq_requeue_key("done", &key).await?.applied, 0, "there is none any more");
+    assert_eq!(projections.dlq_requeue("done", letters[0].id).await?.applied, 1);
+    Ok(())
+}
+
+/// A handler that is no `async fn`: it panics before there is a future.
+struct Hasty;
+
+impl rillflow::projections::ProjectionHandler for Hasty {
+    fn apply(
+        &self,
+        event_type: &str,
+        _: &rillflow::RawJson,
+        at: &EventEnvelope,
+        _: &mut Transaction<'_, Postgres>,
+    ) -> impl Future<Output = Result<(), rillflow::BoxError>> + Send {
+        assert!(at.global_seq > 1, "no {event_type} at the beginning");
+        std::future::ready(Ok(()))
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        OnFailure::Skip
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_before_its_future_is_there_stops_nothing() -> TestResult {
+    let (_db, store) = store_with(|it| it.projection_handler("hasty", Hasty)).await?;
+    let daemon = store.start_daemon_with(config()).await?;
+    place(&store, CustomerId::default(), 1).await?;
+    let last = place(&store, CustomerId::default(), 2).await?;
+    store.wait_for("hasty", last, crate::support::SOON).await?;
+    let letters = store.projections().dlq_list("hasty", 10).await?;
+    assert!(letters[0].error.as_deref().is_some_and(|it| it.contains("at the beginning")), "{letters:?}");
+    daemon.shutdown().await;
+    Ok(())
+}
+
+/// Cannot empty what it wrote, and says so with a character that PostgreSQL does not store.
+struct Stubborn<const VERSION: i32>;
+
+impl<const VERSION: i32> ProjectionHandler for Stubborn<VERSION> {
+    async fn apply(
+        &self,
+        _: &str,
+        _: &RawJson,
+        _: &EventEnvelope,
+        _: &mut Transaction<'_, Postgres>,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn reset(&self, _: &mut Transaction<'_, Postgres>) -> Result<(), BoxError> {
+        Err("not to be\0 emptied".into())
+    }
+
+    fn version(&self) -> i32 {
+        VERSION
+    }
+}
+
+#[tokio::test]
+async fn what_stops_a_projection_is_noted_also_when_postgresql_does_not_store_its_words() -> TestResult {
+    let (db, old) = store_with(|it| it.projection_handler("stubborn", Stubborn::<1>)).await?;
+    place(&old, CustomerId::default(), 1).await?;
+    old.projections().run_until_idle("stubborn").await?;
+    let new = Store::builder(db.url()).projection_handler("stubborn", Stubborn::<2>).build().await?;
+    let _daemon = new.start_daemon().await?;
+    let noted = async || {
+        let status = new.projections().status("stubborn").await?;
+        Ok(status.error.is_some_and(|it| it.contains("not to be emptied")))
+    };
+    Ok(until("the failure is noted", noted).await?)
 }

@@ -50,7 +50,14 @@ fn some_of(ids: Vec<CustomerId>) -> impl Query<Vec<Customer>> {
     Customer::query().filter(|c| c.id.one_of(ids)).order_by(|c| c.id.asc())
 }
 
+/// Sorted by what the filter fixes too.
+#[compiled_query]
+fn sorted_in(city: &str) -> impl Query<Vec<Customer>> {
+    Customer::query().filter(|c| c.address.city == city).order_by(|c| (c.address.city.asc(), c.id.asc())).limit(3)
+}
+
 served!(
+    sorted_in("city 7"),
     by_email("c7@example.com"),
     newest(Status::Active, 20),
     bought("s3"),

@@ -443,3 +443,53 @@ async fn a_busy_tenant_finds_its_connection_set() -> TestResult {
     assert!(in_turn >= 80 + 39, "{in_turn}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_inline_model_of_one_tenant_is_built_anew_and_no_other_tenant_waits() -> TestResult {
+    use crate::projections_admin::place;
+    use crate::projections_rebuild::{NAME, Spending, Spendings, next};
+
+    let db = Db::create().await?;
+    let url = common_role(&db).await?;
+    let builder = || Store::builder(url.clone()).max_connections(6);
+    let old = builder().projection::<Spendings>(Lifecycle::Inline).tenants(TenancyMode::TenantColumn).build().await?;
+    let new =
+        builder().projection::<next::Spendings>(Lifecycle::Inline).tenants(TenancyMode::TenantColumn).build().await?;
+    let (acme, globex) = (old.ensure_tenant("acme").await?, old.ensure_tenant("globex").await?);
+    let next_acme = new.ensure_tenant("acme").await?;
+    let kim = CustomerId(Uuid::from_u128(1));
+    for store in [acme.store(), acme.store(), globex.store()] {
+        place(store, kim, 1).await?;
+    }
+    let is = |result: Result<i64, Error>| match result {
+        Err(Error::ReadModelVersion { stored, wanted, .. }) => Some((stored, wanted)),
+        _ => None,
+    };
+    assert_eq!(is(place(next_acme.store(), kim, 1).await), Some((1, 2)));
+
+    // what is open when it begins is waited for, and is in the new one
+    let mut open = acme.pool().begin().await?;
+    acme.events().append_in_tx(&mut open, Uuid::now_v7(), Expected::Any, vec![placed(kim, 10)]).await?;
+    let build = tokio::spawn({
+        let store = next_acme.store().clone();
+        async move { store.projections().build_inline().await }
+    });
+    crate::support::until_somebody_waits(&PgPool::connect(db.url()).await?).await?;
+    let bo = CustomerId(Uuid::from_u128(2));
+    assert_eq!(is(place(acme.store(), bo, 100).await), Some((0, 1)), "nobody writes what is being built");
+    open.commit().await?;
+    assert_eq!(build.await??, [NAME]);
+    place(globex.store(), kim, 1).await?;
+    place(next_acme.store(), kim, 1000).await?;
+    assert_eq!(is(place(acme.store(), kim, 1).await), Some((2, 1)));
+
+    let total = async |store: &Store| store.docs().get::<Spending>(&kim).await.map(|it| it.map(|(doc, _)| doc.total));
+    assert_eq!(total(next_acme.store()).await?, Some((1 + 1 + 10 + 1000) * 100));
+    assert_eq!(total(globex.store()).await?, Some(2));
+    // one that cannot be built leaves all as it was
+    crate::support::append_raw(globex.store(), "order-placed", 1, "{}").await?;
+    let next_globex = new.tenant("globex").await?;
+    assert!(next_globex.projections().build_inline().await.is_err());
+    place(globex.store(), kim, 1).await?;
+    Ok(())
+}

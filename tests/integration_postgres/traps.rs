@@ -201,7 +201,7 @@ async fn a_promoted_standby_goes_on_and_its_projection_agrees_with_its_own_histo
 }
 
 /// Gives a call up when it would be polled once more than this.
-async fn given_up<T>(polls: usize, call: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn given_up<T>(polls: usize, call: impl Future<Output = T>) -> Option<T> {
     let (mut call, mut done) = (Box::pin(call), 0);
     std::future::poll_fn(move |context| {
         if done == polls {

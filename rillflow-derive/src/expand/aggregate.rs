@@ -30,13 +30,14 @@ pub(crate) fn aggregate(item: TokenStream) -> TokenStream {
 }
 
 fn expand(aggregate: &Aggregate) -> TokenStream {
-    let Aggregate { ident, events, stream, snapshot_version, shape, .. } = aggregate;
+    let Aggregate { ident, events, stream, snapshot_version, shards, shape, .. } = aggregate;
     let name = ident.unraw().to_string();
     let version = snapshot_version.unsigned_abs();
     // a missing handler is reported where the user named the events
     let dispatch = quote_spanned! {span_of(events)=>
         <#events as ::rillflow::__private::Dispatch<Self>>::dispatch(event, self)
     };
+    let shards = shards.map(|shards| quote!(const SHARDS: i32 = #shards;));
     let (snapshots, validate) = (snapshots(aggregate), validate(aggregate));
     quote! {
         #[automatically_derived]
@@ -45,6 +46,8 @@ fn expand(aggregate: &Aggregate) -> TokenStream {
             const STREAM: &'static str = #stream;
             const NAME: &'static str = #name;
             const FINGERPRINT: i64 = ::rillflow::__private::fingerprint(#shape, #version);
+            const VERSION: i32 = #snapshot_version;
+            #shards
             #snapshots
 
             fn apply(&mut self, event: &#events) {

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
-use super::query::Values;
+use super::operands::Values;
 use crate::model::condition::Condition;
 use crate::model::literal::Value;
 

@@ -7,8 +7,8 @@ use syn::spanned::Spanned;
 
 use super::condition::condition;
 use super::fields::paths_ident;
+use super::operands::{Values, literal_type};
 use super::paths::with_paths;
-use super::query::{Values, literal_type};
 use crate::attrs::index::Kind;
 use crate::model::document::Document;
 use crate::model::index::Index;

@@ -6,8 +6,8 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{ExprStruct, Member, Path};
 
+use super::operands::Values;
 use super::paths::{reference, with_paths};
-use super::query::Values;
 use crate::model::columns::Closure;
 use crate::model::query::CompiledQuery;
 use crate::model::quoted;

@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Expr, Path};
 
-use super::query::Values;
+use super::operands::Values;
 use crate::model::columns::{Closure, map_key};
 use crate::model::query::ends;
 

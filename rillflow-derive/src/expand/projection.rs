@@ -148,7 +148,7 @@ fn keys(document: &Type, key: &Key) -> TokenStream {
     }
 }
 
-/// The body of `On::apply`. Mistakes of type are reported at the handler's document and result.
+/// The body of `On::apply`. Mistakes of type are reported at the handler's parameters and result.
 fn apply(handler: &Handler) -> TokenStream {
     let Handler { ident, doc, rest, returns, .. } = handler;
     let doc_span = span_of(doc);
@@ -156,7 +156,7 @@ fn apply(handler: &Handler) -> TokenStream {
     let (name, doc) = (moved(ident, span), quote_spanned!(doc_span=> doc));
     let mut places = 0_usize..;
     let rest = rest.iter().map(|parameter| match parameter {
-        Parameter::Envelope => quote_spanned!(span=> at),
+        Parameter::Envelope(at) => quote_spanned!(*at=> at),
         Parameter::Document(document) => {
             let (kind, place) = (Ident::new(if document.many { "many" } else { "one" }, span), places.next());
             quote_spanned!(span=> found.#kind(#place))

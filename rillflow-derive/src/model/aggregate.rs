@@ -6,6 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, ExprPath, Field, Ident, LitInt, Type, Visibility};
 
 use super::names;
+use super::projection::shards;
 use crate::attrs::aggregate::read;
 use crate::attrs::options;
 use crate::attrs::problems::Problems;
@@ -17,6 +18,8 @@ pub(crate) struct Aggregate {
     pub(crate) stream: String,
     pub(crate) snapshot_every: Option<SnapshotEvery>,
     pub(crate) snapshot_version: i32,
+    /// How many shards it begins with, kept as a document.
+    pub(crate) shards: Option<i32>,
     /// The fields as they are written, with what serde is told of them.
     pub(crate) shape: String,
     pub(crate) validate: Option<ExprPath>,
@@ -42,8 +45,12 @@ pub(crate) fn check(item: &DeriveInput, problems: &mut Problems) -> Option<Aggre
     if stream.is_empty() {
         problems.at(options.stream.span(), "a stream's category is not empty, such as `order`");
     }
+    if stream.contains('\0') {
+        problems.at(options.stream.span(), "PostgreSQL cannot store the NUL character: choose another category");
+    }
     let snapshot_every = options.snapshot_every.as_ref().and_then(|lit| every(lit, problems));
     let snapshot_version = options::version(options.snapshot_version.as_ref(), problems);
+    let shards = shards(options.shards.as_ref(), problems);
     let Some(events) = options.events else {
         if problems.is_empty() {
             problems.at(
@@ -59,6 +66,7 @@ pub(crate) fn check(item: &DeriveInput, problems: &mut Problems) -> Option<Aggre
         stream,
         snapshot_every,
         snapshot_version,
+        shards,
         shape: shape(item),
         validate: options.validate,
     })

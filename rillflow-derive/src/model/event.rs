@@ -59,6 +59,9 @@ fn event(variant: &Variant, problems: &mut Problems) -> Option<EventVariant> {
     for empty in options.name.iter().chain(&options.was).filter(|name| name.value().is_empty()) {
         problems.at(empty.span(), "an event's stored name is not empty");
     }
+    for wrong in options.name.iter().chain(&options.was).filter(|name| name.value().contains('\0')) {
+        problems.at(wrong.span(), "PostgreSQL cannot store the NUL character: choose another name");
+    }
     let version = options::version(options.version.as_ref(), problems);
     let upcasts = chain(variant, &name, version, &options.upcasts, problems);
     let payload = payload(variant, problems)?;

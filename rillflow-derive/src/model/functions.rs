@@ -63,8 +63,8 @@ pub(crate) fn by_reference(arg: &FnArg, shape: &str) -> syn::Result<Type> {
     }
 }
 
-/// The event that the function is meant for, as far as it can be told, for a message.
-pub(crate) fn wanted(f: &ImplItemFn) -> String {
+/// The event that the function is meant for, as far as it can be told, for a message. It is not `other`.
+pub(crate) fn wanted(f: &ImplItemFn, other: &str) -> String {
     let types = || {
         f.sig.inputs.iter().filter_map(|arg| match arg {
             FnArg::Typed(arg) => Some(&*arg.ty),
@@ -72,10 +72,10 @@ pub(crate) fn wanted(f: &ImplItemFn) -> String {
         })
     };
     let reference = types().find_map(|ty| match ty {
-        Type::Reference(reference) if reference.mutability.is_none() => Some(&*reference.elem),
+        Type::Reference(it) if it.mutability.is_none() && text(&it.elem) != other => Some(&*it.elem),
         _ => None,
     });
-    let value = || types().find(|ty| matches!(ty, Type::Path(_)));
+    let value = || types().find(|ty| matches!(ty, Type::Path(_)) && text(ty) != other);
     reference.or_else(value).map_or_else(|| "SomeEvent".to_owned(), text)
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn check(attr: TokenStream, item: &ItemImpl, problems: &mut Problems)
 
 fn handler(f: &ImplItemFn) -> syn::Result<Handler> {
     let name = &f.sig.ident;
-    let shape = format!("write `fn {name}(&mut self, e: &{})`", wanted(f));
+    let shape = format!("write `fn {name}(&mut self, e: &{})`", wanted(f, ""));
     let other = format!("{shape}, or choose a name that does not begin with `on_` if it is no event handler");
     if let Some(token) = &f.sig.asyncness {
         return refuse(

@@ -95,10 +95,11 @@ fn text_literal(text: &str, span: Span) -> syn::Result<String> {
     Ok(quoted(text))
 }
 
-/// `Status::Active`: a variant is written in camel case, where a constant is in capitals.
+/// `Status::Active`: a variant is written in camel case, where a constant is in capitals. One letter is a variant.
 fn constant(path: &Path) -> Option<Literal> {
     let variant = path.segments.last()?.ident.unraw().to_string();
-    let is_variant = variant.starts_with(char::is_uppercase) && variant.contains(char::is_lowercase);
+    let is_variant =
+        variant.starts_with(char::is_uppercase) && (variant.len() == 1 || variant.contains(char::is_lowercase));
     if path.segments.len() < 2 || !is_variant {
         return None;
     }

@@ -1,5 +1,6 @@
 //! The documents of other collections that a handler looks at: its parameters, and the functions that say which.
 
+use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{FnArg, GenericArgument, Ident, ImplItemFn, Pat, PathArguments, Type};
 
@@ -17,8 +18,8 @@ pub(super) const FUNCTION: Tells = Tells {
 
 /// What a handler takes after the event.
 pub(crate) enum Parameter {
-    /// The event as recorded.
-    Envelope,
+    /// The event as recorded, and where its type stands.
+    Envelope(Span),
     /// A document, or several.
     Document(Box<DocumentParameter>),
 }
@@ -67,10 +68,10 @@ pub(super) fn parameters<'a>(args: impl Iterator<Item = &'a FnArg>, shape: &str)
                 let ident = if let Pat::Ident(pat) = &*typed.pat { Some(pat.ident.clone()) } else { None };
                 Parameter::Document(Box::new(DocumentParameter { ident, document, many }))
             }
-            (Type::Reference(_), None) if parameters.iter().any(|it| matches!(it, Parameter::Envelope)) => {
+            (Type::Reference(_), None) if parameters.iter().any(|it| matches!(it, Parameter::Envelope(_))) => {
                 return refuse(typed.ty.span(), format!("the event as recorded is taken once: {shape}"));
             }
-            (Type::Reference(_), None) => Parameter::Envelope,
+            (other @ Type::Reference(_), None) => Parameter::Envelope(span_of(other)),
             (other, None) => {
                 return refuse(
                     span_of(other),

@@ -31,7 +31,8 @@ pub(crate) fn check(expr: &Expr, problems: &mut Problems) -> Option<Partial> {
     for value in computed.iter().filter(|_| map_keys.is_empty()) {
         problems.at(
             value.span(),
-            "the condition of an index is fixed when it is built: compare with a literal, or a variant of an enum",
+            "the condition of an index is fixed when it is built: compare with a literal, or a variant of an enum \
+             (a name all in capitals is read as a constant)",
         );
     }
     refuse_unstable(&condition, problems);

@@ -3,7 +3,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, ReturnType, Type};
+use syn::{Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitInt, LitStr, ReturnType, Type};
 
 use super::functions::{by_reference, cfgs, is_handler, once_each, plain_function, plain_impl, refuse, text, wanted};
 use super::lookups::{self, Lookup, LookupFunction, Parameter};
@@ -88,7 +88,7 @@ fn documents(
     let required = required(&options, &item.self_ty, problems);
     let version = options::version(options.version.as_ref(), problems);
     let by_stream = by_stream(&options, problems);
-    let shards = shards(&options, problems);
+    let shards = shards(options.shards.as_ref(), problems);
     if let (Some(given), None) = (&options.shards, &options.key) {
         problems.at(
             given.span(),
@@ -149,8 +149,8 @@ fn on_failure(options: &ProjectionOptions, problems: &mut Problems) -> &'static 
 }
 
 /// Into how many shards the user splits it.
-pub(super) fn shards(options: &ProjectionOptions, problems: &mut Problems) -> Option<i32> {
-    let given = options.shards.as_ref()?;
+pub(super) fn shards(given: Option<&LitInt>, problems: &mut Problems) -> Option<i32> {
+    let given = given?;
     match given.base10_parse::<i32>() {
         Ok(shards) if (1..=1024).contains(&shards) => Some(shards),
         _ => {
@@ -210,7 +210,7 @@ pub(super) fn take_mark(f: &mut ImplItemFn, mark: &str) -> Option<Span> {
 fn handler(f: &ImplItemFn, document: Option<&Type>) -> syn::Result<Handler> {
     let name = &f.sig.ident;
     let document = document.map_or_else(|| "SomeDocument".to_owned(), text);
-    let event = wanted(f);
+    let event = wanted(f, &document);
     let shape = format!("write `fn {name}(doc: &mut {document}, e: &{event})`");
     if let Some(token) = &f.sig.asyncness {
         return refuse(
@@ -256,7 +256,7 @@ const KEY: Tells =
 /// A function from an event to ids.
 fn key(f: &ImplItemFn, tells: &Tells) -> syn::Result<KeyFunction> {
     let (name, what) = (&f.sig.ident, tells.what);
-    let shape = format!("write `fn {name}(e: &{}) -> SomeId`", wanted(f));
+    let shape = format!("write `fn {name}(e: &{}) -> SomeId`", wanted(f, ""));
     if let Some(token) = &f.sig.asyncness {
         return refuse(token.span(), format!("{what} is told from the event alone, so it cannot be async: {shape}"));
     }

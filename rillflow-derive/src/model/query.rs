@@ -5,12 +5,12 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
-    Expr, ExprMethodCall, FnArg, GenericArgument, GenericParam, ItemFn, Pat, Path, PathArguments, ReturnType,
+    Expr, ExprMethodCall, ExprPath, FnArg, GenericArgument, GenericParam, ItemFn, Pat, Path, PathArguments, ReturnType,
     Signature, Stmt, Type, TypeParamBound,
 };
 
 use super::condition::{Argument, Scope};
-use super::literal::{Literal, Value, without_last};
+use super::literal::{Literal, Value, bare, without_last};
 use super::mention::self_type;
 use super::steps::{self, Steps};
 use crate::attrs::problems::Problems;
@@ -37,7 +37,7 @@ pub(crate) fn last_name(document: &Path) -> String {
 /// The result type of a query's function, when it can be read from its signature.
 pub(crate) fn result_of(signature: &Signature) -> Option<Type> {
     let ReturnType::Type(_, ty) = &signature.output else { return None };
-    let Type::ImplTrait(opaque) = &**ty else { return None };
+    let Type::ImplTrait(opaque) = bare_type(ty) else { return None };
     let bound = opaque.bounds.iter().find_map(|bound| match bound {
         TypeParamBound::Trait(bound) => bound.path.segments.last(),
         _ => None,
@@ -136,21 +136,42 @@ fn check_result(signature: &Signature, problems: &mut Problems) -> Option<Type> 
 fn check_chain<'e>(body: &'e Expr, problems: &mut Problems) -> Option<(Path, Vec<&'e ExprMethodCall>)> {
     let mut calls = Vec::new();
     let mut expr = body;
-    while let Expr::MethodCall(call) = expr {
+    while let Expr::MethodCall(call) = bare(expr) {
         calls.push(call);
         expr = &call.receiver;
     }
     calls.reverse();
-    if let Expr::Call(call) = expr
-        && let Expr::Path(function) = &*call.func
-        && function.path.segments.len() >= 2
+    if let Expr::Call(call) = bare(expr)
+        && let Expr::Path(function) = bare(&call.func)
         && function.path.segments.last().is_some_and(|last| last.ident == "query")
         && call.args.is_empty()
+        && let Some(document) = document_of(function)
     {
-        return Some((without_last(&function.path), calls));
+        return Some((document, calls));
     }
     problems.at(expr.span(), BODY);
     None
+}
+
+/// The document of `Customer::query` or `<Customer>::query`, as which a macro writes a type that it was given.
+fn document_of(function: &ExprPath) -> Option<Path> {
+    match &function.qself {
+        Some(of) if of.position == 0 => match bare_type(&of.ty) {
+            Type::Path(ty) if ty.qself.is_none() => Some(ty.path.clone()),
+            _ => None,
+        },
+        None if function.path.segments.len() >= 2 => Some(without_last(&function.path)),
+        _ => None,
+    }
+}
+
+/// Without the parentheses, or what a macro puts in their place, around it.
+fn bare_type(ty: &Type) -> &Type {
+    match ty {
+        Type::Paren(paren) => bare_type(&paren.elem),
+        Type::Group(group) => bare_type(&group.elem),
+        other => other,
+    }
 }
 
 fn refuse_unused(arguments: &[Argument], problems: &mut Problems) {

@@ -51,7 +51,7 @@ pub(crate) fn check(
 ) -> Option<SqlProjection> {
     let required = named(&options, &item.self_ty, problems);
     let version = options::version(options.version.as_ref(), problems);
-    let shards = shards(&options, problems);
+    let shards = shards(options.shards.as_ref(), problems);
     if let Some(key) = &options.key {
         problems.at(key.span(), "an SQL projection names no documents, so it has no key: remove `key = ..`");
     }
@@ -80,7 +80,7 @@ fn handler(f: &ImplItemFn) -> syn::Result<SqlHandler> {
     let name = &f.sig.ident;
     let shape = format!(
         "write `async fn {name}(tx: &mut Transaction<'_, Postgres>, e: &{}) -> Result<(), SomeError>`",
-        wanted(f)
+        wanted(f, "")
     );
     if f.sig.asyncness.is_none() {
         return refuse(

@@ -8,7 +8,9 @@ use super::{Done, Ran, docs, events, projections, schema, snapshots, streams, su
 /// Documents and events in PostgreSQL: look after a store.
 #[derive(Debug, Parser)]
 #[command(name = "rillflow", version, about, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 found differences or findings.")]
+#[command(
+    after_help = "Exit codes: 0 done, or told to stop; 1 failed; 2 wrong command line; 3 found differences or findings."
+)]
 pub(super) struct Line {
     #[command(flatten)]
     pub(super) global: Global,

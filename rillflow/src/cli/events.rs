@@ -62,7 +62,10 @@ pub(super) struct Columns {
 impl Events {
     pub(super) async fn run(self, session: &mut Session) -> Ran {
         match self {
-            Self::Tail(tail) => tail.run(session).await,
+            Self::Tail(tail) => tokio::select! {
+                printed = tail.run(session) => printed,
+                () = interrupted() => Ok(Done::Well),
+            },
         }
     }
 }
@@ -75,7 +78,6 @@ impl Tail {
             None => (store.events().safe_mark().await? - 20).max(0),
         };
         let mut left = self.limit.unwrap_or(u64::MAX);
-        let mut stopped = std::pin::pin!(interrupted());
         while left > 0 {
             let page = self.read(&store, after, left).await?;
             for event in &page.events {
@@ -88,10 +90,7 @@ impl Tail {
                 break;
             }
             if page.reached_end {
-                tokio::select! {
-                    () = tokio::time::sleep(POLL) => {}
-                    () = &mut stopped => break,
-                }
+                tokio::time::sleep(POLL).await;
             }
         }
         Ok(Done::Well)

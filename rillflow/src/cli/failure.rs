@@ -60,6 +60,7 @@ impl Failure {
                     Error::UnknownProjection { .. } => {
                         "the command line has to be mounted in the program that knows it: `rillflow::cli::App::new(..)`"
                     }
+                    Error::ReadModelVersion { .. } => "`rillflow projections rebuild`, by the newest program",
                     Error::TenantNotFound { .. } => {
                         "`rillflow tenants ensure` makes it, `rillflow tenants list` names all"
                     }
@@ -86,6 +87,21 @@ fn for_the_command_line(help: String) -> String {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Store(error)
+    }
+}
+
+/// What clap says to people, in paragraphs: the problem, tips, the usage, and where to read more.
+impl From<&clap::Error> for Failure {
+    fn from(error: &clap::Error) -> Self {
+        if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Self::usage("a command is missing", "--help names them");
+        }
+        let text = error.to_string();
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut paragraphs = text.split("\n\n").map(one_line);
+        let problem = paragraphs.next().unwrap_or_default();
+        let help = paragraphs.collect::<Vec<_>>().join("; ");
+        Self::usage(problem.trim_start_matches("error: "), help)
     }
 }
 

@@ -27,13 +27,13 @@
 //!
 //! | exit code | means |
 //! |---|---|
-//! | 0 | done; also when whoever read the output had enough of it |
+//! | 0 | done; also when whoever read the output had enough of it, and when what runs until interrupted (`events tail`, `subscriptions tail`, `projections run`) got SIGINT or SIGTERM |
 //! | 1 | failed: one line on standard error says why, the next what to do |
 //! | 2 | the command line is wrong, or what it needs was not given |
 //! | 3 | looked and found something: differences, findings (`schema assert`, `doctor`, `torture`) |
 //!
 //! `--json` prints one JSON document (or one per line, for what goes on and on); its field names are kept. Errors are
-//! JSON then too. `--database-url`, `--schema` and the other global flags may stand before or after the command, and are
+//! JSON then too, `{"error": .., "help": ..}` on standard error, also where the line cannot be read. `--database-url`, `--schema` and the other global flags may stand before or after the command, and are
 //! read from `DATABASE_URL`, `RILLFLOW_SCHEMA`, `RILLFLOW_TENANT`.. otherwise.
 
 mod app;
@@ -79,22 +79,30 @@ type Ran = Result<Done, Failure>;
 /// Prints to standard output and standard error; never panics on what it is given. Dropping the future stops the
 /// command where it is, which leaves nothing half written.
 pub async fn run(app: App, args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    // asked for in a line that cannot be read, too
+    let json = args.iter().take_while(|it| *it != "--").any(|it| it == "--json");
     let line = match Line::try_parse_from(args) {
         Ok(line) => line,
-        Err(error) => {
-            // who closed the pipe does not want to read it
-            let _closed = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return unread(&error, json),
     };
     listen_to_tracing(&line);
-    let json = line.global.json;
     let mut session = Session::new(app, line.global);
     match line.command.run(&mut session).await.and_then(|done| session.out.flush().map(|()| done)) {
         Ok(Done::Well) => ExitCode::SUCCESS,
         Ok(Done::Found) => ExitCode::from(3),
         Err(failure) => failure.report(json),
     }
+}
+
+/// Says what is wrong with a line, or prints the help or the version that it asked for.
+fn unread(error: &clap::Error, json: bool) -> ExitCode {
+    if json && error.use_stderr() {
+        return Failure::from(error).report(json);
+    }
+    // who closed the pipe does not want to read it
+    let _closed = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 impl Command {
@@ -123,18 +131,27 @@ fn listen_to_tracing(line: &Line) {
     let format = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_max_level(line.global.log.level());
+        .with_max_level(line.global.log.level())
+        // it would say so on standard error, and panic when that is closed
+        .log_internal_errors(false);
     let _listens_already = tracing::subscriber::set_global_default(format.with_target(false).finish());
 }
 
-/// Waits for Ctrl-C, or for what a service manager sends.
-async fn interrupted() {
+/// Ends with Ctrl-C, or with what a service manager sends. Listens from the call on, not from the first poll.
+fn interrupted() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _sent = terminate.recv() => return,
-            _sent = tokio::signal::ctrl_c() => return,
+    let signals = {
+        use tokio::signal::unix::{SignalKind, signal};
+        [SignalKind::interrupt(), SignalKind::terminate()].map(signal)
+    };
+    async move {
+        #[cfg(unix)]
+        if let [Ok(mut interrupt), Ok(mut terminate)] = signals {
+            tokio::select! {
+                _sent = interrupt.recv() => return,
+                _sent = terminate.recv() => return,
+            }
         }
+        let _sent = tokio::signal::ctrl_c().await;
     }
-    let _sent = tokio::signal::ctrl_c().await;
 }

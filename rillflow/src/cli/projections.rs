@@ -72,10 +72,16 @@ pub(super) enum Projections {
         #[arg(long, default_value_t = 100)]
         limit: u32,
     },
-    /// Try a dead letter again, and what waits behind it.
+    /// Try a dead letter again, and what waits behind it; or all dead letters of a key, in their order.
     DlqRequeue {
         #[command(flatten)]
-        letter: Letter,
+        one: One,
+        /// The letter, as `dlq-list` numbers it.
+        #[arg(long, required_unless_present = "key", conflicts_with = "key")]
+        id: Option<i64>,
+        /// The key, such as a document's id, as `dlq-list --json` shows it.
+        #[arg(long, conflicts_with = "dry_run")]
+        key: Option<String>,
         /// Only say what it would come to.
         #[arg(long)]
         dry_run: bool,
@@ -142,11 +148,16 @@ impl Projections {
                 all.status(&one.name).await?;
                 letters(session, &all.dlq_list(&one.name, limit).await?)?;
             }
-            Self::DlqRequeue { letter, dry_run: true } => {
-                return requeued(session, "would take effect", all.dlq_dry_run(&letter.name, letter.id).await?);
+            Self::DlqRequeue { one, key: Some(key), .. } => {
+                return requeued(session, "took effect", all.dlq_requeue_key(&one.name, &key).await?);
             }
-            Self::DlqRequeue { letter, dry_run: false } => {
-                return requeued(session, "took effect", all.dlq_requeue(&letter.name, letter.id).await?);
+            Self::DlqRequeue { one, id, dry_run: true, .. } => {
+                let done = all.dlq_dry_run(&one.name, id.unwrap_or_default()).await?;
+                return requeued(session, "would take effect", done);
+            }
+            Self::DlqRequeue { one, id, dry_run: false, .. } => {
+                let done = all.dlq_requeue(&one.name, id.unwrap_or_default()).await?;
+                return requeued(session, "took effect", done);
             }
             Self::DlqDelete(letter) => {
                 return requeued(session, "took effect", all.dlq_delete(&letter.name, letter.id).await?);
@@ -308,11 +319,15 @@ fn ran(session: &mut Session, results: Vec<(String, TickResult)>) -> Result<(), 
 
 async fn run(session: &mut Session, store: &Store, metrics_addr: Option<SocketAddr>) -> Result<(), Failure> {
     serve_metrics(metrics_addr)?;
+    let stopped = interrupted();
     let daemon = store.start_daemon().await?;
-    say_that_it_runs(session, metrics_addr)?;
-    interrupted().await;
+    let said = say_that_it_runs(session, metrics_addr);
+    if said.is_ok() {
+        stopped.await;
+    }
+    // others need not wait until its leases run out, also when nobody reads what it says
     daemon.shutdown().await;
-    Ok(())
+    said
 }
 
 async fn run_all_tenants(
@@ -328,11 +343,14 @@ async fn run_all_tenants(
     }
     let store = session.tenants().await?;
     serve_metrics(metrics_addr)?;
+    let stopped = interrupted();
     let daemon = store.start_daemon(DaemonConfig::default(), connections);
-    say_that_it_runs(session, metrics_addr)?;
-    interrupted().await;
+    let said = say_that_it_runs(session, metrics_addr);
+    if said.is_ok() {
+        stopped.await;
+    }
     daemon.shutdown().await;
-    Ok(())
+    said
 }
 
 fn serve_metrics(addr: Option<SocketAddr>) -> Result<(), Failure> {
@@ -351,11 +369,18 @@ fn say_that_it_runs(session: &mut Session, metrics_addr: Option<SocketAddr>) -> 
 async fn metrics(session: &mut Session, store: &Store, name: &str) -> Result<(), Failure> {
     let it = store.projections().metrics(name).await?;
     let shown = json!({
-        "name": it.name, "position": it.position, "lag_events": it.lag_events, "lag_seconds": it.lag_seconds,
+        "name": it.name, "inline": it.inline, "position": it.position, "lag_events": it.lag_events, "lag_seconds": it.lag_seconds,
         "processed": it.processed, "events_per_second": it.events_per_second, "failures": it.failures,
         "dead_letters": it.dead_letters,
     });
     session.out.show(&shown, |out| {
+        if it.inline {
+            return out.facts([
+                ("projection", it.name.clone()),
+                ("position", it.position.to_string()),
+                ("behind", "never: inline, applied with each append".to_owned()),
+            ]);
+        }
         out.facts([
             ("projection", it.name.clone()),
             ("position", it.position.to_string()),

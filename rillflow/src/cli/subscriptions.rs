@@ -276,13 +276,13 @@ fn group_status(session: &mut Session, it: &GroupStatus) -> Result<(), Failure> 
 
 impl Tail {
     async fn run(self, session: &mut Session, store: &Store) -> Result<(), Failure> {
+        let mut stopped = std::pin::pin!(interrupted());
         let info = known(store, &self.name).await?;
         let options =
             SubscriptionOptions { group: self.group, ..SubscriptionOptions::after(info.start_position) }.manual();
         let (handle, mut events) = store.subscriptions().subscribe(&self.name, info.filter, options).await?;
         let printing = async {
             let mut left = self.limit.unwrap_or(u64::MAX);
-            let mut stopped = std::pin::pin!(interrupted());
             while left > 0 {
                 let next = tokio::select! {
                     next = events.recv() => next,

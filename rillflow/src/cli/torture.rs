@@ -48,8 +48,8 @@ mod with_testing {
 
     use super::{Ran, Session, Torture};
     use crate::Error;
-    use crate::cli::Done;
     use crate::cli::failure::Failure;
+    use crate::cli::{Done, interrupted};
     use crate::testing::torture::{self, Report};
 
     /// `insufficient_privilege`
@@ -77,7 +77,7 @@ mod with_testing {
             let torture = self.torture();
             let ended = tokio::select! {
                 report = torture.run_on(server) => report.map_err(explained),
-                _sent = tokio::signal::ctrl_c() => Err(Failure::failed("interrupted, and nothing was counted", "")),
+                () = interrupted() => Err(Failure::failed("interrupted, and nothing was counted", "")),
             };
             bar.finish_and_clear();
             self.show(session, ended?)

@@ -78,6 +78,13 @@ pub trait Aggregate: Default + Send + Sync + 'static {
     /// A snapshot with another one is not read, and costs nothing but the whole fold.
     const FINGERPRINT: i64 = fingerprint("", 1);
 
+    /// The version of its fold: `snapshot_version`. Where it is kept as a document, a new one builds the documents anew.
+    const VERSION: i32 = 1;
+
+    /// How many shards it begins with where it is kept as a document behind the appends: `shards`. See
+    /// [`DocumentProjection`](crate::DocumentProjection).
+    const SHARDS: i32 = 1;
+
     /// How its snapshots are written, when it has any.
     #[doc(hidden)]
     const SNAPSHOTS: Option<Snapshots<Self>> = None;

@@ -90,12 +90,7 @@ pub(crate) async fn load<A: Aggregate>(
     how: Option<&Snapshots<A>>,
     until: Until,
 ) -> Result<Loaded<A>> {
-    let loading = async {
-        let mut conn = warm::connection(core).await?;
-        let loaded = load_on(&mut conn, core, stream_id, how, until).await?;
-        conn.rest();
-        Ok(loaded)
-    };
+    let loading = warm::ask(core, async |conn| load_on(conn, core, stream_id, how, until).await);
     operation!(core, "load", A::NAME).stream(stream_id).run(loading).await
 }
 

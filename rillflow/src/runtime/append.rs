@@ -10,8 +10,8 @@ use sqlx::PgConnection;
 use super::backoff::Backoff;
 use super::connections::Connection;
 use super::marks::Marks;
-use super::{Core, SharedCore, lanes, warm};
-use crate::model::{AnyProjection, Appended, EventEnvelope, IdValue, ProjectionBatch, Registered};
+use super::{Core, SharedCore, inline, lanes, warm};
+use crate::model::{AnyProjection, Appended, EventEnvelope, IdValue, Lifecycle, ProjectionBatch, Registered};
 use crate::observe::{self, operation};
 use crate::storage::append::{self as appends, Append, Outcome};
 use crate::storage::failure::{broke, repeated};
@@ -224,14 +224,36 @@ pub(super) async fn project(
     if batch.is_empty() {
         return Ok(());
     }
-    documents::load_batch(conn, &core.texts, projection.collection(), &mut *batch, true).await?;
-    look_up(conn, core, &mut *batch).await?;
-    fold(projection, &mut *batch)?;
-    if documents::write_batch(conn, &core.texts, projection.collection(), batch.changes()?).await? {
+    let written = fold_into(conn, core, registered, projection, &mut *batch).await;
+    if let Ok(true) = written {
         return Ok(());
     }
+    // what another version wrote may also be what could not be read. Where PostgreSQL has ended the transaction it answers
+    // nothing more, and what it said before counts
+    if registered.lifecycle == Lifecycle::Inline
+        && let Err(other @ Error::ReadModelVersion { .. }) = inline::check(conn, core, registered).await
+    {
+        return Err(other);
+    }
+    written?;
     let message = format!("a document of {} came into being while it was folded", projection.collection().name);
     Err(Error::Contention(sqlx::Error::Protocol(message)))
+}
+
+/// Folds a batch into the stored documents. `false`: they are not as they were, or of another version.
+async fn fold_into(
+    conn: &mut PgConnection,
+    core: &Core,
+    registered: &Registered,
+    projection: &dyn AnyProjection,
+    batch: &mut dyn ProjectionBatch,
+) -> Result<bool> {
+    // from here on the table stays what it is: a rebuild that puts another in its place waits for this transaction
+    documents::load_batch(conn, &core.texts, projection.collection(), batch, true).await?;
+    look_up(conn, core, batch).await?;
+    fold(projection, batch)?;
+    let inline = (registered.lifecycle == Lifecycle::Inline).then_some((&*registered.name, registered.version));
+    documents::write_batch(conn, &core.texts, projection.collection(), batch.changes()?, inline).await
 }
 
 /// Pushes events into a batch. A failure says at which event; a panic is a failure.

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use super::Task;
 use crate::model::TenantName;
 use crate::sql::Texts;
-use crate::storage::{failure, tenants};
+use crate::storage::{doctor, failure, tenants};
 use crate::{Error, Result};
 
 /// One that rested this long is given back to the pool.
@@ -34,6 +34,8 @@ const IDLE: Duration = Duration::from_secs(10);
 pub(crate) struct Connections {
     pool: PgPool,
     tenant: Option<Arc<OfTenant>>,
+    /// A pooler lends a server for each transaction.
+    pooled: bool,
 }
 
 /// The connections of one tenant.
@@ -74,20 +76,29 @@ struct Resting {
 impl Connections {
     /// All of a pool's.
     pub(crate) fn of(pool: PgPool) -> Self {
-        Self { pool, tenant: None }
+        Self { pool, tenant: None, pooled: false }
+    }
+
+    /// Each is in a transaction whenever it is asked something, as a pooler needs it.
+    pub(crate) fn pooled(self, pooled: bool) -> Self {
+        Self { pooled, ..self }
     }
 
     /// Those of one tenant, in the schema of these texts.
     pub(crate) fn of_tenant(shared: &Arc<SharedConnections>, texts: &Texts, name: &TenantName) -> Self {
         let enter = tenants::entering(texts, name).into();
         let of = OfTenant { name: name.clone(), enter, shared: Arc::clone(shared), own: OnceLock::new() };
-        Self { pool: shared.pool.clone(), tenant: Some(Arc::new(of)) }
+        Self { pool: shared.pool.clone(), tenant: Some(Arc::new(of)), pooled: false }
     }
 
     /// A connection; a tenant's is set to it. Cancel safe.
     pub(crate) async fn acquire(&self) -> Result<Connection> {
         match &self.tenant {
-            None => Ok(Connection::of(self.pool.acquire().await?, None, Instant::now())),
+            None => {
+                let mut conn = Connection::of(self.pool.acquire().await?, None, Instant::now());
+                conn.pooled = self.pooled;
+                Ok(conn)
+            }
             Some(of) => of.acquire().await,
         }
     }
@@ -277,11 +288,13 @@ pub(crate) struct Connection {
     taken: Instant,
     /// Whether a transaction is being begun.
     beginning: bool,
+    /// Whether statements on it begin transactions of their own.
+    pooled: bool,
 }
 
 impl Connection {
     fn of(conn: PoolConnection<Postgres>, of: Option<Arc<OfTenant>>, taken: Instant) -> Self {
-        Self { conn: Some(conn), of, taken, beginning: false }
+        Self { conn: Some(conn), of, taken, beginning: false, pooled: false }
     }
 
     /// A transaction on it.
@@ -334,7 +347,7 @@ impl Connection {
 
     /// Has it closed when it is dropped, and not given back.
     pub(crate) fn close_on_drop(&mut self) {
-        self.of = None;
+        (self.of, self.pooled) = (None, false);
         if let Some(conn) = &mut self.conn {
             conn.close_on_drop();
         }
@@ -346,6 +359,9 @@ impl Drop for Connection {
         if self.beginning {
             self.close_on_drop();
         }
+        if let (true, Some(_), Ok(runtime)) = (self.pooled, &self.conn, Handle::try_current()) {
+            return drop(runtime.spawn(give_back_outside_of_transactions(self.taken_out())));
+        }
         let (Some(of), Some(_)) = (self.of.take(), &self.conn) else { return };
         let conn = self.taken_out();
         match Handle::try_current() {
@@ -353,6 +369,18 @@ impl Drop for Connection {
             // those who wait are served by the pool
             Ok(_) if self.taken.elapsed() > KEPT || of.shared.state().waiting > 0 => drop(conn),
             Ok(runtime) => drop(runtime.spawn(of.give_back(conn, self.taken))),
+        }
+    }
+}
+
+/// Gives a connection back, unless a transaction is open on it: one whose `BEGIN` was given up would keep a server of the
+/// pooler for as long as nobody uses it.
+async fn give_back_outside_of_transactions(mut conn: PoolConnection<Postgres>) {
+    match tokio::time::timeout(PATIENCE, doctor::holds_transaction(&mut conn)).await {
+        Ok(Ok(false)) => {}
+        failed => {
+            tracing::debug!(?failed, "a connection was closed, as it was left in a transaction, or is unfit for use");
+            drop(conn.detach());
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::listener::{Listener, Listening};
 use super::marks::Marks;
 use super::tender::Tender;
-use super::{SharedCore, Task};
+use super::{SharedCore, Task, inline};
 use crate::Result;
 use crate::storage::projections;
 
@@ -84,6 +84,7 @@ impl Daemon {
         for registered in core.behind() {
             projections::register(&mut conn, &core.texts, registered).await?;
         }
+        inline::register(&mut conn, core, &core.texts).await?;
         drop(conn);
         let tender = Tender::new(core.clone(), config, stopped);
         let (listening, following) = (Listener::share(core), alone.then(|| Marks::follow(core)));

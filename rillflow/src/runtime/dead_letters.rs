@@ -8,7 +8,7 @@ use super::append::project;
 use super::daemon::DaemonConfig;
 use super::handling::call;
 use crate::model::{EventEnvelope, OnFailure, Registered, Work};
-use crate::storage::letters::{self, storable};
+use crate::storage::letters::{self, Letters, storable};
 use crate::storage::{failure, projections};
 use crate::{Error, Result};
 
@@ -35,12 +35,12 @@ pub(crate) enum Retry {
     Delete,
 }
 
-/// Takes up a letter, in one transaction that keeps the projection's owner from writing meanwhile.
+/// Takes up letters, in one transaction that keeps the projection's owner from writing meanwhile.
 pub(crate) async fn retry(
     core: &SharedCore,
     registered: &Registered,
     config: DaemonConfig,
-    id: i64,
+    letters: Letters<'_>,
     retry: Retry,
 ) -> Result<Requeued> {
     let (texts, name) = (&core.texts, &*registered.name);
@@ -51,14 +51,12 @@ pub(crate) async fn retry(
         return Err(Error::UnknownProjection { name: name.to_owned() });
     }
     projections::guard_batch(&mut tx, texts, config.lease_ttl).await?;
-    let mut group: Vec<i64> = letters::of_key(&mut tx, texts, name, id).await?.into_iter().map(|it| it.0).collect();
-    if group.is_empty() {
+    let parks = registered.on_failure == OnFailure::Park;
+    let mut group = letters::together(&mut tx, texts, name, letters, parks).await?;
+    if let (Letters::One(id), true) = (letters, group.is_empty()) {
         return Err(Error::UnknownDeadLetter { projection: name.to_owned(), id });
     }
-    if registered.on_failure != OnFailure::Park {
-        group = vec![id];
-    }
-    if retry == Retry::Delete {
+    if let (Letters::One(id), Retry::Delete) = (letters, retry) {
         letters::delete(&mut tx, texts, name, id).await?;
         group.retain(|&letter| letter != id);
     }

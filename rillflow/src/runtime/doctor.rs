@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::Core;
 use super::sessions::Sessions;
+use super::{Core, inline};
 use crate::Result;
 use crate::model::SchemaPlan;
 use crate::sql::MIGRATIONS;
@@ -21,9 +21,6 @@ const LONG_OPEN: f64 = 5.0;
 const UNPUBLISHED: f64 = 10.0;
 /// Another transaction may keep VACUUM away so long.
 const LONG_SNAPSHOT: f64 = 600.0;
-
-/// How long a second connection may take to tell whether a pooler is in between.
-const SECOND_CONNECTION: Duration = Duration::from_secs(2);
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -90,8 +87,7 @@ pub(crate) async fn diagnose(core: &Core) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Whether a pooler is in between. One that nobody declared is seen when two connections of ours, of which one holds a
-/// transaction, are answered by one session, or when the other one changes its session.
+/// Whether a pooler is in between.
 async fn look_for_pooler(conn: &mut PgConnection, core: &Core) -> Result<Option<Finding>> {
     match &core.sessions {
         Sessions::Direct(_) => {
@@ -104,18 +100,13 @@ async fn look_for_pooler(conn: &mut PgConnection, core: &Core) -> Result<Option<
         }
         Sessions::Pool => {}
     }
-    let before = doctor::backend(conn).await?;
-    let Ok(Ok(mut other)) = tokio::time::timeout(SECOND_CONNECTION, core.pool.begin()).await else { return Ok(None) };
-    let others = tokio::time::timeout(SECOND_CONNECTION, doctor::backend(&mut other)).await;
-    let after = tokio::time::timeout(SECOND_CONNECTION, doctor::backend(conn)).await;
-    let moved = match (others, after) {
-        (Ok(others), Ok(after)) => others? == before || after? != before,
-        _late => false, // a pooler with one server, or a server that is slow: that is not for us to say
-    };
+    if !core.lends_sessions(conn).await? {
+        return Ok(None);
+    }
     let problem = "a pooler in transaction mode is in between, and nobody declared it";
     let fix =
         "`Store::builder(url).pooler(Pooler::transaction().direct_url(..))`, or give this program the URL past it";
-    Ok(moved.then(|| Finding::new("pooler", Severity::Critical, problem, fix)))
+    Ok(Some(Finding::new("pooler", Severity::Critical, problem, fix)))
 }
 
 fn look_at_server(server: &Server) -> Vec<Finding> {
@@ -205,6 +196,11 @@ async fn look_at_store(conn: &mut PgConnection, core: &Core, standby: bool, find
     findings.push(look_at_mark(&mark, &holders));
     let projections = doctor::projections(conn, texts).await?;
     findings.extend(projections.iter().map(|it| look_at_projection(it, &mark)));
+    for (registered, why) in inline::differing(conn, core, texts).await? {
+        let fix =
+            format!("start a daemon of the newest program, or `rillflow projections rebuild {}`", registered.name);
+        findings.push(Finding::new("projection", Severity::Critical, why.to_string(), fix));
+    }
     look_at_tables(conn, core, findings).await
 }
 

@@ -78,7 +78,7 @@ impl Handling<'_> {
             }
         }
         copy.finish().await?;
-        if !changed.is_empty() && !documents::write_batch(&mut tx, texts, collection, changed).await? {
+        if !changed.is_empty() && !documents::write_batch(&mut tx, texts, collection, changed, None).await? {
             return Ok(false);
         }
         tx.commit().await?;
@@ -122,7 +122,9 @@ pub(super) async fn call(
     tx: &mut Transaction<'_, Postgres>,
     limit: Duration,
 ) -> Result<()> {
-    let handled = tokio::time::timeout(limit, AssertUnwindSafe(handler.apply(event, tx)).catch_unwind()).await;
+    // called within, as a handler that is no `async fn` may panic before it returns its future
+    let applied = async { handler.apply(event, tx).await };
+    let handled = tokio::time::timeout(limit, AssertUnwindSafe(applied).catch_unwind()).await;
     let source: BoxError = match handled {
         Ok(Ok(Ok(()))) => return Ok(()),
         Ok(Ok(Err(error))) => error,
@@ -138,7 +140,7 @@ pub(super) async fn empty(
     handler: &dyn AnyHandler,
     tx: &mut Transaction<'_, Postgres>,
 ) -> Result<()> {
-    let emptied = AssertUnwindSafe(handler.reset(tx)).catch_unwind().await;
+    let emptied = AssertUnwindSafe(async { handler.reset(tx).await }).catch_unwind().await;
     let source = match emptied {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => error,

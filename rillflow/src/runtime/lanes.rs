@@ -22,6 +22,7 @@ use super::marks::Marks;
 use crate::model::{Appended, StreamId};
 use crate::observe::measure;
 use crate::storage::append::{Append, Outcome, append_many};
+use crate::storage::failure::broke;
 use crate::{Error, Result};
 
 /// How many appends, and how many bytes, go together at most.
@@ -164,7 +165,7 @@ impl Lane {
 
     /// Keeps a connection that works for the next append.
     fn keep<T>(&mut self, conn: Connection, result: &Result<T>) {
-        let works = !matches!(result, Err(Error::OutcomeUnknown { .. } | Error::Database(sqlx::Error::Io(_))));
+        let works = !result.as_ref().is_err_and(|it| matches!(it, Error::OutcomeUnknown { .. }) || broke(it));
         self.conn = Some(conn).filter(|_| works && self.counts);
     }
 

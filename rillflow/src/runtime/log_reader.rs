@@ -58,6 +58,13 @@ impl LogReader {
     }
 }
 
+impl LogReader {
+    /// Forgets what was read: a projection is taken up, and the history may be another one by now.
+    pub(super) async fn forget(&self) {
+        *self.0.lock().await = Window::default();
+    }
+}
+
 impl Window {
     /// Reads on to `until`, when `after` lies within, or beyond, what is known.
     async fn reach(&mut self, core: &Core, after: i64, until: i64) -> Result<()> {

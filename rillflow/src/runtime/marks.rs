@@ -18,6 +18,8 @@ use crate::storage::marks;
 const POLL: Duration = Duration::from_secs(3);
 /// How often, where nobody can listen.
 const POLL_UNHEARD: Duration = Duration::from_millis(200);
+/// How long the server may take to tell: a connection that is silent for longer is given up.
+const DEADLINE: Duration = Duration::from_secs(5);
 /// How soon after an append that the mark has not reached it is looked at again, and the longest such pause.
 const SOON: Duration = Duration::from_millis(2);
 /// How soon while nobody here waits for events: a look costs as much as some appends, and others hear of it by then.
@@ -109,7 +111,12 @@ impl Marks {
 /// True when an append is open, or was when the mark was computed.
 async fn look(core: &SharedCore, published: &mut i64) -> crate::Result<bool> {
     let mut conn = warm::connection(core).await?;
-    let head = marks::safe_mark(&mut conn, &core.texts).await?;
+    let Ok(head) = tokio::time::timeout(DEADLINE, marks::safe_mark(&mut conn, &core.texts)).await else {
+        conn.give_up();
+        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from PostgreSQL in time");
+        return Err(sqlx::Error::Io(late).into());
+    };
+    let head = head?;
     core.observer.mark(head.mark, head.drawn);
     core.marks.heard(head.mark);
     if head.mark > *published {

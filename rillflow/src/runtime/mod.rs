@@ -10,6 +10,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod decide;
 pub(crate) mod doctor;
 mod handling;
+pub(crate) mod inline;
 pub(crate) mod lanes;
 pub(crate) mod listener;
 mod log_reader;

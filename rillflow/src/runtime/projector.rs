@@ -84,6 +84,7 @@ impl Projector {
             false => restart(core, registered, lease.token).await?.then_some(0),
         };
         let Some(position) = begun else { return Ok(None) };
+        core.log.forget().await;
         let mut conn = core.pool.acquire().await?;
         let parked = match registered.on_failure {
             OnFailure::Park => letters::parked_keys(&mut conn, &core.texts, &registered.name).await?,
@@ -271,8 +272,8 @@ impl Projector {
     /// Keeps an error where people look for it.
     pub(super) async fn note_failure(&self, error: &Error) -> Result<()> {
         let mut conn = self.core.pool.acquire().await?;
-        let error = storable(&error.to_string());
-        projections::note_failure(&mut conn, &self.core.texts, &self.registered.name, self.token, &error).await
+        let (texts, name) = (&self.core.texts, &self.registered.name);
+        projections::note_failure(&mut conn, texts, name, self.token, &error.to_string()).await
     }
 }
 

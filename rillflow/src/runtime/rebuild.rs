@@ -1,6 +1,7 @@
 //! Building a read model anew beside the live one, and putting it in its place.
 
 mod building;
+mod shared_table;
 mod swap;
 
 use std::time::Duration;
@@ -58,10 +59,11 @@ pub(crate) async fn rebuild(
         projections::register(&mut conn, &core.texts, registered).await?;
     }
     match &registered.work {
-        _ if core.begins_in_place(registered) && registered.lifecycle == Lifecycle::Inline => Err(Error::Schema {
-            problem: format!("the inline projection `{}` writes to a table that tenants share", registered.name),
-            help: "run it behind the appends, or give tenants schemas of their own, to have it built anew".to_owned(),
-        }),
+        Work::Documents(_, collection)
+            if core.begins_in_place(registered) && registered.lifecycle == Lifecycle::Inline =>
+        {
+            shared_table::rebuild(core, registered, collection).await
+        }
         _ if core.begins_in_place(registered) => match in_place(core, registered, config).await? {
             TickResult::Processed { count } => Ok(count),
             _ => Ok(0),

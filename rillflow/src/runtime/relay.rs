@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::append::panicked;
 use super::backoff::Backoff;
 use super::subscriber::Shared;
 use super::{SharedCore, Task};
@@ -211,7 +212,7 @@ impl<T: Transport> Relay<T> {
 
     fn enqueue(&self, queues: &mut BTreeMap<String, Queue>, event: EventEnvelope) {
         let position = event.global_seq;
-        match (self.to_message)(event) {
+        match self.message_of(event) {
             Ok(Some(message)) => {
                 let (waiting, due) = (VecDeque::new(), Instant::now());
                 let backoff = Backoff::new(self.options.first_retry, self.options.longest_retry);
@@ -223,7 +224,15 @@ impl<T: Transport> Relay<T> {
                 }
             }
             Ok(None) => self.shared.ack_later(position),
-            Err(error) => self.shared.give_up_later(position, 1, error.to_string()),
+            Err(reason) => self.shared.give_up_later(position, 1, reason),
+        }
+    }
+
+    /// The message of an event, by the application's own function, whose panic is a failure of this event.
+    fn message_of(&self, event: EventEnvelope) -> Result<Option<OutboxMessage>, String> {
+        match std::panic::catch_unwind(AssertUnwindSafe(|| (self.to_message)(event))) {
+            Ok(message) => message.map_err(|error| error.to_string()),
+            Err(panic) => Err(panicked(&*panic)),
         }
     }
 
@@ -259,7 +268,7 @@ impl<T: Transport> Relay<T> {
 
     /// Hands messages to the transport: an answer for each, whatever it does.
     async fn publish(&self, wave: &[OutboxMessage]) -> Vec<Result<(), BoxError>> {
-        let publishing = AssertUnwindSafe(self.transport.publish(wave)).catch_unwind();
+        let publishing = AssertUnwindSafe(async { self.transport.publish(wave).await }).catch_unwind();
         let operation = operation!(&self.core, "publish", &*self.shared.key.subscription).events(wave.len());
         let published = operation.run_any(tokio::time::timeout(self.options.timeout, publishing)).await;
         let mut answers = match published {

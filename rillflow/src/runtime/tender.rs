@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -11,10 +12,14 @@ use super::backoff::Backoff;
 use super::daemon::DaemonConfig;
 use super::owned::{Ended, Owned};
 use super::rebuild::rebuild;
-use super::{SharedCore, Task};
+use super::{SharedCore, Task, inline};
 use crate::model::{Registered, Shard};
+use crate::storage::failure::passing;
 use crate::storage::projections::{self, Lease, Tended, Wanted};
 use crate::{Error, Result};
+
+/// How long the server may take to answer a beat, at least.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The task that holds a process's leases: one statement per beat for all of them.
 pub(super) struct Tender {
@@ -26,6 +31,10 @@ pub(super) struct Tender {
     running: HashMap<Arc<str>, Running>,
     /// Those whose stored read model is of an older version: built anew beside it.
     rebuilding: HashMap<Arc<str>, Task>,
+    /// Whether every inline read model was found to be of this program's version, or of a newer one.
+    inline_serves: bool,
+    /// A beat had no answer, or no connection: those that run here may wait for theirs in vain.
+    silent: bool,
     /// Those that failed, until when they rest.
     resting: HashMap<Arc<str>, (Backoff, Instant)>,
     ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
@@ -47,19 +56,22 @@ impl Tender {
             stop,
             running: HashMap::new(),
             rebuilding: HashMap::new(),
+            inline_serves: false,
+            silent: false,
             resting: HashMap::new(),
             ended: mpsc::unbounded_channel(),
         }
     }
 
     pub(super) async fn run(mut self) {
-        if self.core.behind().next().is_none() {
+        if self.core.projections.is_empty() {
             // the daemon went away, or says so
             let _stop = self.stop.changed().await;
             return;
         }
         while !*self.stop.borrow() {
             if let Err(error) = self.beat().await {
+                self.silent |= passing(&error);
                 tracing::warn!(%error, "could not tend the leases of this process's projections; trying again");
             }
             let next = self.next_beat();
@@ -81,6 +93,12 @@ impl Tender {
 
     async fn beat(&mut self) -> Result<()> {
         let core = self.core.clone();
+        if !self.inline_serves {
+            self.look_at_inline().await?;
+        }
+        if core.behind().next().is_none() {
+            return Ok(());
+        }
         let now = Instant::now();
         let wanted: Vec<_> = core
             .behind()
@@ -89,17 +107,36 @@ impl Tender {
         let resting: Vec<_> = self.resting.iter().filter(|it| it.1.1 > now).map(|(name, _)| &**name).collect();
         let (owner, ttl) = (self.owner, self.config.lease_ttl);
         let mut conn = core.pool.acquire().await?;
-        let tended = projections::tend_leases(&mut conn, &core.texts, owner, ttl, &wanted, &resting).await?;
+        let tending = projections::tend_leases(&mut conn, &core.texts, owner, ttl, &wanted, &resting);
+        let Ok(tended) = tokio::time::timeout(ttl.max(PATIENCE), tending).await else {
+            drop(conn.detach());
+            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer from PostgreSQL in time");
+            return Err(sqlx::Error::Io(late).into());
+        };
+        let tended = tended?;
+        if std::mem::take(&mut self.silent) {
+            self.running.clear(); // they go on where they were, on connections that answer
+        }
         for (name, token) in self.reconcile(tended) {
             projections::release_lease(&mut conn, &core.texts, &name, token).await?;
         }
         Ok(())
     }
 
+    /// Has inline read models of an older version built anew, until there is none.
+    async fn look_at_inline(&mut self) -> Result<()> {
+        let stale = inline::stale(&mut *self.core.pool.acquire().await?, &self.core).await?;
+        self.inline_serves = stale.is_empty();
+        self.rebuilding.retain(|_, task| !task.is_finished());
+        stale.iter().for_each(|name| self.rebuild(name));
+        Ok(())
+    }
+
     /// Starts what was taken and stops what was lost. Returns leases that nobody here runs under.
     fn reconcile(&mut self, tended: Tended) -> Vec<(String, i64)> {
         let still = |name: &str, token| tended.held.iter().any(|held| held.0 == name && held.1 == token);
-        self.running.retain(|name, running| still(name, running.token));
+        // one whose task ended without a word, as by a panic, is given back, and taken anew
+        self.running.retain(|name, running| still(name, running.token) && !running.task.is_finished());
         let runs = |name: &str, token| self.running.get(name).is_some_and(|it| it.token == token);
         let unused = tended.held.iter().filter(|held| !runs(&held.0, held.1));
         let unused = unused.map(|(name, token, _)| (name.clone(), *token)).collect();

@@ -7,7 +7,6 @@ use super::daemon::DaemonConfig;
 use super::projector::{Advance, Projector};
 use super::rebuild::rebuild;
 use crate::model::{Registered, Shard};
-use crate::storage::letters::storable;
 use crate::storage::{marks, projections};
 use crate::{Error, Result};
 
@@ -95,12 +94,10 @@ async fn run_shard(core: &SharedCore, shard: &Registered, config: DaemonConfig, 
         Err(error) => Err(error),
     };
     let mut conn = core.pool.acquire().await?;
-    if let Err(error) = &worked
-        && !matches!(error, Error::Projection { .. })
-    // that one was noted with each try
-    {
-        let error = storable(&error.to_string());
-        projections::note_failure(&mut conn, texts, name, lease.token, &error).await?;
+    // an event's failure was noted with each try
+    let noted = matches!(worked, Err(Error::Projection { .. }));
+    if let (Err(error), false) = (&worked, noted) {
+        projections::note_failure(&mut conn, texts, name, lease.token, &error.to_string()).await?;
     }
     projections::release_lease(&mut conn, texts, name, lease.token).await?;
     worked

@@ -71,10 +71,23 @@ pub(crate) async fn connection(core: &SharedCore) -> Result<Lent<'_>> {
     })
 }
 
+/// Asks a short question, and lets the connection rest when it was answered.
+pub(crate) async fn ask<T>(core: &SharedCore, question: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+    let mut conn = connection(core).await?;
+    let answer = question(&mut conn).await?;
+    conn.rest();
+    Ok(answer)
+}
+
 impl Lent<'_> {
     /// As [`Connection::begin`].
     pub(crate) async fn begin(&mut self) -> Result<Transaction<'_, Postgres>> {
         self.conn.begin().await
+    }
+
+    /// Closes it without a word: it does not answer.
+    pub(crate) fn give_up(self) {
+        drop(self.conn.detach());
     }
 
     /// Lets it rest after its answer was read to the end; unless somebody may be waiting for a connection of the pool.

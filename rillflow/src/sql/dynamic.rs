@@ -221,6 +221,16 @@ impl Writer<'_> {
     }
 
     fn one_of(&mut self, path: &JsonPath, values: &[Value]) -> Result<()> {
+        // null stands for what is missing too, as in an equality
+        if values.contains(&Value::Null) {
+            let others: Vec<_> = values.iter().filter(|value| !value.is_null()).cloned().collect();
+            self.put("(");
+            self.one_of(path, &others)?;
+            self.put(" OR ");
+            self.equal(path, &Value::Null)?;
+            self.put(")");
+            return Ok(());
+        }
         if let Some(info) = self.declared(path, false)
             && let Some(bound) = values.iter().map(|value| as_sql(info.sql_type, value)).collect::<Option<Vec<_>>>()
         {

@@ -30,6 +30,7 @@ statements! {
     APPLIED_MIGRATIONS = "applied_migrations.sql";
     KEEPS_NAMES = "keeps_names.sql";
     BACKEND_PID = "backend_pid.sql";
+    HOLDS_TRANSACTION = "holds_transaction.sql";
     EXTENSION_SCHEMAS = "extension_schemas.sql";
     SCHEMA_CATALOG = "schema_catalog.sql";
     SCHEMA_STATE = "schema_state.sql";
@@ -116,6 +117,11 @@ statements! {
     PAUSE_PROJECTION = "pause_projection.sql";
     RESUME_PROJECTION = "resume_projection.sql";
     RESET_CHECKPOINT = "reset_checkpoint.sql";
+
+    REGISTER_INLINE = "register_inline.sql";
+    INLINE_VERSIONS = "inline_versions.sql";
+    INLINE_MODELS = "inline_models.sql";
+    REPLACE_INLINE = "replace_inline.sql";
 
     BEGIN_REBUILD = "begin_rebuild.sql";
     REBUILD_STATUS = "rebuild_status.sql";

@@ -160,6 +160,11 @@ impl Texts {
         Self { pooled, ..self }
     }
 
+    /// Whether each is sent in a transaction.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.pooled
+    }
+
     /// The same for another schema.
     #[must_use]
     pub(crate) fn elsewhere(&self, schema: SchemaName) -> Self {

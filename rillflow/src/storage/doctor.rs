@@ -120,6 +120,11 @@ pub(crate) async fn backend(conn: &mut PgConnection) -> Result<i32> {
     Ok(sqlx::raw_sql(sql::BACKEND_PID).fetch_one(conn).await?.try_get(0)?)
 }
 
+/// Whether a transaction is open on a connection. Asked without parameters, so that it is one trip.
+pub(crate) async fn holds_transaction(conn: &mut PgConnection) -> Result<bool> {
+    Ok(sqlx::raw_sql(sql::HOLDS_TRANSACTION).fetch_one(conn).await?.try_get(0)?)
+}
+
 /// Looks at the server.
 pub(crate) async fn server(conn: &mut PgConnection, texts: &Texts) -> Result<Server> {
     let query = query(texts.statement(sql::DOCTOR_SERVER)).bind(texts.schema().as_str());

@@ -243,12 +243,14 @@ fn id(row: &PgRow, collection: &Collection) -> Result<IdValue> {
     })
 }
 
-/// Writes the documents of an inline projection. `false`: one of them came into being meanwhile, so fold again.
+/// Writes documents that were folded in memory, of the inline projection of this name if its read model is of the version
+/// that folded them. `false`: it is not, or one of them came into being meanwhile.
 pub(crate) async fn write_batch(
     conn: &mut PgConnection,
     texts: &Texts,
     collection: &'static Collection,
     changes: Changes,
+    inline: Option<(&str, i32)>,
 ) -> Result<bool> {
     let wanted = (changes.docs.len() + changes.removed_versions.len()) as u64;
     let values = vec![
@@ -257,6 +259,8 @@ pub(crate) async fn write_batch(
         SqlValue::Ints(changes.versions),
         changes.removed,
         SqlValue::Ints(changes.removed_versions),
+        inline.map_or(SqlValue::Null(SqlType::Text), |(name, _)| SqlValue::Text(name.to_owned())),
+        inline.map_or(SqlValue::Null(SqlType::Int), |(_, version)| SqlValue::Int(version.into())),
     ];
     let query = query_with(texts.of(sql::WRITE_DOCUMENTS, collection), arguments(values)?);
     let done = query.execute(conn).await.map_err(|e| of_collection(e, collection))?;

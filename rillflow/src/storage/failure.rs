@@ -74,7 +74,7 @@ pub(crate) fn repeated(error: &Error) -> Option<Repeated> {
 /// Whether the connection broke, so that nobody knows what became of the statement.
 pub(crate) fn broke(error: &Error) -> bool {
     matches!(error, Error::Database(sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_)))
-        || is_shutdown(error)
+        || matches!(error, Error::Database(sqlx::Error::Database(refused)) if refused.code().is_some_and(|it| ends(&it)))
 }
 
 /// Whether it is the connection's fault that it could not be made a tenant's: it broke, or was left in a transaction
@@ -85,10 +85,10 @@ pub(crate) fn unfit_connection(error: &Error) -> bool {
     broke(error) || matches!(code.as_deref(), Some("2D000" | "25P02" | "25P03"))
 }
 
-/// The server ended the session: admin_shutdown, crash_shutdown, cannot_connect_now.
-fn is_shutdown(error: &Error) -> bool {
-    let Error::Database(sqlx::Error::Database(error)) = error else { return false };
-    matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
+/// The server ended the session: admin_shutdown, crash_shutdown, cannot_connect_now; or a pooler says that it lost the
+/// server (class 08, connection exceptions).
+fn ends(code: &str) -> bool {
+    matches!(code, "57P01" | "57P02" | "57P03") || code.starts_with("08")
 }
 
 /// Whether an error says nothing about what was being done: a connection lost, a transaction given up for another's sake,
@@ -116,10 +116,9 @@ fn passes(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut => true,
         // serialization_failure, deadlock_detected, lock_not_available; the session was ended
-        sqlx::Error::Database(refused) => matches!(
-            refused.code().as_deref(),
-            Some("40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "25P03")
-        ),
+        sqlx::Error::Database(refused) => {
+            refused.code().is_some_and(|it| ends(&it) || matches!(&*it, "40001" | "40P01" | "55P03" | "25P03"))
+        }
         _ => false,
     }
 }

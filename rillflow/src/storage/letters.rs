@@ -94,15 +94,30 @@ fn letter(row: &PgRow, projection: &str) -> Result<DeadLetter> {
     })
 }
 
-/// A letter and those of its key, in their order: id and position.
-pub(crate) async fn of_key(
+/// What is taken up together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Letters<'k> {
+    /// One letter.
+    One(i64),
+    /// All of a key.
+    OfKey(&'k str),
+}
+
+/// The ids of these letters, and where events wait behind others of all that belong to them, in their order.
+pub(crate) async fn together(
     conn: &mut PgConnection,
     texts: &Texts,
     projection: &str,
-    id: i64,
-) -> Result<Vec<(i64, i64)>> {
-    let query = query_as(texts.statement(sql::LETTERS_OF_KEY)).bind(projection).bind(id);
-    Ok(query.fetch_all(conn).await?)
+    letters: Letters<'_>,
+    parks: bool,
+) -> Result<Vec<i64>> {
+    let (id, key) = match letters {
+        Letters::One(id) => (Some(id), None),
+        Letters::OfKey(key) => (None, Some(key)),
+    };
+    let query = query_as(texts.statement(sql::LETTERS_OF_KEY)).bind(projection).bind(id).bind(key).bind(parks);
+    let found: Vec<(i64, i64)> = query.fetch_all(conn).await?;
+    Ok(found.into_iter().map(|(id, _position)| id).collect())
 }
 
 /// The event of a letter; `None` when its stream was deleted.

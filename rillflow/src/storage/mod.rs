@@ -10,6 +10,7 @@ pub(crate) mod dynamic;
 pub(crate) mod epochs;
 pub(crate) mod events;
 pub(crate) mod failure;
+pub(crate) mod inline;
 pub(crate) mod letters;
 pub(crate) mod marks;
 #[cfg(feature = "cli")]

@@ -1,10 +1,10 @@
 //! An append put together step by step.
 
-use crate::Result;
-use crate::model::{AppendOptions, Appended, Event, Expected, Message, StreamId};
 use uuid::Uuid;
 
 use super::Events;
+use crate::Result;
+use crate::model::{AppendOptions, Appended, Event, Expected, Message, StreamId};
 use crate::storage::append::Append;
 
 /// An append on its way. The calls may come in any order; each keeps what the others set.

@@ -3,7 +3,7 @@
 use crate::model::{Collection, DocMetadata, IdValue, SqlValue, Stored};
 use crate::observe::operation;
 use crate::runtime::SharedCore;
-use crate::runtime::warm::connection;
+use crate::runtime::warm::ask;
 use crate::storage::documents::{self, In};
 use crate::{Error, Result};
 
@@ -22,26 +22,22 @@ impl<'s> Access<'s> {
 
     pub(super) async fn put(&self, id: IdValue, json: String) -> Result<i64> {
         let work = async {
-            let mut conn = connection(self.core).await?;
-            let written = documents::put(&mut conn, self.at(), id.clone(), json).await?;
-            conn.rest();
+            let written = ask(self.core, async |conn| documents::put(conn, self.at(), id.clone(), json).await).await?;
             written.ok_or_else(|| self.deleted(&id))
         };
         operation!(self.core, "put", self.collection.name).run(work).await
     }
 
     pub(super) async fn insert(&self, id: IdValue, json: String) -> Result<i64> {
-        let work = async {
-            let mut conn = connection(self.core).await?;
-            if let Some(version) = documents::insert(&mut conn, self.at(), id.clone(), json).await? {
-                conn.rest();
+        let work = ask(self.core, async |conn| {
+            if let Some(version) = documents::insert(conn, self.at(), id.clone(), json).await? {
                 return Ok(version);
             }
-            Err(match documents::state(&mut conn, self.at(), id.clone()).await? {
+            Err(match documents::state(conn, self.at(), id.clone()).await? {
                 Some((_, true)) => self.deleted(&id),
                 _ => Error::AlreadyExists { collection: self.collection.name, id: id.to_string() },
             })
-        };
+        });
         operation!(self.core, "insert", self.collection.name).run(work).await
     }
 
@@ -63,16 +59,12 @@ impl<'s> Access<'s> {
     }
 
     pub(super) async fn replace(&self, id: IdValue, json: String, expected: i64) -> Result<i64> {
-        let work = async {
-            let mut conn = connection(self.core).await?;
-            match documents::replace(&mut conn, self.at(), id.clone(), json, expected).await? {
-                Some(version) => {
-                    conn.rest();
-                    Ok(version)
-                }
-                None => Err(self.refusal(&mut conn, &id, Some(expected)).await?),
+        let work = ask(self.core, async |conn| {
+            match documents::replace(conn, self.at(), id.clone(), json, expected).await? {
+                Some(version) => Ok(version),
+                None => Err(self.refusal(conn, &id, Some(expected)).await?),
             }
-        };
+        });
         operation!(self.core, "replace", self.collection.name).run(work).await
     }
 
@@ -83,27 +75,16 @@ impl<'s> Access<'s> {
         expected: i64,
         read: impl FnOnce(&[u8]) -> Result<T>,
     ) -> Result<T> {
-        let work = async {
-            let mut conn = connection(self.core).await?;
-            match documents::get(&mut conn, self.at(), id.clone(), read).await? {
-                Some((document, version)) if version == expected => {
-                    conn.rest();
-                    Ok(document)
-                }
-                Some((_, actual)) => Err(self.conflict(&id, expected, actual)),
-                None => Err(self.refusal(&mut conn, &id, Some(expected)).await?),
-            }
-        };
+        let work = ask(self.core, async |conn| match documents::get(conn, self.at(), id.clone(), read).await? {
+            Some((document, version)) if version == expected => Ok(document),
+            Some((_, actual)) => Err(self.conflict(&id, expected, actual)),
+            None => Err(self.refusal(conn, &id, Some(expected)).await?),
+        });
         operation!(self.core, "get", self.collection.name).run(work).await
     }
 
     pub(super) async fn get<T>(&self, id: IdValue, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<Option<(T, i64)>> {
-        let work = async {
-            let mut conn = connection(self.core).await?;
-            let found = documents::get(&mut conn, self.at(), id, read).await?;
-            conn.rest();
-            Ok(found)
-        };
+        let work = ask(self.core, async |conn| documents::get(conn, self.at(), id, read).await);
         operation!(self.core, "get", self.collection.name).run(work).await
     }
 
@@ -117,22 +98,12 @@ impl<'s> Access<'s> {
     }
 
     pub(super) async fn get_many<T>(&self, ids: SqlValue, read: impl Fn(&[u8]) -> Result<T>) -> Result<Vec<(T, i64)>> {
-        let work = async {
-            let mut conn = connection(self.core).await?;
-            let found = documents::get_many(&mut conn, self.at(), ids, read).await?;
-            conn.rest();
-            Ok(found)
-        };
+        let work = ask(self.core, async |conn| documents::get_many(conn, self.at(), ids, read).await);
         operation!(self.core, "get_many", self.collection.name).run(work).await
     }
 
     pub(super) async fn delete(&self, id: IdValue, soft: bool) -> Result<bool> {
-        let work = async {
-            let mut conn = connection(self.core).await?;
-            let deleted = documents::delete(&mut conn, self.at(), id, soft).await?;
-            conn.rest();
-            Ok(deleted)
-        };
+        let work = ask(self.core, async |conn| documents::delete(conn, self.at(), id, soft).await);
         operation!(self.core, "delete", self.collection.name).run(work).await
     }
 
@@ -149,12 +120,7 @@ impl<'s> Access<'s> {
     }
 
     pub(super) async fn exists(&self, id: IdValue) -> Result<bool> {
-        let work = async {
-            let mut conn = connection(self.core).await?;
-            let there = documents::exists(&mut conn, self.at(), id).await?;
-            conn.rest();
-            Ok(there)
-        };
+        let work = ask(self.core, async |conn| documents::exists(conn, self.at(), id).await);
         operation!(self.core, "exists", self.collection.name).run(work).await
     }
 

@@ -1,14 +1,13 @@
 //! A query written where it is used, together with the store that runs it.
 
 use super::QueryStream;
+use super::queries::{explain, run};
 use crate::model::Document;
 use crate::model::query::{
     After, And, Condition, Definition, Everything, Find, First, Given, Included, Living, NumberedPage, NumberedPaged,
     One, Only, OrderBy, Page, Paged, Perhaps, Query, Scope, Selected, Selection, Unordered, Unranged, Value,
 };
-use crate::observe::operation;
-use crate::runtime::{SharedCore, warm};
-use crate::storage::{queries, rows};
+use crate::runtime::SharedCore;
 use crate::{Error, Result};
 
 /// A query over one collection, on its way to the database.
@@ -60,7 +59,7 @@ where
     pub fn filter<F: Condition<Root = D>>(
         self,
         condition: impl FnOnce(D::Paths) -> F,
-    ) -> DocumentQuery<'s, D, crate::model::query::And<C, F>, O, S, LIMIT, OFFSET> {
+    ) -> DocumentQuery<'s, D, And<C, F>, O, S, LIMIT, OFFSET> {
         DocumentQuery { core: self.core, find: self.find.filter(condition) }
     }
 
@@ -325,19 +324,4 @@ impl<Q> SelectQuery<'_, Q> {
     {
         explain(self.core, self.query).await
     }
-}
-
-async fn run<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<Out> {
-    let work = async {
-        let mut conn = warm::connection(core).await?;
-        let found = queries::run(&mut conn, &core.texts, &query).await?;
-        conn.rest();
-        Ok(found)
-    };
-    operation!(core, "query", query.name()).run(work).await
-}
-
-async fn explain<Out>(core: &SharedCore, query: impl Query<Out>) -> Result<String> {
-    let mut conn = core.pool.acquire().await?;
-    rows::explain(&mut conn, queries::statement(&core.texts, &query)?).await
 }

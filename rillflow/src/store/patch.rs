@@ -60,16 +60,12 @@ impl Docs<'_> {
 
     async fn patch_at<D: Document>(&self, id: &D::Id, expected: Option<i64>, patch: Patch<D>) -> Result<i64> {
         let (access, id, changes) = (self.of::<D>(), id.id_value(), patch.into_changes()?);
-        let work = async {
-            let mut conn = warm::connection(self.core).await?;
-            match documents::patch(&mut conn, access.at(), id.clone(), changes, expected).await? {
-                Some(version) => {
-                    conn.rest();
-                    Ok(version)
-                }
-                None => Err(access.refusal(&mut conn, &id, expected).await?),
+        let work = warm::ask(self.core, async |conn| {
+            match documents::patch(conn, access.at(), id.clone(), changes, expected).await? {
+                Some(version) => Ok(version),
+                None => Err(access.refusal(conn, &id, expected).await?),
             }
-        };
+        });
         operation!(self.core, "patch", D::COLLECTION.name).run(work).await
     }
 

@@ -4,12 +4,13 @@ use crate::model::Registered;
 use crate::runtime::SharedCore;
 use crate::runtime::daemon::DaemonConfig;
 use crate::runtime::dead_letters::{self, Requeued, Retry};
+use crate::runtime::inline;
 use crate::runtime::rebuild::{self, RebuildProgress};
 use crate::runtime::shards;
 use crate::runtime::status;
 use crate::runtime::ticks::{self, TickResult, Until};
 use crate::sql::beside::Beside;
-use crate::storage::letters::{self, DeadLetter};
+use crate::storage::letters::{self, DeadLetter, Letters};
 use crate::storage::projections::{self, ProjectionMetrics, ProjectionStatus};
 use crate::{Error, Result};
 
@@ -46,7 +47,7 @@ impl Projections {
         self
     }
 
-    /// All projections, by name; of the inline ones, which have no row, those that are registered here.
+    /// All projections, by name, inline ones too.
     ///
     /// # Errors
     ///
@@ -57,7 +58,8 @@ impl Projections {
 
     /// How far a projection is, and who runs it.
     ///
-    /// An inline one that is registered here has the status `inline`, no owner, and is where the log is settled.
+    /// An inline one has the status `inline`, no owner, and is where the log is settled. Its `error` says when its read
+    /// model is of another version than the code here, so that appends are refused: see [`build_inline`](Self::build_inline).
     ///
     /// # Errors
     ///
@@ -72,8 +74,7 @@ impl Projections {
     ///
     /// As [`status`](Self::status).
     pub async fn metrics(&self, name: &str) -> Result<ProjectionMetrics> {
-        let mut conn = self.core.pool.acquire().await?;
-        projections::metrics(&mut conn, &self.core.texts, name).await?.ok_or_else(|| unknown(name))
+        status::metrics(&self.core, name).await
     }
 
     /// Pauses a projection: once this returns, nothing more is written by it, in whatever process it runs.
@@ -220,6 +221,31 @@ impl Projections {
         rebuild::rebuild(&self.core, registered, self.config, &mut progress).await.map(drop)
     }
 
+    /// Builds anew the read models of inline projections that are of an older version than this program's code, and returns
+    /// their names. What another process builds is waited for.
+    ///
+    /// For a start that takes no traffic before it can append: a daemon does the same by itself, beside everything else.
+    /// Meanwhile processes of the old version append and write the old read model. Once the new one is in its place, appends
+    /// of theirs that would change it are refused with [`Error::ReadModelVersion`], as those of this program are until then.
+    ///
+    /// ```no_run
+    /// # use rillflow::{SchemaConfig, Store};
+    /// # async fn example(store: Store) -> rillflow::Result<()> {
+    /// store.schema().sync(&SchemaConfig::single_tenant()).await?;
+    /// store.projections().build_inline().await?;
+    /// // ready for traffic
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadModelVersion`] when a newer program has built one, so that this one cannot write it, and as
+    /// [`rebuild`](Self::rebuild).
+    pub async fn build_inline(&self) -> Result<Vec<String>> {
+        inline::build(&self.core, self.config).await
+    }
+
     /// Gives up a rebuild that is under way or was broken off, here or elsewhere. `false`: there was none.
     ///
     /// # Errors
@@ -261,6 +287,10 @@ impl Projections {
     /// Tries a dead letter again. Of a projection that parks, the first letter of its key is tried, and then those that
     /// wait behind it in their order, up to the first that fails.
     ///
+    /// Of a projection that skips it is this event alone, **later than those that came after it**: they are in the document
+    /// already. A sum comes to the same; a field that each event sets gets the older event's value back. Where that
+    /// matters, let the projection park, or [`rebuild`](Self::rebuild) it once its handler is mended.
+    ///
     /// What succeeded stays, in one transaction. Waits for the batch that the projection's owner has in hand; the owner
     /// goes on afterwards.
     ///
@@ -269,7 +299,29 @@ impl Projections {
     /// [`Error::UnknownProjection`] when it is not registered here, [`Error::UnknownDeadLetter`]. A letter that fails
     /// again is no error here but part of the result.
     pub async fn dlq_requeue(&self, name: &str, id: i64) -> Result<Requeued> {
-        self.retry(name, id, Retry::Requeue).await
+        self.retry(name, Letters::One(id), Retry::Requeue).await
+    }
+
+    /// Tries all dead letters of a key in their order, up to the first that fails. What a letter's keys are, it says itself:
+    /// the ids of documents as text, or of an SQL projection the stream's.
+    ///
+    /// Of a projection that skips, events that came between them are in the document already, as with
+    /// [`dlq_requeue`](Self::dlq_requeue). A key without dead letters is no error: nothing is applied.
+    ///
+    /// ```no_run
+    /// # async fn example(store: rillflow::Store) -> rillflow::Result<()> {
+    /// let customer = "018f2a5e-0000-7000-8000-000000000001";
+    /// let done = store.projections().dlq_requeue_key("customer-sales", customer).await?;
+    /// println!("{} applied, {} still waiting", done.applied, done.waiting);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownProjection`] when it is not registered here. A letter that fails again is part of the result.
+    pub async fn dlq_requeue_key(&self, name: &str, key: &str) -> Result<Requeued> {
+        self.retry(name, Letters::OfKey(key), Retry::Requeue).await
     }
 
     /// What [`dlq_requeue`](Self::dlq_requeue) would come to. Nothing of it stays.
@@ -278,7 +330,7 @@ impl Projections {
     ///
     /// As [`dlq_requeue`](Self::dlq_requeue).
     pub async fn dlq_dry_run(&self, name: &str, id: i64) -> Result<Requeued> {
-        self.retry(name, id, Retry::DryRun).await
+        self.retry(name, Letters::One(id), Retry::DryRun).await
     }
 
     /// Gives an event up for good. Those that only waited behind it are tried in their order, if the projection parks.
@@ -287,11 +339,11 @@ impl Projections {
     ///
     /// As [`dlq_requeue`](Self::dlq_requeue).
     pub async fn dlq_delete(&self, name: &str, id: i64) -> Result<Requeued> {
-        self.retry(name, id, Retry::Delete).await
+        self.retry(name, Letters::One(id), Retry::Delete).await
     }
 
-    async fn retry(&self, name: &str, id: i64, retry: Retry) -> Result<Requeued> {
-        dead_letters::retry(&self.core, self.core.registered(name)?, self.config, id, retry).await
+    async fn retry(&self, name: &str, letters: Letters<'_>, retry: Retry) -> Result<Requeued> {
+        dead_letters::retry(&self.core, self.core.registered(name)?, self.config, letters, retry).await
     }
 }
 

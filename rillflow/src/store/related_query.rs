@@ -3,11 +3,9 @@
 use super::document_query::{DocumentQuery, SelectQuery};
 use crate::model::Document;
 use crate::model::query::{
-    Beside, Column, Condition, Definition, Find, Identifies, OrderBy, Path, Referred, Referring, Scope, WithRelated,
+    Beside, Column, Condition, Definition, Find, Identifies, OrderBy, Path, Referred, Referring, ScalarOf, Scope,
+    WithRelated,
 };
-
-/// What a field is compared with.
-type ScalarOf<P> = <<P as Path>::Value as crate::DocumentValue>::Scalar;
 
 impl<'s, D, C, O, S, const LIMIT: bool, const OFFSET: bool> DocumentQuery<'s, D, C, O, S, LIMIT, OFFSET>
 where

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Roles, Store};
 use crate::Result;
 use crate::model::{Collection, SchemaConfig, SchemaPlan};
-use crate::runtime::plan;
 use crate::runtime::sync::{self, SchemaChanges, SchemaProgress};
+use crate::runtime::{inline, plan};
 use crate::sql::wanted::{Extensions, Wanted};
 use crate::sql::{SchemaName, Texts};
 
@@ -47,8 +47,12 @@ impl<'s> Schema<'s> {
         config: &SchemaConfig,
         mut progress: impl FnMut(SchemaProgress<'_>) + Send,
     ) -> Result<SchemaChanges> {
-        let texts = self.texts(config)?;
-        sync::sync(&self.store.core, &texts, self.wanted(), config, &mut progress).await
+        let (core, texts) = (&self.store.core, self.texts(config)?);
+        let changes = sync::sync(core, &texts, self.wanted(), config, &mut progress).await?;
+        if core.inline().next().is_some() {
+            inline::register(&mut *core.pool.acquire().await?, core, &texts).await?;
+        }
+        Ok(changes)
     }
 
     /// What a [`sync`](Self::sync) would do, those destructive steps included that it takes only when it is allowed to.
@@ -81,9 +85,14 @@ impl<'s> Schema<'s> {
     ///
     /// # Errors
     ///
-    /// [`Error::SchemaDiffers`](crate::Error::SchemaDiffers) with the plan, and as [`plan`](Self::plan).
+    /// [`Error::SchemaDiffers`](crate::Error::SchemaDiffers) with the plan,
+    /// [`Error::ReadModelVersion`](crate::Error::ReadModelVersion) when the read model of an inline projection is of another
+    /// version than this program's code, and as [`plan`](Self::plan).
     pub async fn assert(&self, config: &SchemaConfig) -> Result<()> {
-        plan::assert(&self.store.core, &*self.texts(config)?, self.wanted()).await
+        let (core, texts) = (&self.store.core, self.texts(config)?);
+        plan::assert(core, &texts, self.wanted()).await?;
+        let differing = inline::differing(&mut *core.pool.acquire().await?, core, &texts).await?;
+        differing.into_iter().next().map_or(Ok(()), |(_, why)| Err(why))
     }
 
     /// The roles of owner, writer, reader and daemon, as `GRANT`s to print or to apply.

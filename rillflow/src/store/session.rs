@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::docs::{decode, encode};
+use crate::Result;
 use crate::model::{
     Aggregate, AppendOptions, Collection, DocMetadata, Document, DocumentId, Event, Expected, IdValue, Message,
-    StreamId, StreamKey, jsonb,
+    StreamId, StreamKey,
 };
 use crate::runtime::SharedCore;
 use crate::runtime::aggregates::{Loaded, Rules, load};
@@ -21,7 +22,6 @@ use crate::storage::documents::{self, In};
 use crate::storage::outbox::Outgoing;
 use crate::storage::session::{Change, Documents, Written};
 use crate::storage::snapshots::Until;
-use crate::{Error, Result};
 
 /// Documents and events that are written together, or not at all.
 ///
@@ -86,7 +86,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`] when what is stored does not fit `D`.
+    /// [`Error::Decode`](crate::Error::Decode) when what is stored does not fit `D`.
     pub async fn load<D: Document>(&mut self, id: &D::Id) -> Result<Option<D>> {
         let id = id.id_value();
         if let Some(entry) = self.entry(D::COLLECTION, &id).filter(|it| it.loaded.is_some() || it.change.is_some()) {
@@ -116,8 +116,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Payload`] when PostgreSQL would not store it as it is, [`Error::Encode`] when it does not serialise,
-    /// [`Error::IdNotSet`] when its id is still to be made: see [`reserve_ids`](crate::Docs::reserve_ids).
+    /// [`Error::Payload`](crate::Error::Payload) when PostgreSQL would not store it as it is,
+    /// [`Error::Encode`](crate::Error::Encode) when it does not serialise, [`Error::IdNotSet`](crate::Error::IdNotSet)
+    /// when its id is still to be made: see [`reserve_ids`](crate::Docs::reserve_ids).
     pub fn store<D: Document>(&mut self, document: &D) -> Result<()> {
         self.stage(document, None)
     }
@@ -148,9 +149,7 @@ impl Session {
     }
 
     fn stage<D: Document>(&mut self, document: &D, expected: Option<i64>) -> Result<()> {
-        let id = document.id().id_value();
-        D::COLLECTION.check_id(&id)?;
-        let json = jsonb::encode(document, || format!("{} {id}", D::COLLECTION.name))?;
+        let (id, json) = encode(document)?;
         let entry = self.entry_mut(D::COLLECTION, id);
         // what an earlier call expected still counts: the last document wins, the first expectation stays
         let before = match &entry.change {
@@ -184,7 +183,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Encode`] when a payload does not serialise; nothing of this call is staged then.
+    /// [`Error::Encode`](crate::Error::Encode) when a payload does not serialise; nothing of this call is staged then.
     pub fn append<E: Into<Event>>(
         &mut self,
         stream: impl StreamKey,
@@ -245,7 +244,7 @@ impl Session {
     /// expects the version that was loaded. Returns the state they lead to.
     ///
     /// Nobody asks again by itself when somebody else appends before the commit: that fails with
-    /// [`Error::VersionConflict`], and a new session decides anew.
+    /// [`Error::VersionConflict`](crate::Error::VersionConflict), and a new session decides anew.
     ///
     /// ```no_run
     /// # use rillflow::{Aggregate, Event, handlers};
@@ -271,7 +270,8 @@ impl Session {
     /// # Errors
     ///
     /// [`DecideError::Rejected`] with the application's own error; [`DecideError::Store`] when loading fails, and with
-    /// [`Error::Invalid`] when the aggregate's validator refuses the new state. Nothing is staged then.
+    /// [`Error::Invalid`](crate::Error::Invalid) when the aggregate's validator refuses the new state. Nothing is
+    /// staged then.
     pub async fn decide<A: Aggregate, E>(
         &mut self,
         stream: impl StreamKey,
@@ -287,8 +287,8 @@ impl Session {
         Ok(state)
     }
 
-    /// Makes the commit depend on what was [observed](crate::Tagged::load): it fails with [`Error::TagConflict`] when that is
-    /// no longer all there is. The last one counts.
+    /// Makes the commit depend on what was [observed](crate::Tagged::load): it fails with
+    /// [`Error::TagConflict`](crate::Error::TagConflict) when that is no longer all there is. The last one counts.
     pub fn require<A>(&mut self, observed: &Observed<A>) {
         self.staging.condition = Some(observed.condition.clone());
     }
@@ -297,7 +297,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Encode`] when the payload does not serialise.
+    /// [`Error::Encode`](crate::Error::Encode) when the payload does not serialise.
     pub fn publish(
         &mut self,
         topic: impl Into<String>,
@@ -325,9 +325,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::VersionConflict`], [`Error::DocVersionConflict`], [`Error::AlreadyExists`], [`Error::UniqueViolation`]:
-    /// nothing was written, and everything is still staged. [`Error::OutcomeUnknown`]: committing again cannot append
-    /// twice, as the events keep their ids; it is [`Error::IdempotencyConflict`] when the first one went through.
+    /// [`Error::VersionConflict`](crate::Error::VersionConflict),
+    /// [`Error::DocVersionConflict`](crate::Error::DocVersionConflict),
+    /// [`Error::AlreadyExists`](crate::Error::AlreadyExists),
+    /// [`Error::UniqueViolation`](crate::Error::UniqueViolation): nothing was written, and everything is still staged.
+    /// [`Error::OutcomeUnknown`](crate::Error::OutcomeUnknown): committing again cannot append twice, as the events
+    /// keep their ids; it is [`Error::IdempotencyConflict`](crate::Error::IdempotencyConflict) when the first one went
+    /// through.
     pub async fn commit(&mut self) -> Result<Committed> {
         let documents = self.documents();
         let written = commit(&self.core, &mut self.staging, &documents).await?;
@@ -340,8 +344,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`commit`](Self::commit): nothing was written, everything is still staged, and the transaction may go on. After
-    /// [`Error::Contention`], roll back and begin again.
+    /// As [`commit`](Self::commit): nothing was written, everything is still staged, and the transaction may go on.
+    /// After [`Error::Contention`](crate::Error::Contention), roll back and begin again.
     pub async fn commit_in_tx(&mut self, tx: &mut PgConnection) -> Result<Committed> {
         self.core.join(tx).await?;
         let documents = self.documents();
@@ -383,7 +387,6 @@ impl Session {
     }
 }
 
-fn read<D: Document + DeserializeOwned>(id: &IdValue, json: &[u8]) -> Result<D> {
-    serde_json::from_slice(json)
-        .map_err(|source| Error::Decode { what: format!("{} {id}", D::COLLECTION.name), source })
+fn read<D: Document>(id: &IdValue, json: &[u8]) -> Result<D> {
+    decode(json, || format!("{} {id}", D::COLLECTION.name))
 }

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use super::{Store, StoreBuilder};
 use crate::model::{SchemaConfig, TenantName};
 use crate::runtime::connections::{Connections, SharedConnections};
+use crate::runtime::inline;
 use crate::runtime::sync::SchemaChanges;
 use crate::runtime::tenants::Incarnation;
 use crate::sql::{SchemaName, Texts};
@@ -82,6 +83,9 @@ impl SharedTables {
             drop(conn);
             self.remove(name, store).await?; // what broke off there
             tenants::make(&mut *self.base.core.pool.acquire().await?, self.texts(), name).await?;
+        }
+        if store.core.inline().next().is_some() {
+            inline::register(&mut *store.core.pool.acquire().await?, &store.core, self.texts()).await?;
         }
         Ok(())
     }

@@ -1,30 +1,26 @@
 //! A store for many tenants: nothing can be read or written in it without saying whose it is.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+mod builder;
+mod inner;
+
+use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use sqlx::PgPool;
 
-use super::tenant_column::SharedTables;
-use super::{Schema, Store, StoreBuilder, Tenant};
-use crate::model::{SchemaConfig, TenancyMode, TenantName, prefix};
-use crate::runtime::SharedCore;
+pub use self::builder::TenantedStoreBuilder;
+use self::inner::{DaemonTenants, Inner};
+use super::{Schema, Tenant};
+use crate::model::{SchemaConfig, TenancyMode, TenantName};
 use crate::runtime::connections::SharedConnections;
 use crate::runtime::daemon::DaemonConfig;
 use crate::runtime::sync::SchemaChanges;
-use crate::runtime::tenants::{Incarnation, Tenants, TenantsDaemon};
-use crate::sql::SchemaName;
+use crate::runtime::tenants::{Incarnation, TenantsDaemon};
 use crate::storage::tenants;
 use crate::{Error, Result};
 
 /// How many tenants are brought up to date at the same time.
 const AT_ONCE: usize = 4;
-
-/// How long a projection may wait for one of the daemon's connections.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A store for many tenants, made by [`StoreBuilder::tenants`]. A clone is cheap and shares everything.
 ///
@@ -56,28 +52,6 @@ pub struct TenantedStore {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
-struct Inner {
-    mode: TenancyMode,
-    builder: StoreBuilder,
-    base: SchemaName,
-    /// The pool of tenants in one database.
-    shared: Option<PgPool>,
-    /// What tenants share with [`TenancyMode::TenantColumn`].
-    tables: Option<SharedTables>,
-    /// Those in use here. A tenant that was dropped elsewhere stays, and its tables are not found.
-    known: Mutex<HashMap<TenantName, Store>>,
-}
-
-/// The settings of a store for many tenants.
-#[derive(Clone, Debug)]
-#[must_use = "nothing happens before `build().await`"]
-pub struct TenantedStoreBuilder {
-    builder: StoreBuilder,
-    mode: TenancyMode,
-    for_schema_work: bool,
-}
-
 /// How a tenant is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -107,55 +81,6 @@ pub struct TenantMigrated {
     pub done: usize,
     /// How many there are.
     pub total: usize,
-}
-
-impl TenantedStoreBuilder {
-    pub(super) fn new(builder: StoreBuilder, mode: TenancyMode) -> Self {
-        Self { builder, mode, for_schema_work: false }
-    }
-
-    /// Also takes a role that passes row level security, as an administrator's does: for [`TenantedStore::schema`],
-    /// [`ensure_tenant`](TenantedStore::ensure_tenant) and [`migrate_all`](TenantedStore::migrate_all). What a tenant
-    /// holds is not to be had with it: that fails with [`Error::RowSecurityBypassed`]. Matters with
-    /// [`TenancyMode::TenantColumn`] only.
-    pub fn for_schema_work(mut self) -> Self {
-        self.for_schema_work = true;
-        self
-    }
-
-    /// Connects, when the tenants share a database.
-    ///
-    /// # Errors
-    ///
-    /// As [`StoreBuilder::build`]; and [`Error::RowSecurityBypassed`] with [`TenancyMode::TenantColumn`] when this role is
-    /// a superuser or has BYPASSRLS, and would see the rows of all tenants.
-    pub async fn build(self) -> Result<TenantedStore> {
-        let base = self.builder.checked()?;
-        let shared = match self.mode {
-            TenancyMode::TenantColumn if self.builder.has_pooler() => {
-                return Err(Error::Pooler {
-                    problem: "tenants that share tables are told apart by a setting of the session".to_owned(),
-                    help: "give their store the URL past the pooler, or a pooler in session mode; a schema per tenant \
-                           needs neither"
-                        .to_owned(),
-                });
-            }
-            TenancyMode::SchemaPerTenant | TenancyMode::TenantColumn => {
-                let pool = self.builder.connect().await?;
-                self.builder.check_pooler(&pool).await?;
-                Some(pool)
-            }
-            TenancyMode::DatabasePerTenant(_) => None,
-        };
-        let tables = match (&self.mode, &shared) {
-            (TenancyMode::TenantColumn, Some(pool)) => {
-                Some(SharedTables::open(&self.builder, pool.clone(), base.clone(), self.for_schema_work).await?)
-            }
-            _ => None,
-        };
-        let (mode, builder, known) = (self.mode, self.builder, Mutex::default());
-        Ok(TenantedStore { inner: Arc::new(Inner { mode, builder, base, shared, tables, known }) })
-    }
 }
 
 impl TenantedStore {
@@ -345,102 +270,6 @@ impl TenantedStore {
     }
 }
 
-impl Inner {
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<TenantName, Store>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps a tenant's store; one that was opened at the same time comes first, so that all share its tasks.
-    fn keep(&self, name: TenantName, store: Store) -> Tenant {
-        let store = self.known().entry(name.clone()).or_insert(store).clone();
-        Tenant::new(name, store)
-    }
-
-    /// A tenant's store, whether the tenant is there or not.
-    async fn open(&self, name: &TenantName) -> Result<Store> {
-        if let Some(store) = self.known().get(name) {
-            return Ok(store.clone());
-        }
-        if let Some(tables) = &self.tables {
-            return tables.store(&self.builder, name, None);
-        }
-        match (&self.shared, &self.mode) {
-            (Some(pool), _) => self.open_on(pool.clone(), name),
-            (None, TenancyMode::DatabasePerTenant(resolver)) => {
-                let url = resolver.url(name.as_str()).await.map_err(|source| unresolved(name, source))?;
-                let url = url.ok_or_else(|| Error::TenantNotFound { tenant: name.to_string() })?;
-                self.builder.clone().on(url).build().await
-            }
-            (None, TenancyMode::SchemaPerTenant | TenancyMode::TenantColumn) => {
-                Err(Error::TenantNotFound { tenant: name.to_string() })
-            }
-        }
-    }
-
-    /// A tenant's store in a schema of its own. Its appends go one by one: lanes that keep a connection for each tenant
-    /// would soon keep all of them.
-    fn open_on(&self, pool: PgPool, name: &TenantName) -> Result<Store> {
-        let schema = SchemaName::new(&name.schema(self.base.as_str())?)?;
-        Ok(self.builder.clone().batch_appends(false).open(pool, schema))
-    }
-
-    async fn names(&self) -> Result<Vec<Incarnation>> {
-        let mut names: Vec<_> = match &self.mode {
-            TenancyMode::DatabasePerTenant(resolver) => {
-                let names = resolver.tenants().await.map_err(|source| unresolved("all", source))?;
-                names.iter().map(|name| Ok((TenantName::new(name)?, 0))).collect::<Result<_>>()?
-            }
-            TenancyMode::SchemaPerTenant => {
-                let Some(pool) = &self.shared else { return Ok(Vec::new()) };
-                let mut conn = pool.acquire().await?;
-                let base = self.base.as_str();
-                let schemas =
-                    tenants::schemas(&mut conn, &self.builder.texts(self.base.clone()), &prefix(base)).await?;
-                let named = |(schema, oid): (String, i64)| Some((TenantName::of_schema(&schema, base)?, oid));
-                schemas.into_iter().filter_map(named).collect()
-            }
-            TenancyMode::TenantColumn => match &self.tables {
-                Some(tables) => tables.names().await?,
-                None => Vec::new(),
-            },
-        };
-        names.sort();
-        Ok(names)
-    }
-
-    async fn drop_rows(&self, tables: &SharedTables, name: TenantName, force: bool) -> Result<()> {
-        let store = self.open(&name).await?;
-        if !force && tables.holds_anything(&store).await? {
-            return Err(Error::TenantNotEmpty { tenant: name.to_string() });
-        }
-        tables.remove(&name, &store).await?;
-        self.known().remove(&name);
-        Ok(())
-    }
-
-    async fn holds_anything(&self, conn: &mut sqlx::PgConnection, store: &Store) -> Result<bool> {
-        let texts = &store.core.texts;
-        if tenants::size(conn, texts).await?.0 > 0 {
-            return Ok(true);
-        }
-        let schemaless = std::iter::once(crate::model::Collection::SCHEMALESS);
-        for collection in store.collections.iter().copied().chain(schemaless) {
-            if tenants::holds_any(conn, texts, collection).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn daemon_pool(&self, max_connections: u32) -> Option<PgPool> {
-        let shared = self.shared.as_ref()?;
-        // with whatever the application's own pool does to its connections, such as becoming a role
-        let options = shared.options().clone().min_connections(0).max_connections(max_connections);
-        // many projections wait for few connections: that is no failure
-        Some(options.acquire_timeout(PATIENCE).connect_lazy_with(shared.connect_options().as_ref().clone()))
-    }
-}
-
 /// What became of tenants that share a schema, which was brought up to date.
 fn told_of_all(
     names: Vec<Incarnation>,
@@ -455,33 +284,4 @@ fn told_of_all(
         .collect();
     all.iter().for_each(progress);
     all
-}
-
-fn unresolved(tenant: impl ToString, source: crate::BoxError) -> Error {
-    Error::TenantResolver { tenant: tenant.to_string(), source }
-}
-
-/// The tenants as the daemon sees them: on connections of its own.
-struct DaemonTenants {
-    inner: Arc<Inner>,
-    pool: Option<PgPool>,
-    /// The same, for tenants that share tables.
-    shared: Option<Arc<SharedConnections>>,
-}
-
-impl Tenants for DaemonTenants {
-    async fn names(&self) -> Result<Vec<Incarnation>> {
-        self.inner.names().await
-    }
-
-    async fn open(&self, name: &TenantName) -> Result<SharedCore> {
-        if let Some(tables) = &self.inner.tables {
-            return Ok(tables.store(&self.inner.builder, name, self.shared.as_ref())?.core);
-        }
-        let store = match &self.pool {
-            Some(pool) => self.inner.open_on(pool.clone(), name)?,
-            None => self.inner.open(name).await?,
-        };
-        Ok(store.core)
-    }
 }

@@ -1,7 +1,7 @@
 //! A network between a client and PostgreSQL that cuts connections and holds bytes back.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -9,11 +9,14 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// Whether bytes are held back: of connections from now on last, before it of those that went silent.
+type Stalled = Mutex<Vec<watch::Sender<bool>>>;
+
 /// A TCP proxy; its connections end with it.
 pub(crate) struct Proxy {
     url: String,
     cut: watch::Sender<usize>,
-    stalled: watch::Sender<bool>,
+    stalled: Arc<Stalled>,
     connections: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
@@ -25,10 +28,9 @@ impl Proxy {
         let (user, port) = (options.get_username(), listener.local_addr()?.port());
         let database = options.get_database().unwrap_or_default();
         let url = format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable");
-        let (cut, stalled) = (watch::Sender::new(0), watch::Sender::new(false));
+        let (cut, stalled) = (watch::Sender::new(0), Arc::new(Mutex::new(vec![watch::Sender::new(false)])));
         let connections = Arc::new(AtomicUsize::new(0));
-        let accepting =
-            tokio::spawn(accept(listener, options, cut.subscribe(), stalled.subscribe(), connections.clone()));
+        let accepting = tokio::spawn(accept(listener, options, cut.subscribe(), stalled.clone(), connections.clone()));
         Ok(Self { url, cut, stalled, connections, accepting })
     }
 
@@ -43,11 +45,24 @@ impl Proxy {
 
     /// Holds every byte back; connections stay open.
     pub(crate) fn stall(&self) {
-        self.stalled.send_replace(true);
+        self.hold(true);
+    }
+
+    fn hold(&self, back: bool) {
+        let stalled = self.stalled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(it) = stalled.last() {
+            it.send_replace(back);
+        }
+    }
+
+    /// Nothing is heard any more of the connections there are, as of a server that lost its power; new ones work.
+    pub(crate) fn silence(&self) {
+        self.hold(true);
+        self.stalled.lock().unwrap_or_else(PoisonError::into_inner).push(watch::Sender::new(false));
     }
 
     pub(crate) fn flow(&self) {
-        self.stalled.send_replace(false);
+        self.hold(false);
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -66,12 +81,14 @@ async fn accept(
     listener: TcpListener,
     to: PgConnectOptions,
     cut: watch::Receiver<usize>,
-    stalled: watch::Receiver<bool>,
+    stalled: Arc<Stalled>,
     connections: Arc<AtomicUsize>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
         connections.fetch_add(1, Ordering::Relaxed);
-        let (to, mut cut, stalled) = (to.clone(), cut.clone(), stalled.clone());
+        let held = stalled.lock().unwrap_or_else(PoisonError::into_inner).last().map(watch::Sender::subscribe);
+        let Some(stalled) = held else { return };
+        let (to, mut cut) = (to.clone(), cut.clone());
         cut.mark_unchanged();
         tokio::spawn(async move {
             let through = async {

@@ -9,27 +9,48 @@ use rillflow::subscriptions::{SubscriptionFilter, SubscriptionOptions};
 use rillflow::{
     Error, Expected, Lifecycle, Message, Pooler, SchemaConfig, Severity, Store, StoreBuilder, TagQuery, TenancyMode,
 };
+use rillflow_tests::private_server::PrivateServer;
 use uuid::Uuid;
 
 use self::bouncer::Bouncer;
 use crate::orders::{Customer, CustomerId, CustomerSales, Order, SalesProjection, customer, placed};
-use crate::support::{Db, SOON, TestResult, tick};
+use crate::support::{Db, SOON, TestResult, tick, until_somebody_waits, until_true};
+use crate::traps::given_up;
 
 fn declared(db: &Db) -> Pooler {
     Pooler::transaction().direct_url(db.url())
 }
 
 /// A store through a pooler that has two servers for all.
-fn through(bouncer: &Bouncer, db: &Db) -> StoreBuilder {
-    let builder = Store::builder(bouncer.url(db.name())).pooler(declared(db)).max_connections(6);
+fn through(bouncer: &Bouncer, db: &Db, pooler: Pooler) -> StoreBuilder {
+    let builder = Store::builder(bouncer.url(db.name())).pooler(pooler).max_connections(6);
     builder.document::<Customer>().projection::<SalesProjection>(Lifecycle::Async)
+}
+
+/// A pooler of two servers, before a database of its own, and as what it may be declared.
+async fn poolers() -> Result<Vec<(Db, Bouncer, Pooler)>, Box<dyn std::error::Error>> {
+    let mut all = Vec::new();
+    for keeps in [false, true] {
+        let db = Db::create().await?;
+        let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { break };
+        match keeps {
+            false => all.push((declared(&db), db, bouncer)),
+            true if bouncer.keeps_statements() => all.push((declared(&db).keeps_prepared_statements(), db, bouncer)),
+            true => println!("skipped: this pooler does not keep prepared statements"),
+        }
+    }
+    Ok(all.into_iter().map(|(pooler, db, bouncer)| (db, bouncer, pooler)).collect())
 }
 
 #[tokio::test]
 async fn documents_sessions_aggregates_and_tags_work_behind_a_pooler() -> TestResult {
-    let db = Db::create().await?;
-    let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
-    let store = through(&bouncer, &db).build().await?;
+    for (db, bouncer, pooler) in poolers().await? {
+        everything_works(&through(&bouncer, &db, pooler).build().await?).await?;
+    }
+    Ok(())
+}
+
+async fn everything_works(store: &Store) -> TestResult {
     store.schema().sync(&SchemaConfig::single_tenant()).await?;
     assert!(store.schema().plan(&SchemaConfig::single_tenant()).await?.is_empty());
 
@@ -69,12 +90,17 @@ async fn documents_sessions_aggregates_and_tags_work_behind_a_pooler() -> TestRe
 
 #[tokio::test]
 async fn many_clients_on_two_servers_lose_nothing_and_keep_the_order() -> TestResult {
+    for (db, bouncer, pooler) in poolers().await? {
+        many_clients(&bouncer, &db, pooler).await?;
+    }
+    Ok(())
+}
+
+async fn many_clients(bouncer: &Bouncer, db: &Db, pooler: Pooler) -> TestResult {
     const STORES: usize = 6;
     const STREAMS: usize = 8;
     const EVENTS: i64 = 25;
-    let db = Db::create().await?;
-    let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
-    let first = through(&bouncer, &db).build().await?;
+    let first = through(bouncer, db, pooler.clone()).build().await?;
     first.schema().sync(&SchemaConfig::single_tenant()).await?;
     let kim = CustomerId::default();
     let daemon = first.start_daemon().await?;
@@ -83,7 +109,7 @@ async fn many_clients_on_two_servers_lose_nothing_and_keep_the_order() -> TestRe
 
     let mut writers = Vec::new();
     for _ in 0..STORES {
-        let store = through(&bouncer, &db).build().await?;
+        let store = through(bouncer, db, pooler.clone()).build().await?;
         for _ in 0..STREAMS {
             let store = store.clone();
             writers.push(tokio::spawn(async move {
@@ -133,10 +159,36 @@ async fn many_clients_on_two_servers_lose_nothing_and_keep_the_order() -> TestRe
 }
 
 #[tokio::test]
+async fn calls_given_up_at_any_moment_keep_no_server_of_the_pooler() -> TestResult {
+    for (db, bouncer, pooler) in poolers().await? {
+        let store = through(&bouncer, &db, pooler).build().await?;
+        store.schema().sync(&SchemaConfig::single_tenant()).await?;
+        let direct = sqlx::PgPool::connect(db.url()).await?;
+        let none_open = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity \
+                         WHERE datname = current_database() AND state = 'idle in transaction')";
+        for polls in (1..6).cycle().take(20) {
+            given_up(polls, store.events().append_stream(Uuid::now_v7(), Expected::Any, [tick(1)])).await;
+            until_true(&direct, none_open).await?;
+            given_up(polls, store.docs().count::<Customer>()).await;
+            until_true(&direct, none_open).await?;
+        }
+        // every connection of the store, while the pooler has two servers
+        let all = (0..12).map(|_| async { store.docs().count::<Customer>().await });
+        tokio::time::timeout(SOON, futures_util::future::try_join_all(all)).await??;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn tenants_share_a_pooler() -> TestResult {
-    let db = Db::create().await?;
-    let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
-    let store = through(&bouncer, &db).tenants(TenancyMode::SchemaPerTenant).build().await?;
+    for (db, bouncer, pooler) in poolers().await? {
+        tenants_share(&bouncer, &db, pooler).await?;
+    }
+    Ok(())
+}
+
+async fn tenants_share(bouncer: &Bouncer, db: &Db, pooler: Pooler) -> TestResult {
+    let store = through(bouncer, db, pooler.clone()).tenants(TenancyMode::SchemaPerTenant).build().await?;
     let daemon = store.start_daemon(Default::default(), 2);
     for name in ["acme", "globex", "Acme"] {
         let tenant = store.ensure_tenant(name).await?;
@@ -148,7 +200,8 @@ async fn tenants_share_a_pooler() -> TestResult {
     }
     daemon.shutdown().await;
 
-    let refused = through(&bouncer, &db).tenants(TenancyMode::TenantColumn).build().await.unwrap_err();
+    let refused =
+        through(bouncer, db, pooler).tenants(TenancyMode::TenantColumn).build().await.expect_err("it sets sessions");
     assert!(matches!(&refused, Error::Pooler { help, .. } if help.contains("session mode")), "{refused:?}");
     Ok(())
 }
@@ -190,8 +243,12 @@ async fn a_pooler_that_nobody_declared_is_told_by_name() -> TestResult {
     let findings = store.diagnose().await?;
     assert_eq!(findings.iter().map(|it| (it.check, it.severity)).collect::<Vec<_>>(), [("pooler", Severity::Critical)]);
     assert!(findings[0].fix.contains("direct_url"), "{findings:?}");
+    let refused = store.schema().sync(&SchemaConfig::single_tenant()).await.unwrap_err();
+    assert!(matches!(&refused, Error::Pooler { help, .. } if help.contains("direct_url")), "{refused:?}");
 
     let direct = Store::connect(db.url()).await?;
+    let locks = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted");
+    assert_eq!(locks.fetch_one(direct.pool()).await?, 0, "none that the pooler's server would keep");
     direct.schema().sync(&SchemaConfig::single_tenant()).await?;
     assert!(direct.diagnose().await?.iter().all(|it| it.check != "pooler"), "where there is none, none is found");
     Ok(())
@@ -200,13 +257,34 @@ async fn a_pooler_that_nobody_declared_is_told_by_name() -> TestResult {
 #[tokio::test]
 async fn a_pooler_that_does_not_keep_prepared_statements_is_refused_as_one_that_does() -> TestResult {
     let db = Db::create().await?;
-    let Some(bouncer) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
+    let Some(able) = Bouncer::start(db.url(), 2, "").await? else { return Ok(()) };
+    // those that are able to are told not to; others do not know the setting
+    let told = if able.keeps_statements() { "max_prepared_statements = 0" } else { "" };
+    let Some(bouncer) = Bouncer::start(db.url(), 2, told).await? else { return Ok(()) };
     let builder = Store::builder(bouncer.url(db.name())).pooler(declared(&db).keeps_prepared_statements());
-    match builder.build().await {
-        Err(Error::Pooler { help, .. }) => assert!(help.contains("max_prepared_statements"), "{help}"),
-        // PgBouncer 1.21 and later keep them, unless they are told not to
-        Ok(store) => assert!(store.docs().schemaless().count().await.is_err(), "nobody synced"),
-        Err(other) => return Err(other.into()),
+    let refused = builder.build().await.unwrap_err();
+    assert!(matches!(&refused, Error::Pooler { help, .. } if help.contains("max_prepared_statements")), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_append_whose_server_dies_behind_the_pooler_has_an_unknown_outcome() -> TestResult {
+    for keeps in [false, true] {
+        let Some(mut server) = PrivateServer::start(&[]).await? else { return Ok(()) };
+        let url = server.create_database("crash").await?;
+        let Some(bouncer) = Bouncer::start(&url, 4, "").await? else { return Ok(()) };
+        let pooler = Pooler::transaction().direct_url(&url);
+        let pooler = if keeps && bouncer.keeps_statements() { pooler.keeps_prepared_statements() } else { pooler };
+        let (direct, held) = (Store::connect(&url).await?, Uuid::now_v7());
+        direct.schema().sync(&SchemaConfig::single_tenant()).await?;
+        let store = Store::builder(bouncer.url("crash")).pooler(pooler).build().await?;
+        let mut open = direct.pool().begin().await?;
+        direct.events().append_in_tx(&mut open, held, Expected::Any, [tick(0)]).await?;
+        let waits = tokio::spawn(async move { store.events().append_stream(held, Expected::Any, [tick(1)]).await });
+        until_somebody_waits(direct.pool()).await?;
+        server.kill()?;
+        let answer = waits.await?;
+        assert!(matches!(answer, Err(Error::OutcomeUnknown { .. })), "keeps statements {keeps}: {answer:?}");
     }
     Ok(())
 }

@@ -286,3 +286,18 @@ async fn a_stream_that_fails_holds_up_no_other_however_many_of_its_events_wait()
     assert_eq!(handle.status().await?.retries, 0);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_refused_again_and_again_comes_again_each_time() -> TestResult {
+    let (_db, store) = store().await?;
+    let appended = ticks(&store, Uuid::now_v7(), 0..1).await?;
+    let (handle, mut rx) = subscribe(&store, "often", SubscriptionOptions { max_attempts: 1000, ..manual() }).await?;
+    for _ in 0..300 {
+        assert_eq!(positions(&take(&mut rx, 1).await), appended);
+        // in the moment in which its member asks what else is due
+        handle.nack(appended[0], Duration::ZERO, "not now").await?;
+    }
+    assert_eq!(positions(&take(&mut rx, 1).await), appended);
+    handle.ack(appended[0]).await?;
+    Ok(())
+}

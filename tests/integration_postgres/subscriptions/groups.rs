@@ -78,7 +78,8 @@ fn assert_exactly_once(done: &[(Uuid, i64, i64)]) {
 #[tokio::test]
 async fn without_a_group_the_second_takes_over_when_the_first_is_gone() -> TestResult {
     let (_db, store) = store().await?;
-    let (first, mut firsts) = subscribe(&store, "one", short(manual())).await?;
+    // who says that it goes is waited for no longer, however long its lease is
+    let (first, mut firsts) = subscribe(&store, "one", manual()).await?;
     let mut appended = ticks(&store, Uuid::now_v7(), 0..2).await?;
     take(&mut firsts, 1).await;
     let (_second, mut seconds) = subscribe(&store, "one", short(manual())).await?;
@@ -156,8 +157,7 @@ async fn what_a_member_has_in_hand_moves_on_only_when_it_is_done() -> TestResult
 
 #[tokio::test]
 async fn five_subscriptions_work_on_a_pool_of_two_and_hold_none_while_they_wait() -> TestResult {
-    let (_db, store) =
-        store_with(|it| it.max_connections(2).batch_appends(false).connect_timeout(Duration::from_secs(5))).await?;
+    let (_db, store) = store_with(|it| it.max_connections(2).batch_appends(false)).await?;
     let mut all = Vec::new();
     for number in 0..5 {
         all.push(subscribe(&store, &format!("sub-{number}"), SubscriptionOptions::default()).await?);

@@ -208,6 +208,27 @@ async fn events_become_messages_with_the_ids_of_the_events() -> TestResult {
     Ok(())
 }
 
+#[tokio::test]
+async fn an_event_of_which_no_message_can_be_made_becomes_a_dead_letter_and_holds_nothing_up() -> TestResult {
+    let (_db, store) = store().await?;
+    let receiver = Receiver::default();
+    let events = [1, 2, 3].map(|n| Event::new("number", &n));
+    store.events().append_stream(Uuid::now_v7(), Expected::Any, events).await?;
+    let message = |it: &rillflow::EventEnvelope| {
+        assert!(it.stream_seq != 2, "the second is unlucky");
+        Some(Message::new("numbers", it.stream_id, &1))
+    };
+    let filter = SubscriptionFilter::default();
+    let relay = store.subscriptions().relay_events("numbers", filter, message, receiver.clone(), quick()).await?;
+    until("handed on", || async { Ok(receiver.got().len() == 2) }).await?;
+    let subscriptions = store.subscriptions();
+    until("a dead letter", || async { Ok(!subscriptions.dead_letters("numbers", None, 9).await?.is_empty()) }).await?;
+    let letters = subscriptions.dead_letters("numbers", None, 9).await?;
+    assert!(format!("{letters:?}").contains("the second is unlucky"), "{letters:?}");
+    relay.shutdown().await?;
+    Ok(())
+}
+
 #[cfg(feature = "nats")]
 #[tokio::test]
 async fn jetstream_gets_every_message_once_though_the_relay_dies_in_between() -> TestResult {

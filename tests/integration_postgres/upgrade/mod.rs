@@ -15,6 +15,7 @@ const LAYOUTS: &[(u32, &str)] = &[
     (4, include_str!("../../fixtures/layout_0004.sql")),
     (8, include_str!("../../fixtures/layout_0008.sql")),
     (11, include_str!("../../fixtures/layout_0011.sql")),
+    (12, include_str!("../../fixtures/layout_0012.sql")),
 ];
 
 async fn restored(layout: &'static str) -> Result<(Db, Store), Box<dyn std::error::Error>> {

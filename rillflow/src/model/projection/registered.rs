@@ -71,11 +71,11 @@ impl Registered {
     {
         Self {
             name: A::STREAM.into(),
-            version: 1,
+            version: A::VERSION,
             types: Some(names(A::Event::TYPES)),
             on_failure: OnFailure::Stop,
             lifecycle,
-            shards: Some(1),
+            shards: Some(A::SHARDS),
             shard: Shard::WHOLE,
             is_beside: false,
             work: Work::Documents(Erased::<Single<A>>::new(), A::COLLECTION),

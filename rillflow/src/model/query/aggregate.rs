@@ -4,9 +4,10 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use super::path::{Column, DocumentValue, Orderable, Path, ScalarOf};
+use super::capability::Orderable;
+use super::path::{Column, DocumentValue, Path, ScalarOf};
+use super::result::Decode;
 use super::row::Row;
-use super::select::Decode;
 use super::tree::Aggregation;
 use crate::Result;
 use crate::model::Newtype;

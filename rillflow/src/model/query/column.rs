@@ -2,14 +2,14 @@
 
 use std::marker::PhantomData;
 
+use super::capability::{List, Map, Nullable, Orderable, Text};
 use super::condition::{
-    Any, Between, Compare, Condition, Contains, ContainsText, Empty, EndsWith, Equal, Greater, GreaterOrEqual,
-    HasEntry, HasKey, ILike, Length, Less, LessOrEqual, Like, NotEqual, NullTest, OneOf, Regex, StartsWith,
+    Between, Compare, Condition, ContainsText, EndsWith, Equal, Greater, GreaterOrEqual, ILike, Less, LessOrEqual,
+    Like, NotEqual, NullTest, OneOf, Regex, StartsWith,
 };
+use super::containers::{Any, Contains, Empty, HasEntry, HasKey, Length};
 use super::operand::ComparableTo;
-use super::path::{
-    Column, DocumentValue, Element, ItemOf, List, Map, Nullable, Orderable, Path, PathSet, ScalarOf, Text,
-};
+use super::path::{Column, DocumentValue, Element, ItemOf, Path, PathSet, ScalarOf};
 
 // Written out one by one: rustc shows these lines when a value does not fit, and a macro would stand in between.
 impl<P: Path> Column<P> {

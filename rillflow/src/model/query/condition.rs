@@ -2,10 +2,9 @@
 
 use std::marker::PhantomData;
 
-use super::entry::Keyed;
-use super::operand::{Inline, Literal, Perhaps, RowCount, Value};
-use super::path::{Column, DocumentValue, Element, Flag, ItemOf, List, Map, Path, PathSet, Tag};
-use super::search::Search;
+use super::capability::Flag;
+use super::operand::{Inline, Literal, Perhaps, Value};
+use super::path::{Column, Path, Tag};
 use super::text::str_eq;
 use super::tree::{Node, Operand, Operator, PathInfo, Place};
 use crate::model::SqlValue;
@@ -112,92 +111,6 @@ impl<P: Path, A: Value, B: Value> Condition for Between<P, A, B> {
     }
 }
 
-/// How many elements the list at `P` has.
-#[derive(Debug)]
-pub struct Length<P>(pub(super) Tag<P>);
-
-/// The number of a list's elements against a number.
-pub struct CompareLength<P, O, V> {
-    value: V,
-    path: Tag<(P, O)>,
-}
-
-macro_rules! length {
-    ($($(#[$doc:meta])* $name:ident $operator:ident;)*) => {
-        impl<P: Path> Length<P> { $(
-            $(#[$doc])*
-            pub const fn $name<V: RowCount>(self, value: V) -> CompareLength<P, $operator, V> {
-                CompareLength { value, path: PhantomData }
-            }
-        )* }
-    };
-}
-length! {
-    /// `==` in a compiled query.
-    eq Equal;
-    /// `!=` in a compiled query.
-    ne NotEqual;
-    /// `<` in a compiled query.
-    lt Less;
-    /// `<=` in a compiled query.
-    le LessOrEqual;
-    /// `>` in a compiled query.
-    gt Greater;
-    /// `>=` in a compiled query.
-    ge GreaterOrEqual;
-}
-
-impl<P: Path, O: OperatorType, V: Value> Condition for CompareLength<P, O, V> {
-    type Root = P::Root;
-    const NODE: &'static Node = &Node::Length(P::INFO, O::OPERATOR, V::OPERAND);
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.value.bind(binds);
-    }
-}
-
-/// A list without elements.
-pub struct Empty<P>(pub(super) Tag<P>);
-
-impl<P: Path> Condition for Empty<P> {
-    type Root = P::Root;
-    const NODE: &'static Node = &Node::Length(P::INFO, Operator::Equal, Operand::Inline("0"));
-    fn bind(&self, _: &mut Vec<SqlValue>) {}
-}
-
-/// A map that has a key.
-pub struct HasKey<P, K> {
-    pub(super) key: K,
-    pub(super) path: Tag<P>,
-}
-
-impl<P: Path, K: Value> Condition for HasKey<P, K> {
-    type Root = P::Root;
-    const NODE: &'static Node = &Node::HasKey(P::INFO, K::OPERAND);
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.key.bind(binds);
-    }
-}
-
-/// A map that holds a value under a key.
-pub struct HasEntry<P, K, V> {
-    pub(super) key: K,
-    pub(super) value: V,
-    pub(super) path: Tag<P>,
-}
-
-impl<P: Path, K: Value, V: Value> Condition for HasEntry<P, K, V>
-where
-    P::Value: Map,
-{
-    type Root = P::Root;
-    const NODE: &'static Node =
-        &Node::HasEntry(P::INFO, K::OPERAND, V::OPERAND, <<P::Value as Map>::Item as DocumentValue>::SQL_TYPE);
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.key.bind(binds);
-        self.value.bind(binds);
-    }
-}
-
 /// A condition that is left out when its value is absent.
 pub struct Given<V, C> {
     pub(super) value: Perhaps<V>,
@@ -230,20 +143,6 @@ impl<P: Path, V: Value> Condition for OneOf<P, V> {
     const NODE: &'static Node = &Node::OneOf(P::INFO, V::OPERAND);
     fn bind(&self, binds: &mut Vec<SqlValue>) {
         self.values.bind(binds);
-    }
-}
-
-/// A list that holds a value.
-pub struct Contains<P, V> {
-    pub(super) value: V,
-    pub(super) path: Tag<P>,
-}
-
-impl<P: Path, V: Value> Condition for Contains<P, V> {
-    type Root = P::Root;
-    const NODE: &'static Node = &Node::Contains(P::INFO, V::OPERAND, <P::Value as DocumentValue>::ITEM_SQL_TYPE);
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.value.bind(binds);
     }
 }
 
@@ -293,58 +192,6 @@ pub const fn is_tag<P: Path, L: Literal>() -> Compare<P, Equal, Inline<L>> {
     Compare { value: Inline::NEW, path: PhantomData }
 }
 
-/// A list with an element that fulfils a condition.
-pub struct Any<P, C> {
-    pub(super) condition: C,
-    pub(super) path: Tag<P>,
-}
-
-impl<P: Path, C: Condition> Condition for Any<P, C> {
-    type Root = P::Root;
-    const NODE: &'static Node = &Node::Any(P::INFO, C::NODE);
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.condition.bind(binds);
-    }
-}
-
-/// Both conditions.
-pub struct And<A, B>(A, B);
-
-impl<A: Condition, B: Condition<Root = A::Root>> Condition for And<A, B> {
-    type Root = A::Root;
-    const NODE: &'static Node = match A::NODE {
-        Node::Everything => B::NODE,
-        _ => &Node::And(A::NODE, B::NODE),
-    };
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.0.bind(binds);
-        self.1.bind(binds);
-    }
-}
-
-/// Either condition.
-pub struct Or<A, B>(A, B);
-
-impl<A: Condition, B: Condition<Root = A::Root>> Condition for Or<A, B> {
-    type Root = A::Root;
-    const NODE: &'static Node = &Node::Or(A::NODE, B::NODE);
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.0.bind(binds);
-        self.1.bind(binds);
-    }
-}
-
-/// The opposite of a condition.
-pub struct Not<A>(A);
-
-impl<A: Condition> Condition for Not<A> {
-    type Root = A::Root;
-    const NODE: &'static Node = &Node::Not(A::NODE);
-    fn bind(&self, binds: &mut Vec<SqlValue>) {
-        self.0.bind(binds);
-    }
-}
-
 /// A `bool` field alone: it is true.
 impl<P: Path> Condition for Column<P>
 where
@@ -355,86 +202,8 @@ where
     fn bind(&self, _: &mut Vec<SqlValue>) {}
 }
 
-/// `a && b`, in const.
-#[doc(hidden)]
-pub const fn and<A: Condition, B: Condition<Root = A::Root>>(a: A, b: B) -> And<A, B> {
-    And(a, b)
-}
-
-/// `a || b`, in const.
-#[doc(hidden)]
-pub const fn or<A: Condition, B: Condition<Root = A::Root>>(a: A, b: B) -> Or<A, B> {
-    Or(a, b)
-}
-
-/// `!a`, in const.
-#[doc(hidden)]
-pub const fn not<A: Condition>(a: A) -> Not<A> {
-    Not(a)
-}
-
 /// The tree of a condition.
 #[doc(hidden)]
 pub const fn node_of<C: Condition>(_: &C) -> &'static Node {
     C::NODE
-}
-
-/// `&`, `|` and `!` between conditions that are written where they are used.
-macro_rules! combine {
-    ($([$($generic:tt)*] $type:ty;)*) => { $(
-        impl<$($generic)*, Z: Condition> std::ops::BitAnd<Z> for $type {
-            type Output = And<Self, Z>;
-            fn bitand(self, other: Z) -> And<Self, Z> {
-                And(self, other)
-            }
-        }
-        impl<$($generic)*, Z: Condition> std::ops::BitOr<Z> for $type {
-            type Output = Or<Self, Z>;
-            fn bitor(self, other: Z) -> Or<Self, Z> {
-                Or(self, other)
-            }
-        }
-        impl<$($generic)*> std::ops::Not for $type {
-            type Output = Not<Self>;
-            fn not(self) -> Not<Self> {
-                Not(self)
-            }
-        }
-    )* };
-}
-
-combine! {
-    [P] Column<P>;
-    [P, O, V] Compare<P, O, V>;
-    [P, V] OneOf<P, V>;
-    [P, V] Contains<P, V>;
-    [P, const NULL: bool] NullTest<P, NULL>;
-    [P, A, B] Between<P, A, B>;
-    [P, O, V] CompareLength<P, O, V>;
-    [P] Empty<P>;
-    [P, K] HasKey<P, K>;
-    [P, K, V] HasEntry<P, K, V>;
-    [P, C] Any<P, C>;
-    [C] Keyed<C>;
-    [P, L] Is<P, L>;
-    [D, V] Search<D, V>;
-    [A, B] And<A, B>;
-    [A, B] Or<A, B>;
-    [A] Not<A>;
-}
-
-/// The paths of the elements of a list: what the closure of `any` sees, in const.
-#[doc(hidden)]
-pub const fn elements<P: Path>(_: Column<P>) -> <ItemOf<P> as DocumentValue>::Paths<Element<P>>
-where
-    P::Value: List,
-{
-    PathSet::NEW
-}
-
-/// `list.any(|element| condition)`, in const, where closures cannot be called. That it is a list, [`elements`] has
-/// checked.
-#[doc(hidden)]
-pub const fn any<P: Path, C: Condition<Root = Element<P>>>(_: Column<P>, condition: C) -> Any<P, C> {
-    Any { condition, path: PhantomData }
 }

@@ -6,14 +6,15 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 
 use super::aggregate::{Aggregating, Max, Mean, Min, Numeric, Sum, SumOf, aggregate_of};
+use super::capability::Orderable;
 use super::condition::Condition;
 use super::find::{Definition, Find, ROWS, Scope, Selected, as_of};
 use super::grouped::{Distinct, GroupRows, Grouped};
 use super::order::OrderBy;
 use super::paging::{After, Cursor, NumberedPage, Page};
-use super::path::{Column, Orderable, Path, ScalarOf, Tag};
+use super::path::{Column, Path, ScalarOf, Tag};
 use super::related::WithRelated;
-use super::select::{Decode, at_most_one, count, existence, numbered_page, page};
+use super::result::{Decode, at_most_one, count, existence, numbered_page, page};
 use super::tree::{Arity, Operand, Output, Statement, Take};
 use crate::model::{Document, SqlType, SqlValue};
 
@@ -62,7 +63,8 @@ where
 
     /// At most `size` documents that come after the cursor, or the first ones without a cursor.
     ///
-    /// However far a page is, it costs the same. What is written meanwhile moves nothing: no document is seen twice or
+    /// However far a page is, it costs the same, unless the first key of the order may be missing: then PostgreSQL passes
+    /// over what is before it in the index. What is written meanwhile moves nothing: no document is seen twice or
     /// left out unless its own place in the order changes. The id ends the order, so that equal keys do no harm.
     pub fn page(self, after: impl After, size: i64) -> Paged<Self> {
         Paged::new(self, after, size)

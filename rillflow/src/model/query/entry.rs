@@ -2,13 +2,14 @@
 
 use std::marker::PhantomData;
 
+use super::capability::{Map, Orderable, Text};
 use super::condition::{
     Compare, Condition, ContainsText, EndsWith, Equal, Greater, GreaterOrEqual, ILike, Less, LessOrEqual, Like,
     NotEqual, NullTest, OneOf, Regex,
 };
 use super::operand::{ComparableTo, Value};
 use super::order::Sorted;
-use super::path::{At, Column, DocumentValue, Field, Map, Orderable, Parent, Path, PathSet, Tag, Text};
+use super::path::{At, Column, DocumentValue, Field, Parent, Path, PathSet, Tag};
 use super::presence::{InRow, Sometimes};
 use super::select::SelectedField;
 use super::tree::{Node, Operand, PathInfo, Place};

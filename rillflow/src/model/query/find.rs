@@ -5,13 +5,15 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use super::condition::{And, Condition, Everything, Given};
+use super::condition::{Condition, Everything, Given};
 use super::coverage::check_rank;
+use super::logic::And;
 use super::operand::{Perhaps, Value};
 use super::order::{OrderBy, Unordered};
 use super::paging::Cursor;
 use super::path::Tag;
-use super::select::{Decode, Selection, many};
+use super::result::{Decode, many};
+use super::select::Selection;
 use super::tree::{Deleted, Operand, Output, Rows, Statement, Take};
 use crate::model::{Document, SqlValue};
 
@@ -111,7 +113,7 @@ where
 
     fn and<F: Condition<Root = D>>(self, other: F) -> Find<D, And<C, F>, O, S, LIMIT, OFFSET> {
         let Self { condition, order, limit, offset, .. } = self;
-        Find { condition: super::condition::and(condition, other), order, limit, offset, marker: PhantomData }
+        Find { condition: super::logic::and(condition, other), order, limit, offset, marker: PhantomData }
     }
 
     /// Only documents that fulfil the condition, and those before it.

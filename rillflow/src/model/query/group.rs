@@ -4,8 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::aggregate::{Aggregating, Max, Mean, Min, Numeric, Sum, SumOf};
+use super::capability::Orderable;
 use super::coverage::same_path;
-use super::path::{Column, DocumentValue, Orderable, Parent, Path, PathSet, ROOT, ScalarOf, Tag};
+use super::path::{Column, DocumentValue, Parent, Path, PathSet, ROOT, ScalarOf, Tag};
 use super::presence::{Always, Presence};
 use super::text::Message;
 use super::tree::{Aggregation, Node, Operand, Output, PathInfo, Place, Rows, Statement};

@@ -5,12 +5,14 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use super::condition::{And, Condition, Everything, and};
+use super::condition::{Condition, Everything};
 use super::find::{Definition, Find, Living, ROWS, Scope, Selected, as_of};
 use super::group::{Group, GroupBy, check_groups, check_rows};
+use super::logic::{And, and};
 use super::order::{OrderBy, Unordered};
 use super::path::Tag;
-use super::select::{Decode, Selection, many};
+use super::result::{Decode, many};
+use super::select::Selection;
 use super::tree::{Rows, Statement};
 use crate::model::{Document, SqlValue};
 

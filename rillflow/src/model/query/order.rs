@@ -2,8 +2,9 @@
 
 use std::marker::PhantomData;
 
+use super::capability::Orderable;
 use super::entry::Keyed;
-use super::path::{Column, Orderable, Path, Tag};
+use super::path::{Column, Path, Tag};
 use super::tree::SortKey;
 use crate::model::SqlValue;
 

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::capability::List;
 use super::presence::{Always, Presence};
-use super::text::{Message, str_eq};
+use super::trail::{ColumnOf, Trail, column_at};
 use super::tree::{Operand, PathInfo, Place};
 use crate::model::{Document, SqlType};
 
@@ -98,46 +99,6 @@ pub trait Parent: 'static {
     const TRAIL: Option<&'static Trail> = None;
 }
 
-/// A field whose value is in a column too, as `#[document(column)]` declares it.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct ColumnOf {
-    /// The column's name.
-    pub name: &'static str,
-    /// The names of the fields that lead to it.
-    pub fields: &'static [&'static str],
-}
-
-/// The names of the fields that a path was written with, the last one first.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Trail {
-    /// What is before the field, none for the document.
-    pub before: Option<&'static Trail>,
-    /// The field.
-    pub field: &'static str,
-}
-
-/// The name of the column at the end of a trail.
-const fn column_at(trail: &Trail, columns: &[ColumnOf]) -> Option<&'static str> {
-    let mut i = 0;
-    while i < columns.len() {
-        if leads_to(trail, columns[i].fields) {
-            return Some(columns[i].name);
-        }
-        i += 1;
-    }
-    None
-}
-
-const fn leads_to(trail: &Trail, fields: &[&str]) -> bool {
-    match (fields, trail.before) {
-        ([field], None) => str_eq(field, trail.field),
-        ([before @ .., field], Some(trail_before)) => str_eq(field, trail.field) && leads_to(trail_before, before),
-        _ => false,
-    }
-}
-
 /// A path to a value.
 #[doc(hidden)]
 pub trait Path: Parent {
@@ -174,37 +135,6 @@ pub trait Field: 'static {
     /// The key of that enum's tag and the variant's name, both as SQL literals, when serde writes a tag. Other variants
     /// may hold something else under the same keys.
     const TAG: Option<(&'static str, &'static str)> = None;
-}
-
-/// Checks that the fields of `T` can lie beside those of the struct around it. A type that is no document value is
-/// reported where the paths are written, and [`FlattenAnything`] keeps this check from saying it again.
-#[doc(hidden)]
-pub struct Flatten<T>(Tag<T>);
-
-impl<T: DocumentValue> Flatten<T> {
-    /// True when they can.
-    pub const CHECK: bool = T::HAS_FIELDS;
-}
-
-/// See [`Flatten`].
-#[doc(hidden)]
-pub trait FlattenAnything {
-    /// Says nothing.
-    const CHECK: bool = true;
-}
-
-impl<T> FlattenAnything for Flatten<T> {}
-
-/// Fails to compile for a type whose keys are not known.
-#[doc(hidden)]
-#[track_caller]
-pub const fn flattened(keys_are_known: bool) -> bool {
-    assert!(
-        keys_are_known,
-        "a flattened field has no key of its own, and the keys of this type are not known, so queries cannot reach \
-         them.\n  help: derive `DocumentFields` for its type, or take it out of queries with `#[document(skip)]`"
-    );
-    true
 }
 
 /// What a value is compared with at the path `P`.
@@ -340,60 +270,6 @@ where
     type Value = ItemOf<P>;
 }
 
-/// A value with an order: numbers, text, times and ids.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no order in a query: `<`, `>`, `asc()` and `desc()` need a number, text, time or id",
-    label = "`{Self}` cannot be ordered"
-)]
-#[doc(hidden)]
-pub trait Orderable {}
-
-/// Text, or a newtype of it.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not text: `starts_with`, `contains_text`, `like` and their kind need a `String` field",
-    label = "`{Self}` is not text"
-)]
-#[doc(hidden)]
-pub trait Text {}
-
-/// A value that may be null.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is never null: only `Option<_>` fields have `is_null()` and `is_some()`",
-    label = "not an `Option`"
-)]
-#[doc(hidden)]
-pub trait Nullable {}
-
-/// A list.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a list: `contains`, `any`, `len` and `is_empty` need a `Vec<_>` field",
-    label = "not a `Vec<_>`"
-)]
-#[doc(hidden)]
-pub trait List {
-    /// The type of its elements.
-    type Item: DocumentValue;
-}
-
-/// A map from text.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a map: `get`, `has_key` and `has_entry` need a `HashMap<String, _>` or `BTreeMap<String, _>` field of document values",
-    label = "not a map"
-)]
-#[doc(hidden)]
-pub trait Map: 'static {
-    /// The type of its values.
-    type Item: DocumentValue;
-}
-
-/// A field that is a condition by itself.
-#[diagnostic::on_unimplemented(
-    message = "a `{Self}` field is not a condition: compare it with a value",
-    label = "expected a `bool` field, found `{Self}`"
-)]
-#[doc(hidden)]
-pub trait Flag {}
-
 /// A field, in the closures of a query. It has no size: its type says everything.
 pub struct Column<P>(Tag<P>);
 
@@ -412,79 +288,6 @@ impl<P: Path> fmt::Debug for Column<P> {
 
 impl<P: Path> PathSet for Column<P> {
     const NEW: Self = Self(PhantomData);
-}
-
-/// A path that names one value, as the keys of an index and the fields of a result must.
-#[diagnostic::on_unimplemented(
-    message = "an index key is one value, but this field holds several",
-    label = "name one of its fields, such as `address.city`"
-)]
-#[doc(hidden)]
-pub trait SingleValue {
-    /// What it is compared with.
-    type Scalar;
-    /// The path.
-    const INFO: &'static PathInfo;
-}
-
-impl<P: Path> SingleValue for Column<P> {
-    type Scalar = ScalarOf<P>;
-    const INFO: &'static PathInfo = P::INFO;
-}
-
-/// The path of a field that is a key of an index, or has a column.
-#[doc(hidden)]
-#[must_use]
-pub const fn place_of<C: SingleValue>(_: &C) -> &'static PathInfo {
-    C::INFO
-}
-
-/// Fails to compile for the key of an index, or a column, that is not one scalar. Apart from what is made of the path, which
-/// rustc would report too.
-#[doc(hidden)]
-#[track_caller]
-pub const fn check_key(document: &str, path: &PathInfo) {
-    if let SqlType::Json = path.sql_type {
-        let message = Message::new()
-            .text("`")
-            .path(path)
-            .text("` of `")
-            .text(document)
-            .text("` is not one value, so it cannot be the key of an index.\n  help: for lists, put `#[document(gin)]` on the struct");
-        panic!("{}", message.as_str());
-    }
-}
-
-/// As [`check_key`], for an index over text.
-#[doc(hidden)]
-#[track_caller]
-pub const fn check_text_key(document: &str, path: &PathInfo) {
-    check_key(document, path);
-    if !matches!(path.sql_type, SqlType::Text) {
-        let message = Message::new()
-            .text("`")
-            .path(path)
-            .text("` of `")
-            .text(document)
-            .text("` is not text, so it has no text index.\n  help: declare `index(")
-            .path(path)
-            .text(")`");
-        panic!("{}", message.as_str());
-    }
-}
-
-/// The SQL type of a newtype of `T`; fails to compile when `T` is not one scalar.
-#[doc(hidden)]
-#[track_caller]
-pub const fn newtype_of<T: DocumentValue>(newtype: &str) -> SqlType {
-    if T::NULLABLE || matches!(T::SQL_TYPE, SqlType::Json) {
-        let message = Message::new()
-            .text("`")
-            .text(newtype)
-            .text("` does not wrap a single value, so queries cannot compare it.\n  help: mark the field that holds it `#[document(opaque)]` instead of deriving `DocumentValue`");
-        panic!("{}", message.as_str());
-    }
-    T::SQL_TYPE
 }
 
 /// No paths: what a refused document has.

@@ -1,6 +1,7 @@
 //! Whether a path always leads to a value: what decides between `T` and `Option<T>` in a row.
 
-use super::path::{ColumnOf, DocumentValue, Parent, Path, ScalarOf, Tag, Trail};
+use super::path::{DocumentValue, Parent, Path, ScalarOf, Tag};
+use super::trail::{ColumnOf, Trail};
 use super::tree::PathInfo;
 
 /// Whether there is always a value.

@@ -11,7 +11,7 @@ use super::find::{Definition, Find, Scope, as_of};
 use super::implied::Known;
 use super::order::OrderBy;
 use super::path::{Column, Path, ScalarOf, Tag};
-use super::select::{Decode, many};
+use super::result::{Decode, many};
 use super::text::Message;
 use super::tree::{Arity, IndexDefinition, Node, Operand, Operator, Related, Statement};
 use crate::model::{Document, SqlValue};

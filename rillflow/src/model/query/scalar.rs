@@ -7,8 +7,9 @@ use std::sync::Arc;
 use chrono::{DateTime, FixedOffset, Local, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use uuid::Uuid;
 
+use super::capability::{Flag, List, Map, Nullable, Orderable, Text};
 use super::operand::{ComparableTo, RowCount, Value};
-use super::path::{Column, DocumentValue, Flag, List, Map, Nullable, Orderable, Path, Text};
+use super::path::{Column, DocumentValue, Path};
 use super::presence::Maybe;
 use super::tree::{Arity, Operand};
 use crate::model::{Newtype, SqlType, SqlValue, StreamId, instant};

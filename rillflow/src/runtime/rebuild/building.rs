@@ -64,7 +64,10 @@ impl<'b> Building<'b> {
         let shards = if self.live.shards.is_some() { self.config.rebuild_readers.clamp(1, Shard::MOST) } else { 1 };
         let mut conn = self.core.pool.acquire().await?;
         for _ in 0..2 {
-            beside_the_live_one::begin(&mut conn, texts, name, version, shards, self.collection).await?;
+            // in one transaction: another process that begins at the same time waits at the row, and finds the table
+            let mut tx = conn.begin().await?;
+            beside_the_live_one::begin(&mut tx, texts, name, version, shards, self.collection).await?;
+            tx.commit().await?;
             if let Some(shards) = beside_the_live_one::find(&mut conn, texts, name, version).await? {
                 return Ok(shards);
             }

@@ -8,12 +8,13 @@ use sqlx::PgConnection;
 use super::building::Building;
 use super::{OnProgress, SWAP_WAITS};
 use crate::Result;
-use crate::model::{Lifecycle, Work};
+use crate::model::{Collection, Lifecycle, Registered, Work};
+use crate::runtime::Core;
 use crate::runtime::append::{fold, look_up, push_all};
 use crate::runtime::backoff::Backoff;
 use crate::runtime::shards::Held;
 use crate::sql::beside::{self, Beside};
-use crate::storage::{documents, events, failure, projections, rebuild as beside_the_live_one};
+use crate::storage::{documents, events, failure, inline, projections, rebuild as beside_the_live_one};
 
 /// How many events are folded at once while an inline projection waits.
 const PAGE: i64 = 1000;
@@ -86,36 +87,47 @@ impl Building<'_> {
         let mut tx = self.core.pool.begin().await?;
         beside_the_live_one::bound_locks(&mut tx, texts, SWAP_WAITS).await?;
         beside_the_live_one::lock_live(&mut tx, texts, self.collection).await?;
-        if !self.fold_the_rest(&mut tx, position).await? {
-            return Ok(false);
-        }
+        let built = beside::collection(self.collection)?;
+        let rest = fold_after(&mut tx, self.core, self.live, built, position, PAGES).await?;
+        let Some(handled) = rest else { return Ok(false) };
         if !beside_the_live_one::swap(&mut tx, texts, name, 0, self.collection, Beside::Rebuild).await? {
             return Err(self.lost());
         }
         // without a checkpoint nobody could bring it up to date
         beside_the_live_one::give_up(&mut tx, texts, name, self.collection, Beside::Old).await?;
+        inline::replaced(&mut tx, texts, name, self.live.version, None).await?;
         tx.commit().await?;
+        self.handled += handled;
         Ok(true)
     }
+}
 
-    /// Folds everything that has been committed behind a position. `false`: that is too much to have others wait for.
-    async fn fold_the_rest(&self, conn: &mut PgConnection, mut position: i64) -> Result<bool> {
-        let Work::Documents(projection, _) = &self.live.work else { return Ok(false) };
-        let (texts, built) = (&self.core.texts, beside::collection(self.collection)?);
-        let types: Option<Vec<&str>> = self.live.types.as_deref().map(|it| it.iter().map(|name| &**name).collect());
-        for _ in 0..PAGES {
-            let events = events::read_all(conn, texts, position, i64::MAX, types.as_deref(), PAGE).await?;
-            let Some(last) = events.last() else { return Ok(true) };
-            position = last.global_seq;
-            let mut batch = projection.batch();
-            push_all(&**projection, &mut *batch, events.into_iter().map(Arc::new).collect())?;
-            if !batch.is_empty() {
-                documents::load_batch(conn, texts, built, &mut *batch, false).await?;
-                look_up(conn, self.core, &mut *batch).await?;
-                fold(&**projection, &mut *batch)?;
-                documents::write_batch(conn, texts, built, batch.changes()?).await?;
-            }
+/// Folds everything that has been committed behind a position, above the mark too. How many events that were; `None`: it is
+/// more than so many pages.
+pub(super) async fn fold_after(
+    conn: &mut PgConnection,
+    core: &Core,
+    live: &Registered,
+    into: &'static Collection,
+    mut position: i64,
+    pages: usize,
+) -> Result<Option<u64>> {
+    let Work::Documents(projection, _) = &live.work else { return Ok(None) };
+    let texts = &core.texts;
+    let types: Option<Vec<&str>> = live.types.as_deref().map(|it| it.iter().map(|name| &**name).collect());
+    let mut handled = 0;
+    for _ in 0..pages {
+        let events = events::read_all(conn, texts, position, i64::MAX, types.as_deref(), PAGE).await?;
+        let Some(last) = events.last() else { return Ok(Some(handled)) };
+        (position, handled) = (last.global_seq, handled + events.len() as u64);
+        let mut batch = projection.batch();
+        push_all(&**projection, &mut *batch, events.into_iter().map(Arc::new).collect())?;
+        if !batch.is_empty() {
+            documents::load_batch(conn, texts, into, &mut *batch, false).await?;
+            look_up(conn, core, &mut *batch).await?;
+            fold(&**projection, &mut *batch)?;
+            documents::write_batch(conn, texts, into, batch.changes()?, None).await?;
         }
-        Ok(false)
     }
+    Ok(None)
 }

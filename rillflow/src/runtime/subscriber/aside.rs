@@ -30,6 +30,7 @@ impl Consumer {
     /// Looks up what partitions have out of the line, and when it is due.
     async fn look_ahead(&self, held: &[(i32, i64)], late: bool) -> Result<()> {
         let mut conn = self.connection().await?;
+        self.shared.window().looks_ahead(held);
         let answer = asked(subscriptions::ahead(&mut conn, &self.core.texts, &self.shared.key, held)).await;
         let ahead = answer.settle(conn)?;
         self.shared.window().ahead(held, &ahead, late);
@@ -71,6 +72,7 @@ impl Consumer {
 
     /// Reads what waited long enough to be tried again.
     pub(super) async fn read_again(&self) -> Result<bool> {
+        let _nothing_is_refused = self.shared.aside.lock().await;
         let (held, (room, suspects)) = {
             let mut window = self.shared.window();
             (window.due(Instant::now()), window.room_aside())

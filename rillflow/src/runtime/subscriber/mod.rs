@@ -3,6 +3,7 @@
 mod aside;
 mod consumer;
 mod members;
+mod running;
 mod start;
 mod tail;
 mod window;
@@ -18,6 +19,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use uuid::Uuid;
 
 pub(crate) use members::Members;
+pub(crate) use running::Running;
 pub(crate) use start::{create, subscribe};
 pub(crate) use tail::tail;
 pub(crate) use window::Limits;
@@ -46,6 +48,9 @@ pub(crate) struct Shared {
     /// How often an event is tried before it becomes a dead letter.
     attempts: i32,
     window: Mutex<Window>,
+    /// Held while an event goes out of the line, or what waited there is taken in hand: an event that is due again before
+    /// the window knows that it was refused would be in hand for the server, and for nobody here.
+    aside: tokio::sync::Mutex<()>,
     /// Wakes the task.
     work: Notify,
     /// Wakes the receiver.
@@ -98,6 +103,7 @@ impl Shared {
     pub(crate) fn new(key: GroupKey, source: Source, partitions: i32, limits: Limits, ttl: Duration) -> Self {
         Self {
             window: Mutex::new(Window::new(key.subscription.clone(), limits)),
+            aside: tokio::sync::Mutex::default(),
             key,
             member: Uuid::new_v4(),
             source,
@@ -272,6 +278,7 @@ impl Shared {
         reason: &str,
         tries: i32,
     ) -> Result<()> {
+        let _nothing_is_taken = self.aside.lock().await;
         let one = self.window().one(position)?;
         let (ack, stream_id, in_line) = (one.ack.clone(), one.stream, !one.ack.acked.is_empty());
         let most = if pause.is_some() { self.attempts } else { 0 };

@@ -3,10 +3,13 @@
 //! Everything is written twice by the same code: once to count the bytes, once to fill an array of exactly that size.
 //! Tables and functions are qualified with `public.`, which a store in another schema replaces once.
 
+mod condition;
+mod containment;
 mod ddl;
-mod expression;
+mod field;
 mod find;
 mod page;
+mod search;
 mod statement;
 mod writer;
 

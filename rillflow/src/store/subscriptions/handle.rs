@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 
 use crate::model::GroupStatus;
-use crate::runtime::subscriber::{End, Shared, SubscriptionHealth};
+use crate::runtime::subscriber::{Running, Shared, SubscriptionHealth};
 use crate::runtime::{SharedCore, Task};
 use crate::storage::{marks, subscriptions};
 use crate::{Error, Result};
@@ -20,13 +20,12 @@ use crate::{Error, Result};
 #[must_use = "the subscription stops when its handle is dropped"]
 pub struct SubscriptionHandle {
     core: SharedCore,
-    shared: Arc<Shared>,
-    _task: Task,
+    running: Running,
 }
 
 impl SubscriptionHandle {
     pub(super) fn new(core: SharedCore, shared: Arc<Shared>, task: Task) -> Self {
-        Self { core, shared, _task: task }
+        Self { core, running: Running::new(shared, [task]) }
     }
 
     /// Acknowledges the event at a position, and returns once that is stored. One that is done already is no error.
@@ -40,7 +39,7 @@ impl SubscriptionHandle {
     /// [`Error::SubscriptionLost`] when another member has the event by now, [`Error::NotDelivered`] when it was not
     /// delivered here.
     pub async fn ack(&self, position: i64) -> Result<()> {
-        self.shared.ack(&[position]).await
+        self.running.shared.ack(&[position]).await
     }
 
     /// Acknowledges every event that was taken here up to a position, as one.
@@ -49,7 +48,7 @@ impl SubscriptionHandle {
     ///
     /// As [`ack`](Self::ack).
     pub async fn ack_up_to(&self, position: i64) -> Result<()> {
-        self.shared.ack_up_to(position).await
+        self.running.shared.ack_up_to(position).await
     }
 
     /// Acknowledges the event at a position in the caller's own transaction: what the transaction writes happens once,
@@ -65,7 +64,7 @@ impl SubscriptionHandle {
     /// there already. Both leave a transaction that cannot commit: roll it back.
     pub async fn ack_in_tx(&self, tx: &mut PgConnection, position: i64) -> Result<()> {
         self.core.join(tx).await?;
-        self.shared.ack_in(&self.core, tx, position).await
+        self.running.shared.ack_in(&self.core, tx, position).await
     }
 
     /// Has an event delivered again after a pause, before any later event of its stream that was not taken yet. After
@@ -75,7 +74,7 @@ impl SubscriptionHandle {
     ///
     /// As [`ack_in_tx`](Self::ack_in_tx), and [`Error::NotDelivered`] when it was not delivered here.
     pub async fn nack(&self, position: i64, pause: Duration, reason: impl Display) -> Result<()> {
-        self.shared.nack(&self.core, position, Some(pause), &reason.to_string(), 1).await
+        self.running.shared.nack(&self.core, position, Some(pause), &reason.to_string(), 1).await
     }
 
     /// Makes a dead letter of an event at once.
@@ -84,7 +83,7 @@ impl SubscriptionHandle {
     ///
     /// As [`nack`](Self::nack).
     pub async fn dead_letter(&self, position: i64, reason: impl Display) -> Result<()> {
-        self.shared.nack(&self.core, position, None, &reason.to_string(), 1).await
+        self.running.shared.nack(&self.core, position, None, &reason.to_string(), 1).await
     }
 
     /// Up to where every event is done, in all partitions of the group, as it is stored.
@@ -102,7 +101,7 @@ impl SubscriptionHandle {
     ///
     /// [`Error::UnknownSubscription`] when it was deleted.
     pub async fn status(&self) -> Result<GroupStatus> {
-        let (core, key) = (&self.core, &self.shared.key);
+        let (core, key) = (&self.core, &self.running.shared.key);
         let mut conn = core.pool.acquire().await?;
         let mark = marks::safe_mark(&mut conn, &core.texts).await?.mark;
         let status = subscriptions::status(&mut conn, &core.texts, &key.subscription, Some(&key.group), mark).await?;
@@ -128,7 +127,7 @@ impl SubscriptionHandle {
     }
 
     async fn set_status(&self, status: &str) -> Result<()> {
-        let (core, key) = (&self.core, &self.shared.key);
+        let (core, key) = (&self.core, &self.running.shared.key);
         let mut conn = core.pool.acquire().await?;
         let changed =
             subscriptions::set_status(&mut conn, &core.texts, &key.subscription, Some(&key.group), status).await?;
@@ -138,7 +137,7 @@ impl SubscriptionHandle {
     /// What this member has in hand, and what keeps it from going on. Asks nobody.
     #[must_use]
     pub fn health(&self) -> SubscriptionHealth {
-        self.shared.health()
+        self.running.health()
     }
 
     /// Stores what is acknowledged, gives back what is held, so that another member has it at once, and ends the task.
@@ -148,14 +147,6 @@ impl SubscriptionHandle {
     ///
     /// What ended the subscription before, if anything did: [`Error::HistoryDiverged`], [`Error::UnknownSubscription`].
     pub async fn shutdown(&self) -> Result<()> {
-        self.shared.stop();
-        self.shared.ended().await
-    }
-}
-
-impl Drop for SubscriptionHandle {
-    fn drop(&mut self) {
-        // the task ends at its next await; nothing may be taken until then
-        self.shared.finish(End::Stopped);
+        self.running.shutdown().await
     }
 }

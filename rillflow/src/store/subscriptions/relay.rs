@@ -1,13 +1,10 @@
 //! Relays: from the outbox, or from events, to a transport.
 
-use std::sync::Arc;
-
 use super::Subscriptions;
 use crate::Result;
 use crate::model::{AckMode, EventEnvelope, Message, SubscriptionFilter, SubscriptionOptions, Transport};
-use crate::runtime::Task;
-use crate::runtime::relay::{Relay as Running, RelayOptions, ToMessage, from_event, from_outbox};
-use crate::runtime::subscriber::{self, End, Shared, Source, SubscriptionHealth};
+use crate::runtime::relay::{self as runtime, RelayOptions, ToMessage, from_event, from_outbox};
+use crate::runtime::subscriber::{self, Running, Source, SubscriptionHealth};
 
 impl Subscriptions {
     /// Hands the messages of the outbox to a transport, from now on until the relay is dropped or shut down.
@@ -100,8 +97,9 @@ impl Subscriptions {
             ..Default::default()
         };
         let (shared, task) = subscriber::subscribe(core, name, source, &subscription).await?;
-        let relay = Running { core: core.clone(), shared: shared.clone(), transport, to_message, options, sweeps };
-        Ok(Relay { shared, _relaying: relay.begin(), _reading: task })
+        let relay =
+            runtime::Relay { core: core.clone(), shared: shared.clone(), transport, to_message, options, sweeps };
+        Ok(Relay { running: Running::new(shared, [relay.begin(), task]) })
     }
 }
 
@@ -110,16 +108,14 @@ impl Subscriptions {
 #[derive(Debug)]
 #[must_use = "the relay stops when it is dropped"]
 pub struct Relay {
-    shared: Arc<Shared>,
-    _relaying: Task,
-    _reading: Task,
+    running: Running,
 }
 
 impl Relay {
     /// What it has in hand, and what keeps it from going on. Asks nobody.
     #[must_use]
     pub fn health(&self) -> SubscriptionHealth {
-        self.shared.health()
+        self.running.health()
     }
 
     /// Stores what was handed on, gives back what is held, and ends. What is in hand is handed on again elsewhere.
@@ -128,14 +124,6 @@ impl Relay {
     ///
     /// What ended it before, if anything did, such as [`Error::UnknownSubscription`](crate::Error::UnknownSubscription).
     pub async fn shutdown(&self) -> Result<()> {
-        self.shared.stop();
-        self.shared.ended().await
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        // its tasks end at their next await; nothing may be taken until then
-        self.shared.finish(End::Stopped);
+        self.running.shutdown().await
     }
 }

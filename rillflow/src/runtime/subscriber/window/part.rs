@@ -35,6 +35,8 @@ pub(super) struct Part {
     pub(super) waits: bool,
     /// When the next of it is due.
     pub(super) next_due: Option<Instant>,
+    /// What was noted as due since that was last asked for: an answer does not know of it.
+    pub(super) noted: Option<Instant>,
     /// Streams that had events taken out of the line since that was last looked up.
     pub(super) blocked: HashSet<Uuid>,
 }
@@ -93,6 +95,7 @@ impl Part {
             suspects: Suspects::default(),
             waits: true,
             next_due: None,
+            noted: None,
             blocked: HashSet::new(),
         }
     }
@@ -131,7 +134,8 @@ impl Part {
     /// Something out of the line may be due.
     pub(super) fn look(&mut self, at: Instant) {
         self.waits = true;
-        self.next_due = Some(self.next_due.map_or(at, |due| due.min(at)));
+        self.next_due = earliest(self.next_due, Some(at));
+        self.noted = earliest(self.noted, Some(at));
     }
 
     /// What of a stream is read and not taken is to wait, from a position on.
@@ -163,6 +167,11 @@ impl Part {
                 || (*position > reached.position && reached.acked.binary_search(position).is_err())
         });
     }
+}
+
+/// The earlier of two times, as far as there are any.
+pub(super) fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 impl Item {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::part::{Item, Part, State};
+use super::part::{Item, Part, State, earliest};
 use super::{Ready, Window, after};
 use crate::model::EventEnvelope;
 use crate::storage::subscriptions::{Ahead, Aside, Due, Followed, Partition, SetAside};
@@ -49,13 +49,23 @@ impl Window {
 
     // ---- out of the line -----------------------------------------------------------------------------------------
 
+    /// What is out of the line of these partitions is asked for now. What is noted from now on the answer need not know.
+    pub(in super::super) fn looks_ahead(&mut self, held: &[(i32, i64)]) {
+        for (number, token) in held {
+            if let Some(part) = self.held(*number, *token) {
+                part.noted = None;
+            }
+        }
+    }
+
     /// What is out of the line of these partitions; `late`: what is due could not be had.
     pub(in super::super) fn ahead(&mut self, held: &[(i32, i64)], ahead: &[Ahead], late: bool) {
         for it in ahead {
             let token = held.iter().find(|(number, _)| *number == it.partition).map(|(_, token)| *token);
             let Some(part) = token.and_then(|token| self.held(it.partition, token)) else { continue };
-            part.waits = it.any;
-            part.next_due = it.next.map(|next| after(if late { next.max(SOON) } else { next }));
+            part.waits = it.any || part.noted.is_some();
+            let next = it.next.map(|next| after(if late { next.max(SOON) } else { next }));
+            part.next_due = earliest(next, part.noted);
         }
     }
 

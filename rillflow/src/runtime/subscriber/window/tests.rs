@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Limits, Take, Window};
 use crate::model::{Checkpoint, EventEnvelope, RawJson};
-use crate::storage::subscriptions::{Due, Holding, Partition};
+use crate::storage::subscriptions::{Ahead, Due, Holding, Partition};
 
 fn event(position: i64, stream: u128) -> EventEnvelope {
     EventEnvelope {
@@ -71,6 +71,24 @@ fn what_was_read_of_a_stream_waits_behind_one_that_failed_and_takes_no_room() {
     window.waits_aside(&aside[0]);
     assert_eq!(window.set_aside().len(), 0);
     assert!(window.one(1).is_err() && window.ack(1).is_err(), "it is to come again");
+}
+
+#[test]
+fn what_fails_while_is_asked_what_waits_is_not_forgotten_over_the_answer() {
+    let mut window = window(0);
+    let plan = window.plan(9).expect("something to read");
+    window.fill(&plan, vec![(0, event(1, 1))], 9, &HashSet::new());
+    assert_eq!(takes(&mut window), [1]);
+    let held = window.all();
+    window.looks_ahead(&held);
+    let one = window.one(1).expect("it is in hand");
+    window.nacked(&one.ack, 1, Some(Duration::ZERO));
+    let ahead = |any, next| [Ahead { partition: 0, any, next }];
+    window.ahead(&held, &ahead(false, None), false);
+    assert_eq!(window.due(Instant::now()).first(), Some(&held[0]), "the answer did not know of it");
+    window.looks_ahead(&held);
+    window.ahead(&held, &ahead(true, Some(Duration::from_secs(60))), false);
+    assert!(!window.due(Instant::now()).contains(&held[0]), "the next one does");
 }
 
 #[test]

@@ -1,0 +1,6 @@
+use rillflow::projection;
+
+#[projection(name = "sales", events = OrderEvent, document = CustomerSales)]
+struct Sales;
+
+fn main() {}

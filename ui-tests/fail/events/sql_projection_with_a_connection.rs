@@ -1,0 +1,16 @@
+use rillflow::projection;
+use rillflow_ui_tests::events::*;
+use sqlx::{Postgres, Transaction};
+
+struct Sales;
+
+#[projection(name = "sales", events = OrderEvent, ignore(Shipped, Cancelled))]
+impl Sales {
+    async fn on_placed(_: &mut sqlx::PgConnection, _: &Placed) -> sqlx::Result<()> {
+        Ok(())
+    }
+}
+
+type Tx = Transaction<'static, Postgres>;
+
+fn main() {}

@@ -1,0 +1,19 @@
+use rillflow::projection;
+use rillflow_ui_tests::events::*;
+use sqlx::{Postgres, Transaction};
+
+struct Sales;
+
+#[projection(name = "sales", events = OrderEvent, ignore(Shipped, Cancelled))]
+impl Sales {
+    async fn on_placed(
+        _: &mut Transaction<'_, Postgres>,
+        _: &Placed,
+        customer: Option<&CustomerSales>,
+    ) -> sqlx::Result<()> {
+        let _ = customer;
+        Ok(())
+    }
+}
+
+fn main() {}
