@@ -56,9 +56,7 @@ impl LogReader {
         let reached = events.last().filter(|_| full).map_or(until, |last| last.global_seq);
         Ok(Events { events, reached })
     }
-}
 
-impl LogReader {
     /// Forgets what was read: a projection is taken up, and the history may be another one by now.
     pub(super) async fn forget(&self) {
         *self.0.lock().await = Window::default();
