@@ -22,7 +22,7 @@ use crate::{Error, Result};
 /// How many tenants are brought up to date at the same time.
 const AT_ONCE: usize = 4;
 
-/// A store for many tenants, made by [`StoreBuilder::tenants`]. A clone is cheap and shares everything.
+/// A store for many tenants, made by [`StoreBuilder::tenants`](crate::StoreBuilder::tenants). A clone is cheap and shares everything.
 ///
 /// It has no documents and no events of its own: they are a [`Tenant`]'s.
 ///
